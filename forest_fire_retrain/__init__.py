@@ -1,0 +1,1 @@
+"""Passive retraining of a forest-fire risk model, with a ledger that accounts for it."""

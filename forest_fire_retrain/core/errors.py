@@ -1,0 +1,83 @@
+"""Errors a person has to act on, grouped by who acts.
+
+Every message says what failed, the observed figure against the allowed one, where, and the next
+command to run. A fault that nobody can act on is a bug and stays an ordinary exception.
+"""
+
+from collections.abc import Sequence
+
+MAX_LISTED = 20
+
+
+class ForestFireRetrainError(Exception):
+    """Base of every foreseeable fault; its text is complete without a traceback."""
+
+
+class ConfigurationError(ForestFireRetrainError):
+    """A setting is wrong or contradicts another: whoever runs the installation acts."""
+
+
+class UnknownPartitionError(ForestFireRetrainError):
+    """A partition key names no closed retraining period: whoever typed the command acts."""
+
+
+class InputContractError(ForestFireRetrainError):
+    """The source data breaks the data contract: whoever delivers the data acts.
+
+    Parameters
+    ----------
+    where : str
+        The folder or source that was read.
+    violations : sequence of str
+        One sentence each, naming file, column, rows and limit.
+    """
+
+    def __init__(self, where: str, violations: Sequence[str]) -> None:
+        self.where = where
+        self.violations = tuple(violations)
+        shown = "\n".join(f"  - {violation}" for violation in self.violations[:MAX_LISTED])
+        hidden = len(self.violations) - MAX_LISTED
+        more = f"\n  … and {hidden} more" if hidden > 0 else ""
+        super().__init__(
+            f"{where}: {len(self.violations)} violation(s) of the data contract; nothing was written.\n"
+            f"{shown}{more}\nMend the data and run the same command again."
+        )
+
+
+class EvidenceError(ForestFireRetrainError):
+    """A window holds too little or contradictory data to train or judge on."""
+
+
+class LakeError(ForestFireRetrainError):
+    """A table of the lake is missing, unreadable or not writable: the operator acts."""
+
+
+class TrackingError(ForestFireRetrainError):
+    """MLflow tracking cannot be reached or refused a write: the operator acts."""
+
+
+class RegistryError(ForestFireRetrainError):
+    """The model registry cannot be reached, or says something else than was written to it."""
+
+
+class ArtifactTamperedError(RegistryError):
+    """A stored model's bytes do not have the SHA-256 that the ledger recorded."""
+
+
+class LedgerError(ForestFireRetrainError):
+    """The ledger cannot be read or written: the operator acts."""
+
+
+class LedgerLockedError(LedgerError):
+    """Another process holds the ledger longer than the configured patience."""
+
+
+class LedgerTamperedError(LedgerError):
+    """The hash chain is broken: rows were edited, removed, inserted or reordered."""
+
+
+def list_capped(values: Sequence[object], limit: int = 5) -> str:
+    """Sort and join `values`, naming at most `limit` of them and counting the rest."""
+    ordered = sorted(str(value) for value in values)
+    hidden = len(ordered) - limit
+    return ", ".join(ordered[:limit]) + (f" and {hidden} more" if hidden > 0 else "")

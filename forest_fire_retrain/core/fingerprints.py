@@ -1,0 +1,64 @@
+"""Fingerprints that stay the same across library versions: SHA-256 over values, never over files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+
+def canonical_json(value: object) -> str:
+    """The one JSON text of `value`: sorted keys, no spaces, no NaN.
+
+    Raises
+    ------
+    ValueError
+        If `value` holds a NaN or an infinity.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
+
+
+def fingerprint_text(text: str) -> str:
+    """SHA-256 of `text` as UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def fingerprint_mapping(value: Mapping[str, object]) -> str:
+    """SHA-256 of the canonical JSON of `value`."""
+    return fingerprint_text(canonical_json(value))
+
+
+def fingerprint_table(table: pa.Table) -> str:
+    """SHA-256 over names, validity and values of `table`, in row order.
+
+    Two tables have the same fingerprint if and only if they have the same columns in the same
+    order and the same values, nulls included, row by row (chunking plays no part).
+    """
+    digest = hashlib.sha256(f"{table.num_rows}".encode())
+    for name in table.column_names:
+        column = table[name].combine_chunks()
+        digest.update(f"|{name}:{_kind(column.type)}|".encode())
+        digest.update(np.packbits(pc.is_null(column).to_numpy(zero_copy_only=False)).tobytes())
+        digest.update(_value_bytes(column))
+    return digest.hexdigest()
+
+
+def _kind(kind: pa.DataType) -> str:
+    """A type name that does not depend on offsets' width."""
+    return "string" if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else str(kind)
+
+
+def _value_bytes(column: pa.Array) -> bytes:
+    """The values as little-endian bytes, nulls as a fixed filler."""
+    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
+        texts = column.fill_null("").to_pylist()
+        lengths = np.array([len(text.encode()) for text in texts], dtype="<i8")
+        return lengths.tobytes() + "".join(texts).encode()
+    if pa.types.is_boolean(column.type):
+        return np.asarray(column.fill_null(False).to_numpy(zero_copy_only=False), dtype="u1").tobytes()
+    if pa.types.is_floating(column.type):
+        return np.asarray(column.fill_null(0.0).to_numpy(zero_copy_only=False), dtype="<f8").tobytes()
+    integers = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column
+    return np.asarray(integers.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), dtype="<i8").tobytes()

@@ -1,0 +1,169 @@
+"""What a row of the ledger is, and the hash chain that makes tampering visible.
+
+Rules
+-----
+- Rows are only ever appended; `sequence` counts from 1 without holes.
+- A row's hash covers every field of it and the hash of the row before.
+- A row is complete in itself: windows, counts, hashes, versions, metrics stand in its payload.
+- Two clocks: `as_of` is valid time (the partition's end), `recorded_at` is transaction time.
+- An intent (a promotion decided, a rollback asked for) is open until a confirmation or an
+  abandonment names its `decision_id`.
+"""
+
+import datetime as dt
+import json
+from collections.abc import Sequence
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict
+
+from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_text
+
+GENESIS_HASH = "0" * 64
+
+
+class EntryKind(StrEnum):
+    """Why a row was written."""
+
+    DECISION = "decision"
+    CONFIRMATION = "confirmation"
+    ABANDONMENT = "abandonment"
+    REPLAY = "replay"
+    ROLLBACK = "rollback"
+    FREEZE = "freeze"
+    UNFREEZE = "unfreeze"
+    EXTERNAL = "external"
+    REPAIR = "repair"
+    MIGRATION = "migration"
+
+
+class Outcome(StrEnum):
+    """What an adjudication concluded."""
+
+    PROMOTED = "PROMOTED"
+    KEPT = "KEPT"
+    INCONCLUSIVE = "INCONCLUSIVE"
+    REJECTED_BY_GUARDRAIL = "REJECTED_BY_GUARDRAIL"
+
+
+class ReasonCode(StrEnum):
+    """Why it concluded that; a closed set."""
+
+    INAUGURAL = "INAUGURAL"
+    SUPERIOR = "SUPERIOR"
+    REFRESH_NON_INFERIOR = "REFRESH_NON_INFERIOR"
+    NOT_SUPERIOR = "NOT_SUPERIOR"
+    OWN_WINDOW_WORSE = "OWN_WINDOW_WORSE"
+    TOO_FEW_POSITIVES = "TOO_FEW_POSITIVES"
+    LABELS_SUSPECT = "LABELS_SUSPECT"
+    BELOW_CLIMATOLOGY = "BELOW_CLIMATOLOGY"
+    NON_FINITE = "NON_FINITE"
+    SLICE_REGRESSION = "SLICE_REGRESSION"
+    MISCALIBRATED = "MISCALIBRATED"
+    PREDICTION_SHIFT = "PREDICTION_SHIFT"
+    RANK_SHIFT = "RANK_SHIFT"
+    SCHEMA = "SCHEMA"
+    HOLDOUT_OVERLAP = "HOLDOUT_OVERLAP"
+    NO_NEW_DATA = "NO_NEW_DATA"
+    IDENTICAL = "IDENTICAL"
+    FROZEN = "FROZEN"
+    QUARANTINED = "QUARANTINED"
+    CHAMPION_CHANGED = "CHAMPION_CHANGED"
+    CHAMPION_UNSCORABLE = "CHAMPION_UNSCORABLE"
+    NOT_NEWER = "NOT_NEWER"
+    REPLAY = "REPLAY"
+
+
+class EntryDraft(BaseModel):
+    """A row before the ledger gives it its place in the chain.
+
+    Attributes
+    ----------
+    kind : EntryKind
+        Why the row is written.
+    model_name : str
+        The registered model it is about.
+    recorded_at : datetime.datetime
+        When it was written, UTC.
+    actor, trigger : str
+        Who or what caused it, and through which door (schedule, sensor, user, cli).
+    summary : str
+        One sentence for people.
+    partition_key, as_of : str, datetime.date, optional
+        The retraining period and its knowledge cut-off.
+    decision_id : str, optional
+        The decision or intent the row states, confirms or abandons.
+    idempotency_key : str, optional
+        Equal keys mean equal inputs: the same decision.
+    outcome, reason_code : Outcome, ReasonCode, optional
+        The verdict.
+    champion_before, champion_after : int, optional
+        Production version before the row and after it; `champion_after` of an unconfirmed intent
+        equals `champion_before`.
+    dagster_run_id, mlflow_run_id : str, optional
+        Where it ran.
+    payload_json : str
+        Canonical JSON with everything else.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: EntryKind
+    model_name: str
+    recorded_at: dt.datetime
+    actor: str
+    trigger: str
+    summary: str
+    partition_key: str | None = None
+    as_of: dt.date | None = None
+    decision_id: str | None = None
+    idempotency_key: str | None = None
+    outcome: Outcome | None = None
+    reason_code: ReasonCode | None = None
+    champion_before: int | None = None
+    champion_after: int | None = None
+    dagster_run_id: str | None = None
+    mlflow_run_id: str | None = None
+    payload_json: str = "{}"
+
+    @property
+    def payload(self) -> dict[str, object]:
+        """The payload, parsed."""
+        parsed: dict[str, object] = json.loads(self.payload_json)
+        return parsed
+
+
+class LedgerEntry(EntryDraft):
+    """A row of the ledger, in its place of the chain."""
+
+    sequence: int
+    previous_hash: str
+    entry_hash: str
+
+
+def seal(draft: EntryDraft, sequence: int, previous_hash: str) -> LedgerEntry:
+    """Give `draft` its place behind the row whose hash is `previous_hash`."""
+    content = EntryDraft.model_dump(draft, mode="json", include=set(EntryDraft.model_fields))
+    entry_hash = _hash(content, sequence, previous_hash)
+    return LedgerEntry(**content, sequence=sequence, previous_hash=previous_hash, entry_hash=entry_hash)
+
+
+def find_first_fault(entries: Sequence[LedgerEntry]) -> str | None:
+    """Name the first row whose place, link or hash is wrong; `None` for an intact chain."""
+    previous_hash = GENESIS_HASH
+    for position, entry in enumerate(entries, start=1):
+        if entry.sequence != position:
+            return (
+                f"row {position}: sequence is {entry.sequence}, expected {position}: a row is missing or out of place"
+            )
+        if entry.previous_hash != previous_hash:
+            return f"row {position}: does not link to the row before it: a row was replaced, removed or reordered"
+        content = entry.model_dump(mode="json", include=set(EntryDraft.model_fields))
+        if _hash(content, entry.sequence, entry.previous_hash) != entry.entry_hash:
+            return f"row {position}: its content does not match its hash: the row was edited"
+        previous_hash = entry.entry_hash
+    return None
+
+
+def _hash(content: dict[str, object], sequence: int, previous_hash: str) -> str:
+    return fingerprint_text(canonical_json({**content, "sequence": sequence, "previous_hash": previous_hash}))

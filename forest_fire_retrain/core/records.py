@@ -1,0 +1,198 @@
+"""What one step of a retraining hands to the next: frozen, JSON-serialisable, complete in itself.
+
+A record never refers to something that may be deleted: a ledger row that embeds these records can
+be understood after the MLflow run is gone.
+"""
+
+import datetime as dt
+
+from pydantic import BaseModel, ConfigDict
+
+from forest_fire_retrain.core.fingerprints import fingerprint_text
+from forest_fire_retrain.core.windows import Interval, RetrainingWindows
+
+
+class Record(BaseModel):
+    """Base of all records: immutable, strict about unknown fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Snapshot(Record):
+    """What was known of the world when something was computed.
+
+    Attributes
+    ----------
+    table_versions : dict
+        Delta table name to the version that was read.
+    known_at : datetime.datetime
+        Rows recorded at or after this instant were left out.
+    """
+
+    table_versions: dict[str, int]
+    known_at: dt.datetime
+
+
+class HoldoutSet(Record):
+    """Which rows judge a partition.
+
+    Attributes
+    ----------
+    windows : RetrainingWindows
+        The windows of the partition.
+    snapshot : Snapshot
+        What was known when the rows were chosen.
+    n_rows, n_cells, n_fires : int
+        Cell-days, distinct cells, cell-days with a fire start.
+    content_hash : str
+        SHA-256 over the rows: features and labels, in the order (date, cell).
+    """
+
+    windows: RetrainingWindows
+    snapshot: Snapshot
+    n_rows: int
+    n_cells: int
+    n_fires: int
+    content_hash: str
+
+
+class Recipe(Record):
+    """How a model is built, as data.
+
+    Attributes
+    ----------
+    name : str
+        The recipe's name, unique in a configuration.
+    estimator : str
+        `gradient_boosting` or `logistic`.
+    parameters : dict
+        Parameters of the estimator.
+    """
+
+    name: str
+    estimator: str
+    parameters: dict[str, float | int | str | bool | None]
+
+
+class Environment(Record):
+    """Where a model was trained.
+
+    Attributes
+    ----------
+    python_version : str
+        Version of the interpreter.
+    package_versions : dict
+        Versions of the packages that take part in training.
+    code_version : str
+        SHA-256 over the project's own computing code.
+    n_threads : int
+        Threads that training was pinned to.
+    """
+
+    python_version: str
+    package_versions: dict[str, str]
+    code_version: str
+    n_threads: int
+
+
+class StoredModel(Record):
+    """A fitted model at rest.
+
+    Attributes
+    ----------
+    mlflow_run_id : str
+        The run that logged it.
+    model_uri : str
+        Where MLflow keeps it.
+    artifact_sha256 : str
+        SHA-256 of the serialised model; checked before it is ever loaded.
+    """
+
+    mlflow_run_id: str
+    model_uri: str
+    artifact_sha256: str
+
+
+class Candidate(Record):
+    """The model trained for a partition, and everything it was made of.
+
+    Attributes
+    ----------
+    windows : RetrainingWindows
+        The windows of the partition.
+    snapshot : Snapshot
+        What was known when it was trained.
+    recipe : Recipe
+        How it was built.
+    seed : int
+        Seed of everything random in it.
+    n_rows, n_fires : int
+        Training cell-days, and those with a fire start.
+    training_hash : str
+        SHA-256 over the training rows in their order.
+    prediction_hash : str
+        SHA-256 over the candidate's probabilities on the holdout rows.
+    reference_predictions : tuple of float
+        Probabilities on the first holdout rows; a restored model must reproduce them.
+    metrics : dict
+        Figures measured on the training window and the holdout.
+    stored : StoredModel
+        Where the model lies.
+    environment : Environment
+        Where it was trained.
+    """
+
+    windows: RetrainingWindows
+    snapshot: Snapshot
+    recipe: Recipe
+    seed: int
+    n_rows: int
+    n_fires: int
+    training_hash: str
+    prediction_hash: str
+    reference_predictions: tuple[float, ...]
+    metrics: dict[str, float]
+    stored: StoredModel
+    environment: Environment
+
+    @property
+    def candidate_id(self) -> str:
+        """Names the candidate by what it is made of: partition, training rows, recipe, seed, code."""
+        parts = (
+            self.windows.partition_key,
+            self.training_hash,
+            self.recipe.model_dump_json(),
+            str(self.seed),
+            self.environment.code_version,
+        )
+        return fingerprint_text("|".join(parts))[:16]
+
+
+class IngestReport(Record):
+    """What one ingestion did.
+
+    Attributes
+    ----------
+    table : str
+        The lake table written.
+    window : Interval
+        Days whose recorded rows were asked for.
+    n_rows : int
+        Rows the source delivered for the window.
+    written : bool
+        Whether the table changed (the same rows again change nothing).
+    version : int
+        The table's version afterwards.
+    content_hash : str
+        SHA-256 over the delivered rows.
+    warnings : tuple of str
+        What the department has to live with: gaps, missing measures.
+    """
+
+    table: str
+    window: Interval
+    n_rows: int
+    written: bool
+    version: int
+    content_hash: str
+    warnings: tuple[str, ...]

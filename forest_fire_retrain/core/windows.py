@@ -1,0 +1,177 @@
+"""Where every day of a retraining belongs: training window, gap, holdout window, knowledge cut-off.
+
+Rules
+-----
+- Intervals are half-open `[start, end)` in valid time.
+- `as_of` is the partition's end: nothing recorded at or after it is known to the partition.
+- The holdout window is the partition shifted back by the label delay, so that every label in it is
+  mature at `as_of`; consecutive holdout windows tile time without overlap.
+- The gap lies before the holdout window and is at least as long as the label delay.
+- Training ends where the gap begins.
+"""
+
+import datetime as dt
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, model_validator
+
+from forest_fire_retrain.core.errors import ConfigurationError
+
+DAYS_PER_WEEK = 7
+
+
+class Cadence(StrEnum):
+    """How long one retraining period is."""
+
+    WEEKLY = "weekly"
+    MONTHLY = "monthly"
+
+
+class Interval(BaseModel):
+    """A half-open interval of days, never empty."""
+
+    model_config = ConfigDict(frozen=True)
+
+    start: dt.date
+    end: dt.date
+
+    @model_validator(mode="after")
+    def _refuse_empty(self) -> "Interval":
+        if self.start >= self.end:
+            msg = f"interval [{self.start}, {self.end}) is empty"
+            raise ValueError(msg)
+        return self
+
+    @property
+    def n_days(self) -> int:
+        """Number of days covered."""
+        return (self.end - self.start).days
+
+    def __contains__(self, day: dt.date) -> bool:
+        """Whether `day` lies in the interval."""
+        return self.start <= day < self.end
+
+    def shift(self, days: int) -> "Interval":
+        """The same interval, moved by `days` (negative: into the past)."""
+        delta = dt.timedelta(days=days)
+        return Interval(start=self.start + delta, end=self.end + delta)
+
+    def __str__(self) -> str:
+        """`[2024-01-01, 2024-01-08)`."""
+        return f"[{self.start}, {self.end})"
+
+
+class WindowPolicy(BaseModel):
+    """How windows follow from a partition; recorded with each decision.
+
+    Attributes
+    ----------
+    label_delay_days : int
+        Days after which fire reports for a day count as complete.
+    gap_days : int
+        Days between the end of training and the holdout window, at least `label_delay_days`.
+    training_window_days : int
+        Length of the longest training window, in days.
+    min_training_days : int
+        Days of history the earliest partition has to train on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    label_delay_days: int
+    gap_days: int
+    training_window_days: int
+    min_training_days: int
+
+    @model_validator(mode="after")
+    def _refuse_leaks(self) -> "WindowPolicy":
+        if self.gap_days < self.label_delay_days:
+            msg = f"gap_days is {self.gap_days}, must be at least label_delay_days ({self.label_delay_days})"
+            raise ValueError(msg)
+        if self.training_window_days < self.min_training_days:
+            msg = (
+                f"training_window_days is {self.training_window_days}, "
+                f"must be at least min_training_days ({self.min_training_days})"
+            )
+            raise ValueError(msg)
+        return self
+
+
+class RetrainingWindows(BaseModel):
+    """All windows of one partition."""
+
+    model_config = ConfigDict(frozen=True)
+
+    partition_key: str
+    partition: Interval
+    training: Interval
+    gap: Interval
+    holdout: Interval
+
+    @property
+    def as_of(self) -> dt.date:
+        """The knowledge cut-off: the partition's end."""
+        return self.partition.end
+
+    @property
+    def training_cutoff(self) -> dt.date:
+        """First day the candidate has not seen."""
+        return self.training.end
+
+
+def plan_windows(partition: Interval, history_start: dt.date, policy: WindowPolicy) -> RetrainingWindows:
+    """Lay out the windows of `partition`.
+
+    Parameters
+    ----------
+    partition : Interval
+        The retraining period.
+    history_start : datetime.date
+        First day of the data to use.
+    policy : WindowPolicy
+        Lengths of delay, gap and training window.
+
+    Raises
+    ------
+    ConfigurationError
+        If the partition leaves fewer than `policy.min_training_days` days to train on.
+    """
+    holdout = partition.shift(-policy.label_delay_days)
+    cutoff = holdout.start - dt.timedelta(days=policy.gap_days)
+    available = (cutoff - history_start).days
+    if available < policy.min_training_days:
+        first = earliest_partition_start(history_start, policy)
+        msg = (
+            f"partition {partition.start} has {available} days of history to train on, needs "
+            f"{policy.min_training_days}; the first partition may start on {first}. "
+            "Choose a later partition or set FOREST_FIRE_START_DATE earlier."
+        )
+        raise ConfigurationError(msg)
+    start = max(history_start, cutoff - dt.timedelta(days=policy.training_window_days))
+    return RetrainingWindows(
+        partition_key=partition.start.isoformat(),
+        partition=partition,
+        training=Interval(start=start, end=cutoff),
+        gap=Interval(start=cutoff, end=holdout.start),
+        holdout=holdout,
+    )
+
+
+def earliest_partition_start(history_start: dt.date, policy: WindowPolicy) -> dt.date:
+    """First day on which a partition with enough training history can start."""
+    days = policy.min_training_days + policy.gap_days + policy.label_delay_days
+    return history_start + dt.timedelta(days=days)
+
+
+def align_to_cadence(day: dt.date, cadence: Cadence) -> dt.date:
+    """First period start (Monday, or the first of a month) on or after `day`."""
+    if cadence is Cadence.WEEKLY:
+        return day + dt.timedelta(days=-day.weekday() % DAYS_PER_WEEK)
+    return day if day.day == 1 else (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
+
+
+def period_starting(start: dt.date, cadence: Cadence) -> Interval:
+    """The retraining period that starts on `start`."""
+    if cadence is Cadence.WEEKLY:
+        return Interval(start=start, end=start + dt.timedelta(days=DAYS_PER_WEEK))
+    return Interval(start=start, end=(start + dt.timedelta(days=32)).replace(day=1))

@@ -1,0 +1,1 @@
+"""The steps of a retraining, each written against the ports of the core: no Dagster, no database."""
