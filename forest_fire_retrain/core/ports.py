@@ -67,6 +67,10 @@ class Lake(Protocol):
         """
         ...
 
+    def overwrite(self, table: str, rows: pa.Table) -> int:
+        """Put `rows` in the place of all rows; atomic. Creates the table if it is missing. Returns the new version."""
+        ...
+
     def append(self, table: str, rows: pa.Table) -> int:
         """Add `rows`; atomic. Creates the table if it is missing. Returns the new version."""
         ...

@@ -196,3 +196,33 @@ class IngestReport(Record):
     version: int
     content_hash: str
     warnings: tuple[str, ...]
+
+
+class FeatureReport(Record):
+    """What one feature computation did.
+
+    Attributes
+    ----------
+    window : Interval
+        Days that were computed, those that earlier runs missed included.
+    n_rows : int
+        Cell-days computed.
+    written : bool
+        Whether the table changed.
+    recomputed_through : datetime.date, optional
+        Set where a changed input was carried forward beyond the window.
+    version : int
+        The table's version afterwards.
+    content_hash : str
+        SHA-256 over the computed rows of the asked window.
+    null_share : dict
+        Share of missing values per feature, features without any left out.
+    """
+
+    window: Interval
+    n_rows: int
+    written: bool
+    recomputed_through: dt.date | None
+    version: int
+    content_hash: str
+    null_share: dict[str, float]

@@ -1,0 +1,219 @@
+"""Every knob of an installation, read once and validated together.
+
+Settings come from `FOREST_FIRE_*` variables and, below them, from the TOML file that
+`FOREST_FIRE_CONFIG` names. Nested settings use two underscores: `FOREST_FIRE_SIMULATOR__SEED=7`.
+An unknown `FOREST_FIRE_*` variable is refused: a misspelt setting must not be silently ignored.
+"""
+
+import datetime as dt
+import os
+from collections.abc import Mapping
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from forest_fire_retrain.adapters.simulator import SimulatorConfig
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.windows import Cadence, WindowPolicy
+
+PREFIX = "FOREST_FIRE_"
+CONFIG_VARIABLE = "FOREST_FIRE_CONFIG"
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+Days = Annotated[int, Field(ge=0)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class SourceKind(StrEnum):
+    """Where cells, weather and fire reports come from."""
+
+    SIMULATOR = "simulator"
+    FOLDER = "folder"
+
+
+def _default_home() -> Path:
+    """`.forest_fire/` in the project's checkout, or in the current folder when installed without one."""
+    root = PROJECT_ROOT if (PROJECT_ROOT / "workspace.yaml").is_file() else Path.cwd()
+    return root / ".forest_fire"
+
+
+class Settings(BaseSettings):
+    """All settings; immutable once built.
+
+    Attributes
+    ----------
+    home : Path
+        Holds the Dagster instance, the MLflow store, the lake, the records and the ledger.
+    source, data : SourceKind, Path
+        The source, and the folder it reads where it is `folder`.
+    cadence : Cadence
+        Length of a retraining period.
+    start_date : datetime.date
+        First day of the data to use.
+    model_name : str
+        Name in the registry and in the ledger.
+    label_delay_days, gap_days : int
+        Days until fire reports count as complete; days between training and holdout window.
+    assumed_report_lag_days : int
+        Days from a fire to its report where the source does not say.
+    training_window_days, min_training_days : int
+        Longest training window; shortest history to train on.
+    recipe_names : tuple of str
+        Recipes that compete for a period's candidate.
+    seed, n_threads : int
+        Seed and threads of training.
+    adjudication : DecisionRule
+        The decision rule and its thresholds.
+    simulator : SimulatorConfig
+        The embedded park.
+    up_periods : int
+        Periods `forest-fire up` backfills on an empty home.
+    dagster_port, mlflow_port : int
+        Ports on `host`.
+    mlflow_tracking_uri, lake_uri, ledger_path : optional
+        Elsewhere than in `home`.
+    ledger_patience_seconds : float
+        How long to wait for another process to release the ledger.
+    """
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
+    )
+
+    home: Path = Field(default_factory=_default_home)
+    source: SourceKind = SourceKind.SIMULATOR
+    data: Path | None = None
+    cadence: Cadence = Cadence.WEEKLY
+    start_date: dt.date = dt.date(2022, 1, 3)
+    model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,63}$")] = "forest_fire_risk"
+    label_delay_days: Days = 14
+    gap_days: Days = 14
+    assumed_report_lag_days: Days = 2
+    training_window_days: Days = 3653
+    min_training_days: Annotated[int, Field(ge=60)] = 730
+    recipe_names: tuple[str, ...] = ("gradient_boosting",)
+    seed: int = 20260101
+    n_threads: Annotated[int, Field(ge=1)] = 1
+    adjudication: DecisionRule = DecisionRule()
+    simulator: SimulatorConfig = SimulatorConfig()
+    up_periods: Annotated[int, Field(ge=1)] = 26
+    host: str = "127.0.0.1"
+    dagster_port: Port = 3000
+    mlflow_port: Port = 5000
+    mlflow_tracking_uri: str | None = None
+    lake_uri: str | None = None
+    ledger_path: Path | None = None
+    ledger_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the overridden signature
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - part of the overridden signature
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments win over variables, variables over the TOML file."""
+        config = os.environ.get(CONFIG_VARIABLE)
+        toml = (TomlConfigSettingsSource(settings_cls, Path(config)),) if config else ()
+        return (init_settings, env_settings, *toml)
+
+    @field_validator("home", "data", "ledger_path")
+    @classmethod
+    def _make_absolute(cls, path: Path | None) -> Path | None:
+        return None if path is None else path.expanduser().resolve()
+
+    @model_validator(mode="after")
+    def _check_together(self) -> Self:
+        if self.source is SourceKind.FOLDER and self.data is None:
+            msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder"
+            raise ValueError(msg)
+        _ = self.window_policy
+        return self
+
+    @property
+    def window_policy(self) -> WindowPolicy:
+        """How windows follow from a partition."""
+        return WindowPolicy(
+            label_delay_days=self.label_delay_days,
+            gap_days=self.gap_days,
+            training_window_days=self.training_window_days,
+            min_training_days=self.min_training_days,
+        )
+
+    @property
+    def dagster_home(self) -> Path:
+        """Folder of the Dagster instance."""
+        return self.home / "dagster"
+
+    @property
+    def mlflow_home(self) -> Path:
+        """Folder of the MLflow store."""
+        return self.home / "mlflow"
+
+    @property
+    def tracking_uri(self) -> str:
+        """Where MLflow keeps runs and models."""
+        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+
+    @property
+    def artifact_location(self) -> str | None:
+        """Where MLflow keeps artifacts; `None` leaves it to the server."""
+        return None if self.mlflow_tracking_uri else (self.mlflow_home / "artifacts").as_uri()
+
+    @property
+    def lake_root(self) -> str:
+        """Root of the Delta tables."""
+        return self.lake_uri or str(self.home / "lake")
+
+    @property
+    def ledger_file(self) -> Path:
+        """The ledger's database."""
+        return self.ledger_path or self.home / "ledger.duckdb"
+
+    @property
+    def export_folder(self) -> Path:
+        """Where the ledger's lock-free copy lies."""
+        return self.home / "export"
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Read and validate all settings.
+
+    Raises
+    ------
+    ConfigurationError
+        If any setting is unknown or wrong; all faults are listed in one message.
+    """
+    faults = [f"{name}: no such setting" for name in unknown_variables(os.environ)]
+    config = os.environ.get(CONFIG_VARIABLE)
+    if config and not Path(config).is_file():
+        faults.append(f"{CONFIG_VARIABLE}: {config} is not a file")
+    if not faults:
+        try:
+            return Settings(**overrides)  # type: ignore[arg-type] # validated by pydantic
+        except ValidationError as error:
+            faults = [_describe(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
+        except ValueError as error:  # an unreadable TOML file
+            faults = [f"{CONFIG_VARIABLE}: {error}"]
+    listed = "\n".join(f"  - {fault}" for fault in faults)
+    msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\nREADME.md lists the settings."
+    raise ConfigurationError(msg)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> list[str]:
+    """`FOREST_FIRE_*` variables that name no setting, sorted."""
+    known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
+    ours = (name for name in environ if name.upper().startswith(PREFIX))
+    return sorted(name for name in ours if name.upper().split("__", 1)[0] not in known)
+
+
+def _describe(location: tuple[int | str, ...], message: str, observed: object) -> str:
+    name = PREFIX + "__".join(str(part) for part in location).upper() if location else "settings"
+    shown = "" if not location else f" (observed: {observed!r})"
+    return f"{name}: {message.removeprefix('Value error, ')}{shown}"
