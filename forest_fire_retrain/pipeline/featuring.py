@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.feature_catalogue import FEATURE_NAMES
-from forest_fire_retrain.core.features import FIRE_LOOK_BACK_DAYS, WEATHER_LOOK_BACK_DAYS, compute_features
+from forest_fire_retrain.core.features import WEATHER_LOOK_BACK_DAYS, compute_features
 from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ports import Lake, SqlEngine
 from forest_fire_retrain.core.records import FeatureReport
@@ -87,7 +87,7 @@ def _compute(lake: Lake, engine: SqlEngine, window: Interval) -> pa.Table:
         engine,
         cells=lake.read(TableName.CELLS),
         weather=lake.read(TableName.WEATHER, day_column="date", window=_with_look_back(window, WEATHER_LOOK_BACK_DAYS)),
-        fires=lake.read(TableName.FIRES, day_column="date", window=_with_look_back(window, FIRE_LOOK_BACK_DAYS)),
+        fires=lake.read(TableName.FIRES),
         window=window,
         carried=carried,
     )
