@@ -25,5 +25,5 @@ class DuckDbEngine:
             connection.execute("SET TimeZone = 'UTC'")
             for name, table in tables.items():
                 connection.register(name, table)
-            result: pa.Table = connection.execute(sql).to_arrow_table()
+            result: pa.Table = connection.sql(sql).to_arrow_table()
             return result
