@@ -1,0 +1,108 @@
+"""A tracker in memory: runs are rows, models are deep copies with a digest."""
+
+import copy
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import joblib
+import pandas as pd
+from sklearn.base import BaseEstimator
+
+from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
+from forest_fire_retrain.core.records import StoredModel
+
+
+@dataclass
+class FakeRun:
+    """One run and all that was logged to it."""
+
+    run_id: str
+    name: str
+    tags: dict[str, str]
+    status: str = "RUNNING"
+    parameters: dict[str, object] = field(default_factory=dict)
+    metrics: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class FakeCandidateRun:
+    """The open run that a candidate is logged to."""
+
+    run: FakeRun
+    tracker: "FakeTracker"
+
+    @property
+    def run_id(self) -> str:
+        return self.run.run_id
+
+    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+        self.run.parameters.update(parameters)
+        self.run.metrics.update(metrics)
+        self.run.tags.update(tags)
+
+    def save_model(self, model: BaseEstimator, example: pd.DataFrame) -> StoredModel:
+        assert len(example.columns) > 0
+        uri = f"models:/fake-{self.run_id}-{len(self.tracker.models)}"
+        self.tracker.models[uri] = copy.deepcopy(model)
+        self.tracker.digests[uri] = digest(model)
+        return StoredModel(mlflow_run_id=self.run_id, model_uri=uri, artifact_sha256=digest(model))
+
+
+@dataclass
+class FakeTracker:
+    """Implements `Tracker`; `tamper` and `forget` do what a person with file access could do."""
+
+    runs: list[FakeRun] = field(default_factory=list)
+    models: dict[str, BaseEstimator] = field(default_factory=dict)
+    digests: dict[str, str] = field(default_factory=dict)
+
+    @contextmanager
+    def candidate_run(self, name: str, tags: Mapping[str, str]) -> Iterator[FakeCandidateRun]:
+        run = FakeRun(run_id=f"run-{len(self.runs) + 1:04d}", name=name, tags=dict(tags))
+        self.runs.append(run)
+        try:
+            yield FakeCandidateRun(run, self)
+        except KeyboardInterrupt:
+            run.status = "KILLED"
+            raise
+        except BaseException:
+            run.status = "FAILED"
+            raise
+        run.status = "FINISHED"
+
+    def load_model(self, stored: StoredModel) -> BaseEstimator:
+        if stored.model_uri not in self.models:
+            raise TrackingError(f"model {stored.model_uri} cannot be read")
+        observed = self.digests[stored.model_uri]
+        if observed != stored.artifact_sha256:
+            raise ArtifactTamperedError(f"{stored.model_uri}: SHA-256 {observed}, recorded {stored.artifact_sha256}")
+        return copy.deepcopy(self.models[stored.model_uri])
+
+    def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
+        abandoned = [
+            run
+            for run in self.runs
+            if run.status == "RUNNING" and "dagster_run_id" in run.tags and is_over(run.tags["dagster_run_id"])
+        ]
+        for run in abandoned:
+            run.status = "FAILED"
+        return len(abandoned)
+
+    def tamper(self, stored: StoredModel) -> None:
+        """Change the bytes at rest."""
+        self.digests[stored.model_uri] = hashlib.sha256(b"tampered").hexdigest()
+
+    def forget(self, stored: StoredModel) -> None:
+        """Delete the model at rest."""
+        del self.models[stored.model_uri]
+
+    def status_of(self, run_id: str) -> str:
+        """Status of a run."""
+        return next(run.status for run in self.runs if run.run_id == run_id)
+
+
+def digest(model: BaseEstimator) -> str:
+    """Equal for equal fitted models; stands for the artifact's SHA-256."""
+    return hashlib.sha256(joblib.hash(model).encode()).hexdigest()
