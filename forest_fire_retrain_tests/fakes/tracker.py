@@ -64,11 +64,8 @@ class FakeTracker:
         self.runs.append(run)
         try:
             yield FakeCandidateRun(run, self)
-        except KeyboardInterrupt:
-            run.status = "KILLED"
-            raise
-        except BaseException:
-            run.status = "FAILED"
+        except BaseException as error:
+            run.status = "FAILED" if isinstance(error, Exception) else "KILLED"
             raise
         run.status = "FINISHED"
 

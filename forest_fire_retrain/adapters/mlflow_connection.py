@@ -1,0 +1,155 @@
+"""Reach one MLflow installation, quickly, quietly and without leaking credentials.
+
+Rules
+-----
+- MLflow is imported on first use: commands that never need it do not pay its two seconds.
+- A fresh sqlite store is created under a lock file beside it: two processes collide in its migration.
+- A server that does not answer is given up after seconds, not the minutes of MLflow's own defaults:
+  `MLFLOW_HTTP_REQUEST_TIMEOUT` 10 s, `MLFLOW_HTTP_REQUEST_MAX_RETRIES` 2,
+  `MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR` 1. Whoever sets these variables is obeyed.
+- Telemetry is off, and MLflow's announcements do not mix with a command's output.
+- MLflow's fluent interface knows one tracking URI per process: it is pointed at ours on every use.
+"""
+
+import logging
+import os
+import re
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from filelock import FileLock, Timeout
+
+from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError, TrackingError
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+SQLITE_PREFIX = "sqlite:///"
+STORE_PATIENCE_SECONDS = 120.0
+CREDENTIALS = re.compile(r"(?<=//)[^/\s]*@")
+PROCESS_DEFAULTS: Mapping[str, str] = {
+    "MLFLOW_DISABLE_TELEMETRY": "true",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR": "1",
+    "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
+CHATTY_LOGGERS = ("mlflow", "alembic")
+
+MUTED_WARNINGS = (
+    "The ``noload`` loader strategy",  # MLflow's table definitions use what SQLAlchemy 2.1 deprecates
+    ".*Any type hint is inferred as AnyType",  # MLflow warns of the type hints of its own chat classes
+)
+
+_prepared_stores: set[str] = set()
+
+
+def connect(tracking_uri: str) -> "MlflowClient":
+    """A client of the installation; a fresh sqlite store is complete when this returns.
+
+    Raises
+    ------
+    TrackingError
+        If another process holds the store's lock for too long.
+    """
+    mlflow = import_mlflow()
+    mlflow.set_tracking_uri(tracking_uri)
+    path = sqlite_path(tracking_uri)
+    if path is None or (tracking_uri in _prepared_stores and path.exists()):
+        return mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
+    lock = path.with_name(path.name + ".lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(lock, timeout=STORE_PATIENCE_SECONDS), import_warnings_muted():
+            client = mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
+            client.search_registered_models(max_results=1)
+    except Timeout as error:
+        msg = (
+            f"another process has been preparing the MLflow store {path} for more than {STORE_PATIENCE_SECONDS:g} s; "
+            f"if none is running, delete {lock.name} beside it and run the same command again"
+        )
+        raise TrackingError(msg) from error
+    _prepared_stores.add(tracking_uri)
+    return client
+
+
+def import_mlflow() -> Any:  # noqa: ANN401 - MLflow carries no types
+    """The `mlflow` module, imported with this process's defaults."""
+    for name, value in PROCESS_DEFAULTS.items():
+        os.environ.setdefault(name, value)
+    import mlflow  # noqa: PLC0415 - takes two seconds: only where it is needed
+
+    for name in CHATTY_LOGGERS:
+        logging.getLogger(name).setLevel(logging.ERROR)
+    return mlflow
+
+
+def import_sklearn_flavour() -> Any:  # noqa: ANN401 - MLflow carries no types
+    """The module `mlflow.sklearn`, with what it imports by itself when a model is first logged."""
+    import_mlflow()
+    with import_warnings_muted():
+        import mlflow.pyfunc  # noqa: PLC0415 - see `import_mlflow`
+        import mlflow.sklearn  # noqa: PLC0415 - as above
+    return mlflow.sklearn
+
+
+@contextmanager
+def import_warnings_muted() -> Iterator[None]:
+    """Inside the block, mute what MLflow's own modules say of themselves when they are first imported."""
+    with warnings.catch_warnings():
+        for message in MUTED_WARNINGS:
+            warnings.filterwarnings("ignore", message=message)
+        yield
+
+
+def is_absent(tracking_uri: str) -> bool:
+    """Whether the installation is an sqlite store that nobody has created yet; needs no MLflow."""
+    path = sqlite_path(tracking_uri)
+    return path is not None and not path.exists()
+
+
+def sqlite_path(tracking_uri: str) -> Path | None:
+    """The database file of an sqlite store; `None` for a server or another database."""
+    if not tracking_uri.startswith(SQLITE_PREFIX):
+        return None
+    return Path(unquote(tracking_uri.removeprefix(SQLITE_PREFIX)))
+
+
+def without_credentials(text: str) -> str:
+    """`text` with user names and passwords cut out of every URI in it."""
+    return CREDENTIALS.sub("", text)
+
+
+@contextmanager
+def refusals_as(kind: type[TrackingError | RegistryError], tracking_uri: str, doing: str) -> Iterator[None]:
+    """Turn MLflow's refusals inside the block into `kind`, saying what could not be done and where."""
+    try:
+        yield
+    except ForestFireRetrainError:
+        raise
+    except (mlflow_exception(), OSError) as error:
+        first_line = str(error).strip().partition("\n")[0]
+        msg = (
+            f"MLflow at {without_credentials(tracking_uri)} failed at {doing}: {without_credentials(first_line)}. "
+            "Check that it runs and that FOREST_FIRE_MLFLOW_TRACKING_URI is right, then run: forest-fire status"
+        )
+        raise kind(msg) from error
+
+
+def mlflow_exception() -> type[Exception]:
+    """MLflow's base exception."""
+    import_mlflow()
+    from mlflow.exceptions import MlflowException  # noqa: PLC0415 - see `import_mlflow`
+
+    kind: type[Exception] = MlflowException
+    return kind
+
+
+def is_missing(error: BaseException) -> bool:
+    """Whether MLflow says that what was asked for does not exist."""
+    return getattr(error, "error_code", None) == "RESOURCE_DOES_NOT_EXIST"

@@ -1,0 +1,195 @@
+"""Versions, tags and the alias `champion` in MLflow's model registry; aliases, never stages.
+
+Rules
+-----
+- A decision has at most one version: registering looks for its `decision_id` first.
+- The alias is moved in one step and read back; MLflow has no compare-and-swap, so the caller holds
+  the ledger's lock.
+- What does not exist is `None` or empty; every other refusal is a `RegistryError`.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, TypeVar
+
+from forest_fire_retrain.adapters.mlflow_connection import (
+    connect,
+    is_absent,
+    is_missing,
+    mlflow_exception,
+    refusals_as,
+)
+from forest_fire_retrain.core.errors import RegistryError
+from forest_fire_retrain.core.ports import RegisteredVersion
+from forest_fire_retrain.core.records import Candidate
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+    from mlflow.entities.model_registry import ModelVersion
+
+CHAMPION_ALIAS = "champion"
+MODEL_DESCRIPTION = (
+    "Probability that a fire starts, per cell and day. The alias `champion` is the version in production; it is "
+    "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history)."
+)
+
+Answer = TypeVar("Answer")
+
+
+class MlflowRegistry:
+    """The model registry; one step per method.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        An sqlite URI or a server's address.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+
+    def champion(self, model_name: str) -> int | None:
+        """Version the alias `champion` points at, if any.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow cannot be asked.
+        """
+        if is_absent(self._tracking_uri):
+            return None
+        with refusals_as(RegistryError, self._tracking_uri, f"reading the champion of {model_name}"):
+            client = connect(self._tracking_uri)
+            model = _unless_missing(lambda: client.get_registered_model(model_name))
+            version = None if model is None else model.aliases.get(CHAMPION_ALIAS)
+            return None if version is None else int(version)
+
+    def versions(self, model_name: str) -> list[RegisteredVersion]:
+        """All versions, oldest first; empty if the model is unknown.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow cannot be asked.
+        """
+        if is_absent(self._tracking_uri):
+            return []
+        with refusals_as(RegistryError, self._tracking_uri, f"listing the versions of {model_name}"):
+            found = _search(connect(self._tracking_uri), f"name = '{_plain(model_name)}'")
+        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags), v.description or "") for v in found)
+        return sorted(listed, key=lambda held: held.version)
+
+    def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
+        """Register the candidate's model for `decision_id`; the same decision again finds the same version.
+
+        Parameters
+        ----------
+        model_name : str
+            The registered model; created with a description if it is missing.
+        candidate : Candidate
+            Whose stored model becomes the version.
+        decision_id : str
+            The decision that asks for it.
+        description : str
+            One paragraph for people.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow refuses, or holds more than one version for the decision.
+        """
+        with refusals_as(RegistryError, self._tracking_uri, f"registering a version of {model_name}"):
+            client = connect(self._tracking_uri)
+            held = _version_of_decision(client, model_name, decision_id)
+            if held is not None:
+                return held
+            if _unless_missing(lambda: client.get_registered_model(model_name)) is None:
+                client.create_registered_model(model_name, description=MODEL_DESCRIPTION)
+            created = client.create_model_version(
+                model_name,
+                source=candidate.stored.model_uri,
+                run_id=candidate.stored.mlflow_run_id,
+                model_id=candidate.stored.model_uri.removeprefix("models:/"),
+                tags=_tags_of(candidate, decision_id),
+                description=description,
+            )
+            return int(created.version)
+
+    def tag(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a version.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or MLflow refuses.
+        """
+        with refusals_as(RegistryError, self._tracking_uri, f"tagging version {version} of {model_name}"):
+            client = connect(self._tracking_uri)
+            for name, value in tags.items():
+                client.set_model_version_tag(model_name, str(version), name, value)
+
+    def point_champion(self, model_name: str, version: int) -> None:
+        """Move the alias and read it back.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or the alias does not point at `version` afterwards.
+        """
+        with refusals_as(RegistryError, self._tracking_uri, f"pointing champion at version {version} of {model_name}"):
+            connect(self._tracking_uri).set_registered_model_alias(model_name, CHAMPION_ALIAS, str(version))
+        observed = self.champion(model_name)
+        if observed != version:
+            msg = (
+                f"the alias {CHAMPION_ALIAS} of {model_name} points at version {observed} after it was moved to "
+                f"{version}: something else moves it. Run: forest-fire verify"
+            )
+            raise RegistryError(msg)
+
+
+def _tags_of(candidate: Candidate, decision_id: str) -> dict[str, str]:
+    return {
+        "decision_id": decision_id,
+        "candidate_id": candidate.candidate_id,
+        "partition_key": candidate.windows.partition_key,
+        "training_cutoff": candidate.windows.training_cutoff.isoformat(),
+        "artifact_sha256": candidate.stored.artifact_sha256,
+    }
+
+
+def _version_of_decision(client: "MlflowClient", model_name: str, decision_id: str) -> int | None:
+    query = f"name = '{_plain(model_name)}' AND tags.decision_id = '{_plain(decision_id)}'"
+    numbers = sorted(int(version.version) for version in _search(client, query))
+    if len(numbers) > 1:
+        msg = (
+            f"{model_name} has {len(numbers)} versions for decision {decision_id} ({', '.join(map(str, numbers))}), "
+            "allowed is one. Delete those without the alias in MLflow, then run: forest-fire verify"
+        )
+        raise RegistryError(msg)
+    return numbers[0] if numbers else None
+
+
+def _search(client: "MlflowClient", query: str) -> "list[ModelVersion]":
+    """All pages of the answer."""
+    page = client.search_model_versions(query)
+    found = list(page)
+    while page.token:
+        page = client.search_model_versions(query, page_token=page.token)
+        found += list(page)
+    return found
+
+
+def _unless_missing(ask: Callable[[], Answer]) -> Answer | None:
+    try:
+        return ask()
+    except mlflow_exception() as error:
+        if is_missing(error):
+            return None
+        raise
+
+
+def _plain(text: str) -> str:
+    """`text`, safe to stand between quotes of a search."""
+    if "'" in text or "\\" in text:
+        msg = f"{text!r} holds a quote or a backslash; names and decision ids take letters, digits, '_', '.' and '-'"
+        raise RegistryError(msg)
+    return text

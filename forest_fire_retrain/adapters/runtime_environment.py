@@ -1,0 +1,50 @@
+"""Read the running interpreter, the installed packages and the project's own code."""
+
+import platform
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from forest_fire_retrain.core.environment import TRAINING_PACKAGES, describe_environment, pinned_requirements
+from forest_fire_retrain.core.records import Environment
+
+PACKAGE_ROOT = Path(__file__).resolve().parents[1]
+COMPUTING_FOLDERS = ("core", "pipeline")
+
+
+def read_environment(n_threads: int) -> Environment:
+    """The environment that training would run in now.
+
+    Parameters
+    ----------
+    n_threads : int
+        Threads that training is pinned to.
+
+    Raises
+    ------
+    ConfigurationError
+        If a package that takes part in training is not installed.
+    """
+    return describe_environment(
+        python_version=platform.python_version(),
+        installed={name: found for name in TRAINING_PACKAGES if (found := _installed_version(name)) is not None},
+        sources=read_computing_sources(PACKAGE_ROOT),
+        n_threads=n_threads,
+    )
+
+
+def read_computing_sources(package_root: Path) -> dict[str, bytes]:
+    """Content of the code that decides what is computed, by path within the package."""
+    files = (path for folder in COMPUTING_FOLDERS for path in (package_root / folder).rglob("*.py"))
+    return {path.relative_to(package_root).as_posix(): path.read_bytes() for path in files}
+
+
+def read_requirements() -> list[str]:
+    """One `name==version` per package a stored model needs to be read again, sorted."""
+    return pinned_requirements(read_environment(n_threads=1))
+
+
+def _installed_version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None
