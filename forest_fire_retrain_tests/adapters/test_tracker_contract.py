@@ -1,0 +1,140 @@
+"""What every `Tracker` promises, run on the fake and on MLflow."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from mlflow import MlflowClient
+
+from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
+from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
+from forest_fire_retrain.core.ports import Tracker
+from forest_fire_retrain.core.records import StoredModel
+from forest_fire_retrain_tests.example_models import example_model, example_rows
+from forest_fire_retrain_tests.fakes.tracker import FakeRun, FakeTracker
+
+OURS = {"dagster_run_id": "dagster-1", "partition_key": "2024-01-01"}
+
+
+class Bench(NamedTuple):
+    """A tracker, and what a person or a crash could do behind its back."""
+
+    tracker: Tracker
+    status_of: Callable[[str], str]
+    tags_of: Callable[[str], dict[str, str]]
+    leave_running: Callable[[dict[str, str]], str]
+    tamper: Callable[[StoredModel], None]
+    forget: Callable[[StoredModel], None]
+
+
+@pytest.fixture(params=["fake", "mlflow"])
+def bench(request: pytest.FixtureRequest) -> Bench:
+    if request.param == "fake":
+        return fake_bench()
+    return mlflow_bench(request.getfixturevalue("tracking_uri"), request.getfixturevalue("tmp_path") / "artifacts")
+
+
+def fake_bench() -> Bench:
+    tracker = FakeTracker()
+
+    def leave_running(tags: dict[str, str]) -> str:
+        tracker.runs.append(FakeRun(f"left-{len(tracker.runs)}", "left", dict(tags)))
+        return tracker.runs[-1].run_id
+
+    def tags_of(run_id: str) -> dict[str, str]:
+        return next(run.tags for run in tracker.runs if run.run_id == run_id)
+
+    return Bench(tracker, tracker.status_of, tags_of, leave_running, tracker.tamper, tracker.forget)
+
+
+def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
+    tracker = MlflowTracker(tracking_uri, "candidates", artifacts.as_uri())
+    with tracker.candidate_run("first", {}):
+        pass
+    client = MlflowClient(tracking_uri)
+    experiment = client.get_experiment_by_name("candidates")
+    assert experiment is not None
+
+    def model_file(stored: StoredModel) -> Path:
+        return next((artifacts / "models" / stored.model_uri.removeprefix("models:/")).rglob("model.skops"))
+
+    def tamper(stored: StoredModel) -> None:
+        content = bytearray(model_file(stored).read_bytes())
+        content[len(content) // 2] ^= 1
+        model_file(stored).write_bytes(content)
+
+    return Bench(
+        tracker,
+        status_of=lambda run_id: client.get_run(run_id).info.status,
+        tags_of=lambda run_id: client.get_run(run_id).data.tags,
+        leave_running=lambda tags: client.create_run(experiment.experiment_id, tags=tags).info.run_id,
+        tamper=tamper,
+        forget=lambda stored: model_file(stored).unlink(),
+    )
+
+
+def store_example(bench: Bench) -> StoredModel:
+    features, _ = example_rows()
+    with bench.tracker.candidate_run("2024-01-01 small", OURS) as run:
+        return run.save_model(example_model(), features.head(8))
+
+
+def test_a_run_that_completes_ends_finished_with_the_callers_tags(bench: Bench) -> None:
+    with bench.tracker.candidate_run("2024-01-01 small", OURS) as run:
+        run.log(parameters={"seed": 1, "nothing": None}, metrics={"log_loss": 0.05}, tags={"later": "yes"})
+        assert bench.status_of(run.run_id) == "RUNNING"
+    assert bench.status_of(run.run_id) == "FINISHED"
+    assert {**OURS, "later": "yes"}.items() <= bench.tags_of(run.run_id).items()
+
+
+def test_a_run_whose_block_raises_ends_failed(bench: Bench) -> None:
+    with pytest.raises(ValueError, match="one class"), bench.tracker.candidate_run("x", OURS) as run:
+        raise ValueError("one class")
+    assert bench.status_of(run.run_id) == "FAILED"
+
+
+@pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
+def test_a_run_that_is_interrupted_ends_killed(bench: Bench, interrupt: type[BaseException]) -> None:
+    with pytest.raises(interrupt), bench.tracker.candidate_run("x", OURS) as run:
+        raise interrupt
+    assert bench.status_of(run.run_id) == "KILLED"
+
+
+def test_a_stored_model_comes_back_with_the_same_prediction_bits(bench: Bench) -> None:
+    features, _ = example_rows()
+    restored = bench.tracker.load_model(store_example(bench))
+    assert np.array_equal(restored.predict_proba(features), example_model().predict_proba(features))
+
+
+def test_a_model_whose_bytes_changed_is_refused(bench: Bench) -> None:
+    stored = store_example(bench)
+    bench.tamper(stored)
+    with pytest.raises(ArtifactTamperedError, match="SHA-256"):
+        bench.tracker.load_model(stored)
+
+
+def test_a_model_that_is_gone_is_a_tracking_error(bench: Bench) -> None:
+    stored = store_example(bench)
+    bench.forget(stored)
+    with pytest.raises(TrackingError):
+        bench.tracker.load_model(stored)
+
+
+def test_a_model_that_never_was_is_a_tracking_error(bench: Bench) -> None:
+    stored = store_example(bench).model_copy(update={"model_uri": "models:/m-00000000000000000000000000000000"})
+    with pytest.raises(TrackingError):
+        bench.tracker.load_model(stored)
+
+
+def test_only_running_runs_whose_dagster_run_is_over_are_closed(bench: Bench) -> None:
+    over = bench.leave_running({"dagster_run_id": "over"})
+    alive = bench.leave_running({"dagster_run_id": "alive"})
+    foreign = bench.leave_running({})
+    with bench.tracker.candidate_run("done", {"dagster_run_id": "over"}) as done:
+        pass
+    assert bench.tracker.close_abandoned_runs(lambda run_id: run_id == "over") == 1
+    statuses = [bench.status_of(run_id) for run_id in (over, alive, foreign, done.run_id)]
+    assert statuses == ["FAILED", "RUNNING", "RUNNING", "FINISHED"]
+    assert bench.tracker.close_abandoned_runs(lambda run_id: run_id == "over") == 0
