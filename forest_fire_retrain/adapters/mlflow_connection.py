@@ -132,13 +132,20 @@ def refusals_as(kind: type[TrackingError | RegistryError], tracking_uri: str, do
         yield
     except ForestFireRetrainError:
         raise
-    except (mlflow_exception(), OSError) as error:
+    except _refusals() as error:
         first_line = str(error).strip().partition("\n")[0]
         msg = (
             f"MLflow at {without_credentials(tracking_uri)} failed at {doing}: {without_credentials(first_line)}. "
             "Check that it runs and that FOREST_FIRE_MLFLOW_TRACKING_URI is right, then run: forest-fire status"
         )
         raise kind(msg) from error
+
+
+def _refusals() -> tuple[type[Exception], ...]:
+    """What MLflow raises when it refuses; a broken database speaks through SQLAlchemy."""
+    from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see `import_mlflow`
+
+    return (mlflow_exception(), SQLAlchemyError, OSError)
 
 
 def mlflow_exception() -> type[Exception]:
