@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from forest_fire_retrain.core.records import Candidate, Environment, Recipe, Snapshot, StoredModel
+from forest_fire_retrain.core.records import Candidate, Environment, Knowledge, Recipe, Snapshot, StoredModel
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.training import fit
 from forest_fire_retrain.core.windows import Interval, WindowPolicy, plan_windows
@@ -42,7 +42,11 @@ def example_candidate(stored: StoredModel, partition_start: dt.date = dt.date(20
     partition = Interval(start=partition_start, end=partition_start + dt.timedelta(days=7))
     return Candidate(
         windows=plan_windows(partition, dt.date(2022, 1, 3), policy),
-        snapshot=Snapshot(table_versions={"features": 3, "fires": 5}, known_at=dt.datetime(2024, 1, 8, tzinfo=dt.UTC)),
+        snapshot=Snapshot(
+            knowledge=Knowledge.LIVE,
+            table_versions={"features": 3, "fires": 5},
+            known_at=dt.datetime(2024, 1, 8, tzinfo=dt.UTC),
+        ),
         recipe=SMALL_BOOSTING,
         seed=1,
         n_rows=1_500,
@@ -51,6 +55,7 @@ def example_candidate(stored: StoredModel, partition_start: dt.date = dt.date(20
         prediction_hash="b" * 64,
         reference_predictions=(0.01, 0.02),
         metrics={"holdout_log_loss": 0.05},
+        null_share={},
         stored=stored,
         environment=Environment(python_version="3.11", package_versions={}, code_version="c" * 64, n_threads=1),
     )

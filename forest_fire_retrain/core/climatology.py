@@ -76,7 +76,19 @@ def fit_climatology(rows: pa.Table) -> Climatology:
         flat, weights=np.asarray(rows["label"].to_numpy(), dtype=np.float64), minlength=shape[0] * MONTHS
     )
     days = np.bincount(flat, minlength=shape[0] * MONTHS)
-    fires, days = fires.reshape(shape), days.reshape(shape)
+    return shrink_rates(cell_ids, fires.reshape(shape), days.reshape(shape))
+
+
+def shrink_rates(cell_ids: np.ndarray, fires: np.ndarray, days: np.ndarray) -> Climatology:
+    """Climatology from counts.
+
+    Parameters
+    ----------
+    cell_ids : numpy.ndarray
+        Sorted, shape (n_cells,).
+    fires, days : numpy.ndarray
+        Days with a fire start, and all days, per cell and month; shape (n_cells, 12).
+    """
     overall = (fires.sum() + 0.5) / (days.sum() + PRIOR_CELL_DAYS)
     month_rates = _shrink(fires.sum(axis=0), days.sum(axis=0), overall, MONTH_PSEUDO_DAYS)
     return Climatology(cell_ids, _shrink(fires, days, month_rates, CELL_PSEUDO_DAYS), month_rates)

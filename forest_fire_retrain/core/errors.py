@@ -21,6 +21,10 @@ class UnknownPartitionError(ForestFireRetrainError):
     """A partition key names no closed retraining period: whoever typed the command acts."""
 
 
+class RefusedRequestError(ForestFireRetrainError):
+    """What a person asked for cannot be done as asked, and nothing was changed: whoever typed the command acts."""
+
+
 class InputContractError(ForestFireRetrainError):
     """The source data breaks the data contract: whoever delivers the data acts.
 
@@ -46,6 +50,10 @@ class InputContractError(ForestFireRetrainError):
 
 class EvidenceError(ForestFireRetrainError):
     """A window holds too little or contradictory data to train or judge on."""
+
+
+class HomeError(ForestFireRetrainError):
+    """The installation's own files, or Dagster's store among them, cannot be read or written: the operator acts."""
 
 
 class LakeError(ForestFireRetrainError):

@@ -115,11 +115,13 @@ LEFT JOIN cell_history c ON c.cell_id = r.cell_id AND c.date = r.date
 LEFT JOIN park_history p ON p.date = r.date
 WHERE r.date >= DATE '{window.start}'
 ORDER BY r.date, r.cell_id
-"""
+"""  # noqa: S608 - only dates and numbers are put into the text
 
 
 def _rolling_columns() -> str:
-    columns = [_if_observed(f"sum(rain) OVER w{n} / 10.0", "rain", n) + f" AS precip_{n}d_mm" for n in RAIN_WINDOWS_DAYS]
+    columns = [
+        _if_observed(f"sum(rain) OVER w{n} / 10.0", "rain", n) + f" AS precip_{n}d_mm" for n in RAIN_WINDOWS_DAYS
+    ]
     week, month = (f"sum(warmth) OVER w{n} / (10.0 * count(warmth) OVER w{n})" for n in (7, 30))
     columns.append(_if_observed(week, "warmth", 7) + " AS temp_max_7d_c")
     columns.append(_if_observed(f"({week}) - ({month})", "warmth", 30) + " AS temp_max_anomaly_c")

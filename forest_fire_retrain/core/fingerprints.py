@@ -39,7 +39,7 @@ def fingerprint_table(table: pa.Table) -> str:
     digest = hashlib.sha256(f"{table.num_rows}".encode())
     for name in table.column_names:
         column = table[name].combine_chunks()
-        digest.update(f"|{name}:{_kind(column.type)}|".encode())
+        digest.update(f"|{json.dumps(name)}:{_kind(column.type)}|".encode())
         digest.update(np.packbits(pc.is_null(column).to_numpy(zero_copy_only=False)).tobytes())
         digest.update(_value_bytes(column))
     return digest.hexdigest()
@@ -47,17 +47,21 @@ def fingerprint_table(table: pa.Table) -> str:
 
 def _kind(kind: pa.DataType) -> str:
     """A type name that does not depend on offsets' width."""
-    return "string" if pa.types.is_large_string(kind) or pa.types.is_string_view(kind) else str(kind)
+    return "string" if _is_text(kind) else str(kind)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _value_bytes(column: pa.Array) -> bytes:
     """The values as little-endian bytes, nulls as a fixed filler."""
-    if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        texts = column.fill_null("").to_pylist()
+    if _is_text(column.type):
+        texts = [text or "" for text in column.to_pylist()]
         lengths = np.array([len(text.encode()) for text in texts], dtype="<i8")
         return lengths.tobytes() + "".join(texts).encode()
     if pa.types.is_boolean(column.type):
-        return np.asarray(column.fill_null(False).to_numpy(zero_copy_only=False), dtype="u1").tobytes()
+        return np.asarray(pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False), dtype="u1").tobytes()
     if pa.types.is_floating(column.type):
         return np.asarray(column.fill_null(0.0).to_numpy(zero_copy_only=False), dtype="<f8").tobytes()
     integers = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column

@@ -93,7 +93,9 @@ def advance_day(
     wind = np.where(np.isnan(wind_kmh), REFERENCE_WIND_KMH, wind_kmh)
     day = MoistureCodes(
         np.where(known, _next_ffmc(before.ffmc, temp, humidity, wind, rain), before.ffmc),
-        np.where(known, _next_dmc(before.dmc, temp, humidity, rain, _by_latitude(latitude, month, _DMC_TABLES)), before.dmc),
+        np.where(
+            known, _next_dmc(before.dmc, temp, humidity, rain, _by_latitude(latitude, month, _DMC_TABLES)), before.dmc
+        ),
         np.where(known, _next_dc(before.dc, temp, rain, _by_latitude(latitude, month, _DC_TABLES)), before.dc),
     )
     isi = np.where(known & ~np.isnan(wind_kmh), _isi(day.ffmc, wind), np.nan)

@@ -14,8 +14,9 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from enum import StrEnum
+from typing import NamedTuple
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_text
 
@@ -35,6 +36,7 @@ class EntryKind(StrEnum):
     EXTERNAL = "external"
     REPAIR = "repair"
     MIGRATION = "migration"
+    LABELS_CLEARED = "labels_cleared"
 
 
 class Outcome(StrEnum):
@@ -74,6 +76,25 @@ class ReasonCode(StrEnum):
     REPLAY = "REPLAY"
 
 
+class Stamp(NamedTuple):
+    """Who writes a row, when, and through which door.
+
+    Attributes
+    ----------
+    recorded_at : datetime.datetime
+        Now, UTC.
+    actor, trigger : str
+        Who or what caused it; schedule, sensor, user or cli.
+    dagster_run_id : str, optional
+        The Dagster run it happens in.
+    """
+
+    recorded_at: dt.datetime
+    actor: str
+    trigger: str
+    dagster_run_id: str | None = None
+
+
 class EntryDraft(BaseModel):
     """A row before the ledger gives it its place in the chain.
 
@@ -84,7 +105,7 @@ class EntryDraft(BaseModel):
     model_name : str
         The registered model it is about.
     recorded_at : datetime.datetime
-        When it was written, UTC.
+        When it was written; another zone is turned into UTC, the form that is hashed and stored.
     actor, trigger : str
         Who or what caused it, and through which door (schedule, sensor, user, cli).
     summary : str
@@ -125,6 +146,11 @@ class EntryDraft(BaseModel):
     dagster_run_id: str | None = None
     mlflow_run_id: str | None = None
     payload_json: str = "{}"
+
+    @field_validator("recorded_at")
+    @classmethod
+    def _turn_into_utc(cls, instant: dt.datetime) -> dt.datetime:
+        return instant if instant.utcoffset() is None else instant.astimezone(dt.UTC)
 
     @property
     def payload(self) -> dict[str, object]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from sklearn.base import BaseEstimator
 
 from forest_fire_retrain.core.ledger_entries import EntryDraft, LedgerEntry
-from forest_fire_retrain.core.records import Candidate, Record, StoredModel
+from forest_fire_retrain.core.records import Candidate, Recipe, RecipeScore, Record, StoredModel
 from forest_fire_retrain.core.windows import Interval
 
 
@@ -95,6 +95,10 @@ class Lake(Protocol):
         """
         ...
 
+    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
+        """Those of `versions` that cannot be read any more, and why; looks at every stored file once."""
+        ...
+
 
 class SqlEngine(Protocol):
     """Runs the query text the core builds."""
@@ -136,6 +140,10 @@ class CandidateRun(Protocol):
 class Tracker(Protocol):
     """Experiment tracking: one run per candidate."""
 
+    def prepare(self) -> None:
+        """Create the store and the experiment where they are missing."""
+        ...
+
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> AbstractContextManager[CandidateRun]:
         """Open a run; it ends FINISHED, FAILED if the block raises, KILLED on an interrupt."""
         ...
@@ -150,6 +158,14 @@ class Tracker(Protocol):
         TrackingError
             If the artifact cannot be read.
         """
+        ...
+
+    def page_of_run(self, run_id: str) -> str:
+        """Path of the run's page in the tracking UI."""
+        ...
+
+    def end_active_run(self, *, failed: bool) -> None:
+        """End the process's active run, if there is one, FINISHED or FAILED."""
         ...
 
     def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
@@ -215,6 +231,16 @@ class Ledger(Protocol):
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all."""
+        ...
+
+
+class RecipeSearch(Protocol):
+    """Proposes parameters for a recipe and learns from how they do."""
+
+    def run(
+        self, start: Recipe, evaluate: Callable[[Recipe], RecipeScore], *, n_trials: int, seed: int
+    ) -> list[RecipeScore]:
+        """Scores of `n_trials` recipes, `start` first; the same seed and scores propose the same."""
         ...
 
 

@@ -5,6 +5,7 @@ be understood after the MLflow run is gone.
 """
 
 import datetime as dt
+from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict
 
@@ -18,17 +19,32 @@ class Record(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+class Knowledge(StrEnum):
+    """What a retraining may know.
+
+    A live one knows what was recorded before its cut-off. A replay knows either exactly what the
+    original knew, or everything that was corrected since.
+    """
+
+    LIVE = "live"
+    AS_KNOWN = "as_known"
+    AS_CORRECTED = "as_corrected"
+
+
 class Snapshot(Record):
     """What was known of the world when something was computed.
 
     Attributes
     ----------
+    knowledge : Knowledge
+        By which rule it was taken.
     table_versions : dict
         Delta table name to the version that was read.
     known_at : datetime.datetime
         Rows recorded at or after this instant were left out.
     """
 
+    knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
 
@@ -72,6 +88,51 @@ class Recipe(Record):
     name: str
     estimator: str
     parameters: dict[str, float | int | str | bool | None]
+
+
+class RecipeScore(Record):
+    """How a recipe did in a period's inner validation.
+
+    Attributes
+    ----------
+    recipe : Recipe
+        The recipe.
+    window : Interval
+        The inner validation window.
+    n_fires : int
+        Cell-days with a fire start in it.
+    log_loss : float
+        Mean log loss there.
+    """
+
+    recipe: Recipe
+    window: Interval
+    n_fires: int
+    log_loss: float
+
+
+class Attribution(Record):
+    """Where a promoted candidate's gain comes from, in mean log loss on the newest window.
+
+    Attributes
+    ----------
+    champion_loss, refit_loss, candidate_loss : float
+        Of the champion, of the champion's recipe refitted on the candidate's training rows, of the candidate.
+    """
+
+    champion_loss: float
+    refit_loss: float
+    candidate_loss: float
+
+    @property
+    def from_data(self) -> float:
+        """Gain of newer data under the champion's recipe."""
+        return self.champion_loss - self.refit_loss
+
+    @property
+    def from_recipe(self) -> float:
+        """Gain of the candidate's recipe on the same data."""
+        return self.refit_loss - self.candidate_loss
 
 
 class Environment(Record):
@@ -136,10 +197,14 @@ class Candidate(Record):
         Probabilities on the first holdout rows; a restored model must reproduce them.
     metrics : dict
         Figures measured on the training window and the holdout.
+    null_share : dict
+        Share of missing values per feature in the training rows.
     stored : StoredModel
         Where the model lies.
     environment : Environment
         Where it was trained.
+    competition : tuple of RecipeScore
+        Recipes and trials it was chosen among; empty where there was one.
     """
 
     windows: RetrainingWindows
@@ -152,8 +217,10 @@ class Candidate(Record):
     prediction_hash: str
     reference_predictions: tuple[float, ...]
     metrics: dict[str, float]
+    null_share: dict[str, float]
     stored: StoredModel
     environment: Environment
+    competition: tuple[RecipeScore, ...] = ()
 
     @property
     def candidate_id(self) -> str:

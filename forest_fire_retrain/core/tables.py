@@ -18,7 +18,6 @@ class TableName(StrEnum):
     WEATHER = "weather"
     FIRES = "fires"
     FEATURES = "features"
-    SCORES = "scores"
 
 
 def _field(name: str, kind: pa.DataType, description: str, unit: str = "", *, nullable: bool = False) -> pa.Field:
@@ -55,18 +54,5 @@ FIRES_SCHEMA = pa.schema(
         _field("date", pa.date32(), "Day the fire started"),
         _field("area_ha", pa.float64(), "Burned area", "ha", nullable=True),
         _field("recorded_at", UTC_INSTANT, "When the report, or its correction, arrived", "UTC"),
-    ]
-)
-
-SCORES_SCHEMA = pa.schema(
-    [
-        _field("attempt_id", pa.string(), "The adjudication the scores were made for"),
-        _field("partition_key", pa.string(), "Start of the retraining period"),
-        _field("cell_id", pa.string(), "Cell scored"),
-        _field("date", pa.date32(), "Day scored"),
-        _field("label", pa.bool_(), "Whether a fire started, as known at the cut-off"),
-        _field("candidate", pa.float64(), "Candidate's probability of a fire start", "probability"),
-        _field("champion", pa.float64(), "Champion's probability of a fire start", "probability", nullable=True),
-        _field("climatology", pa.float64(), "The cell's historical rate for the season", "probability"),
     ]
 )

@@ -12,8 +12,9 @@ Rules
 
 import datetime as dt
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from forest_fire_retrain.core.errors import ConfigurationError
 
@@ -69,7 +70,7 @@ class WindowPolicy(BaseModel):
     label_delay_days : int
         Days after which fire reports for a day count as complete.
     gap_days : int
-        Days between the end of training and the holdout window, at least `label_delay_days`.
+        Days between the end of training and the holdout window, at least one and at least `label_delay_days`.
     training_window_days : int
         Length of the longest training window, in days.
     min_training_days : int
@@ -78,10 +79,10 @@ class WindowPolicy(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    label_delay_days: int
-    gap_days: int
+    label_delay_days: Annotated[int, Field(ge=0)]
+    gap_days: Annotated[int, Field(ge=1)]
     training_window_days: int
-    min_training_days: int
+    min_training_days: Annotated[int, Field(ge=1)]
 
     @model_validator(mode="after")
     def _refuse_leaks(self) -> "WindowPolicy":

@@ -1,0 +1,127 @@
+"""The thresholds of the decision rule; stored with every decision under its version."""
+
+import warnings
+from enum import StrEnum
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+RULE_VERSION = "2"
+
+Share = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class Metric(StrEnum):
+    """What a decision is made on; each is a loss per day, a sum over the day's cells or fires."""
+
+    LOG_LOSS = "log_loss"
+    BRIER = "brier"
+    ROC_AUC = "roc_auc"
+    AVERAGE_PRECISION = "average_precision"
+
+    @property
+    def sees_calibration(self) -> bool:
+        """Whether a model whose probabilities are all too high or too low looks worse under it."""
+        return self in (Metric.LOG_LOSS, Metric.BRIER)
+
+
+class Direction(StrEnum):
+    """Which way a metric's published figure improves; the rule itself works on losses."""
+
+    MINIMIZE = "minimize"
+    MAXIMIZE = "maximize"
+
+
+class DecisionRule(BaseModel):
+    """Every threshold of the rule.
+
+    Attributes
+    ----------
+    version : str
+        Version of the rule's logic.
+    metric, direction : Metric, Direction
+        What is compared, and which way it improves.
+    evidence_days : int
+        Longest evidence, back from the end of the newest window.
+    block_days : int
+        Length of a block, the unit of sampling.
+    min_fires, min_blocks : int
+        Evidence below these answers nothing.
+    superior_confidence, superior_min_gain : float
+        One-sided confidence of the superior bound; smallest gain relative to the champion's loss.
+    own_window_days, own_window_confidence : int, float
+        Days of the newest challengers' windows, and the confidence of their upper bound.
+    refresh_age_days, refresh_confidence, refresh_margin : int, float, float
+        Age of the champion's training cut-off from which a challenger no worse than the margin replaces it.
+    interval_confidence : float
+        Two-sided confidence of the reported intervals.
+    suspect_share, suspect_z, suspect_overdispersion, suspect_min_expected : float
+        Label gate: fires below this share of the expectation, that far below it, where it exceeds the minimum.
+    calibration_z, calibration_overdispersion : float
+        Guardrail on recorded against expected fires.
+    prediction_ratio_min, prediction_ratio_max : float
+        Guardrail on the sum of the candidate's predictions over the champion's.
+    rank_shift_max : float
+        Guardrail on the standard deviation of the difference of log odds.
+    slice_p_max, slice_loss_max, slice_min_fires : float, float, int
+        Guardrail per region: Holm-adjusted p below, and relative loss above; a region with fewer fires says nothing.
+    climatology_confidence : float
+        One-sided confidence that the challenger is worse than climatology.
+    null_share_max : float
+        Guardrail on a feature's missing share in the holdout above that in training.
+    patrol_budget_share : float
+        Share of cell-days that patrols can visit, for the recall that is reported.
+    alert_inconclusive_in_a_row, alert_champion_age_days : int
+        When a person is told.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    version: str = RULE_VERSION
+    metric: Metric = Metric.LOG_LOSS
+    direction: Direction = Direction.MINIMIZE
+    evidence_days: Count = 364
+    block_days: Count = 7
+    min_fires: Count = 20
+    min_blocks: Annotated[int, Field(ge=2)] = 4
+    superior_confidence: Share = 0.90
+    superior_min_gain: Annotated[float, Field(ge=0)] = 0.002
+    own_window_days: Count = 28
+    own_window_confidence: Share = 0.80
+    refresh_age_days: Count = 364
+    refresh_confidence: Share = 0.95
+    refresh_margin: Positive = 0.02
+    interval_confidence: Share = 0.80
+    suspect_share: Share = 0.45
+    suspect_z: Positive = 1.75
+    suspect_overdispersion: Positive = 0.1
+    suspect_min_expected: Positive = 10.0
+    calibration_z: Positive = 3.0
+    calibration_overdispersion: Positive = 0.15
+    prediction_ratio_min: Share = 0.5
+    prediction_ratio_max: Annotated[float, Field(gt=1)] = 2.0
+    rank_shift_max: Positive = 1.0
+    slice_p_max: Share = 0.05
+    slice_loss_max: Positive = 0.05
+    slice_min_fires: Count = 10
+    climatology_confidence: Share = 0.95
+    null_share_max: Share = 0.5
+    patrol_budget_share: Share = 0.05
+    alert_inconclusive_in_a_row: Count = 3
+    alert_champion_age_days: Count = 547
+
+    @model_validator(mode="after")
+    def _check_metric(self) -> Self:
+        natural = Direction.MINIMIZE if self.metric.sees_calibration else Direction.MAXIMIZE
+        if self.direction is not natural:
+            msg = f"{self.metric} is to be {natural}d, but direction says {self.direction}; set both"
+            raise ValueError(msg)
+        if not self.metric.sees_calibration:
+            warnings.warn(
+                f"decisions on {self.metric} cannot see a model whose probabilities are all too high or too low; "
+                "log_loss can",
+                stacklevel=2,
+            )
+        return self

@@ -1,0 +1,53 @@
+"""Notice when fires are not being recorded: before any test, because no test can.
+
+Rules
+-----
+- A window is suspect when far fewer fires were recorded than expected: O < 0.45 E and
+  (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the smaller of the challenger's and climatology's
+  expectation.
+- A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
+  brings the window's recorded sums back into the evidence.
+- A suspect window and its neighbours leave the evidence. Whatever was trained on a suspect window
+  is tainted.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.windows import Interval
+
+
+def expected_fires(evidence: WindowEvidence) -> float:
+    """The smaller of the challenger's and climatology's expectation over the window."""
+    return min(sum(evidence.expected_challenger), sum(evidence.expected_climatology))
+
+
+def is_suspect(n_fires: int, expected: float, rule: DecisionRule) -> bool:
+    """Whether so few recorded fires cannot be the truth.
+
+    Parameters
+    ----------
+    n_fires, expected : int, float
+        Recorded and expected cell-days with a fire start.
+    rule : DecisionRule
+        Thresholds.
+    """
+    if not expected > rule.suspect_min_expected:
+        return False
+    z = (expected - n_fires) / math.sqrt(expected + rule.suspect_overdispersion * expected**2)
+    return n_fires < rule.suspect_share * expected and z > rule.suspect_z
+
+
+def overlaps_any(interval: Interval, others: Iterable[Interval]) -> bool:
+    """Whether `interval` shares a day with any of `others`."""
+    return any(interval.start < other.end and other.start < interval.end for other in others)
+
+
+def with_neighbours(suspect: Sequence[Interval]) -> tuple[Interval, ...]:
+    """Each interval widened by its own length on both sides."""
+    return tuple(
+        Interval(start=interval.shift(-interval.n_days).start, end=interval.shift(interval.n_days).end)
+        for interval in suspect
+    )

@@ -1,0 +1,77 @@
+"""Missing fire reports are noticed at the documented limits, and not short of them."""
+
+import datetime as dt
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.label_gate import expected_fires, is_suspect, overlaps_any, with_neighbours
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain_tests.example_evidence import RULE, example_window
+
+
+def week_of(day: int, n_days: int = 7) -> Interval:
+    start = dt.date(2024, 1, 1) + dt.timedelta(days=day)
+    return Interval(start=start, end=start + dt.timedelta(days=n_days))
+
+
+def test_a_window_with_no_fires_is_suspect_only_where_more_than_ten_were_expected() -> None:
+    # No fire of E: z = E/sqrt(E + 0.1 E²), 2.24 at E = 10.
+    assert not is_suspect(0, 10.0, RULE)
+    assert is_suspect(0, 10.001, RULE)
+
+
+def test_a_window_is_suspect_only_below_45_percent_of_the_expectation() -> None:
+    # At E = 2,000 the z of 880 fires is 1.758, so with 870 to 899 fires the share decides.
+    few = DecisionRule(suspect_share=0.44)
+    assert is_suspect(870, 2_000.0, RULE)
+    assert is_suspect(879, 2_000.0, few)
+    assert not is_suspect(880, 2_000.0, few)
+
+
+def test_a_window_is_suspect_only_more_than_one_and_three_quarter_deviations_below() -> None:
+    # At E = 20 the deviation is sqrt(20 + 0.1·400) = 7.746: 6 fires lie 1.807 below, 7 fires 1.678.
+    assert (20 - 6) / math.sqrt(60) == pytest.approx(1.807, abs=1e-3)
+    assert is_suspect(6, 20.0, RULE)
+    assert not is_suspect(7, 20.0, RULE)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"suspect_share": 0.25}, {"suspect_z": 1.9}, {"suspect_overdispersion": 0.2}, {"suspect_min_expected": 20.0}],
+)
+def test_each_threshold_is_a_setting(changed: dict[str, float]) -> None:
+    assert is_suspect(6, 20.0, RULE)
+    assert not is_suspect(6, 20.0, DecisionRule.model_validate(changed))
+
+
+@given(n_fires=st.integers(0, 300), expected=st.floats(0, 500))
+def test_more_recorded_fires_never_raise_suspicion(n_fires: int, expected: float) -> None:
+    if not is_suspect(n_fires, expected, RULE):
+        assert not is_suspect(n_fires + 1, expected, RULE)
+
+
+@pytest.mark.parametrize("expected", [math.nan, -math.inf])
+def test_an_expectation_that_is_no_number_raises_none(expected: float) -> None:
+    assert not is_suspect(0, expected, RULE)
+
+
+def test_the_smaller_expectation_counts() -> None:
+    window = example_window(expected_challenger=(3.0,) * 7, expected_climatology=(2.0,) * 7)
+    assert expected_fires(window) == 14.0
+    assert expected_fires(example_window(expected_challenger=(1.5,) * 7, expected_climatology=(2.0,) * 7)) == 10.5
+
+
+def test_intervals_overlap_when_they_share_a_day() -> None:
+    held = week_of(7)
+    assert [overlaps_any(week_of(day), [held]) for day in (0, 1, 7, 13, 14)] == [False, True, True, True, False]
+    assert overlaps_any(week_of(14), [held, week_of(20)])
+    assert not overlaps_any(held, [])
+
+
+def test_neighbours_reach_one_window_to_either_side() -> None:
+    assert with_neighbours([week_of(7), week_of(40, n_days=30)]) == (week_of(0, n_days=21), week_of(10, n_days=90))
+    assert with_neighbours([]) == ()
