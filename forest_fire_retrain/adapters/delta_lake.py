@@ -2,13 +2,17 @@
 
 delta-rs deletes expired log files after a checkpoint by default, which ends time travel after 30 days;
 every table is created with that clean-up off, and nothing here vacuums. The day before which a table
-is complete stands in the metadata of its last commit, so it moves in the same transaction as the rows.
+is complete stands in the metadata of its last commit, so it moves in the same transaction as the rows; a
+commit that another writer got ahead of is made again from the start, so the mark never goes back.
 """
 
 import datetime as dt
+import os
 import random
+import re
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -56,25 +60,30 @@ class DeltaLake:
         def write() -> None:
             opened = self._open_if_there(table)
             if opened is None:
-                self._write(table, rows, mode="error", mark=through)
+                self._write(table, None, rows, mode="error", mark=through)
                 return
             held = _mark(opened)
             mark = max(held, through) if held else through
             predicate = _predicate(rows.schema.field(day_column), window)
-            self._write(table, rows, mode="overwrite", mark=mark, predicate=predicate)
+            self._write(table, opened, rows, mode="overwrite", mark=mark, predicate=predicate)
 
         return self._commit(table, write)
 
     def overwrite(self, table: str, rows: pa.Table) -> int:
         """Put `rows` in the place of all rows; atomic."""
-        return self._commit(table, lambda: self._write(table, rows, mode="overwrite", mark=None))
+
+        def write() -> None:
+            self._write(table, self._open_if_there(table), rows, mode="overwrite", mark=None)
+
+        return self._commit(table, write)
 
     def append(self, table: str, rows: pa.Table) -> int:
         """Add `rows`; atomic."""
 
         def write() -> None:
             opened = self._open_if_there(table)
-            self._write(table, rows, mode="append", mark=None if opened is None else _mark(opened))
+            mark = None if opened is None else _mark(opened)
+            self._write(table, opened, rows, mode="append", mark=mark)
 
         return self._commit(table, write)
 
@@ -96,9 +105,25 @@ class DeltaLake:
             found = dataset.to_table(columns=None if columns is None else list(columns), filter=chosen)
         except (DeltaError, OSError, pa.ArrowException) as error:
             named = table if version is None else f"{table} at version {version}"
-            msg = f"table {named} of the lake at {self._root} cannot be read: {error}. Run: forest-fire verify"
-            raise LakeError(msg) from error
+            raise self._refuse_reading(named, error) from error
         return _with_plain_strings(found)
+
+    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
+        """Those of `versions` that cannot be read any more, and why; looks at every stored file once."""
+        found: dict[str, str | None] = {}
+        faults = {version: self._find_fault(table, version, found) for version in versions}
+        return {version: fault for version, fault in faults.items() if fault is not None}
+
+    def _find_fault(self, table: str, version: int, found: dict[str, str | None]) -> str | None:
+        """The first fault of a version; what is known of its files is added to `found`."""
+        try:
+            fragments = list(DeltaTable(self._uri(table), version=version).to_pyarrow_dataset().get_fragments())
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            return _without_trace(error)
+        for fragment in fragments:
+            if fragment.path not in found:
+                found[fragment.path] = _fault_of(fragment)
+        return next((fault for fragment in fragments if (fault := found[fragment.path]) is not None), None)
 
     def _uri(self, table: str) -> str:
         return f"{self._root}/{table}"
@@ -109,41 +134,74 @@ class DeltaLake:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            msg = f"table {table} of the lake at {self._root} cannot be opened: {error}. Run: forest-fire verify"
-            raise LakeError(msg) from error
+            raise self._refuse_reading(table, error) from error
 
     def _write(
-        self, table: str, rows: pa.Table, *, mode: str, mark: dt.date | None, predicate: str | None = None
+        self,
+        table: str,
+        opened: DeltaTable | None,
+        rows: pa.Table,
+        *,
+        mode: str,
+        mark: dt.date | None,
+        predicate: str | None = None,
     ) -> None:
-        note = None if mark is None else CommitProperties(custom_metadata={MARK: mark.isoformat()})
-        write_deltalake(
-            self._uri(table),
+        """Commit right behind the version that was opened, or not at all."""
+        note = None if mark is None else {MARK: mark.isoformat()}
+        write_deltalake(  # type: ignore[call-overload] # mode is one of delta's literals
+            self._uri(table) if opened is None else opened,
             rows,
-            mode=mode,  # type: ignore[arg-type] # one of delta's literals
+            mode=mode,
             predicate=predicate,
-            configuration=KEEP_EVERYTHING,
-            commit_properties=note,
+            configuration=KEEP_EVERYTHING if opened is None else None,
+            commit_properties=CommitProperties(custom_metadata=note, max_commit_retries=0),
         )
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:
         """Write, giving way to concurrent writers a bounded number of times."""
+        self._refuse_read_only(table)
         for attempt in range(ATTEMPTS):
             try:
                 write()
                 return DeltaTable(self._uri(table)).version()
             except CommitFailedError as error:
                 if attempt == ATTEMPTS - 1:
-                    raise self._refuse(table, error) from error
+                    raise self._refuse_writing(table, error) from error
                 time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - jitter, not a secret
             except (DeltaError, OSError) as error:
-                raise self._refuse(table, error) from error
+                raise self._refuse_writing(table, error) from error
         raise AssertionError  # the loop returns or raises
 
-    def _refuse(self, table: str, error: Exception) -> LakeError:
+    def _refuse_read_only(self, table: str) -> None:
+        """Look before: delta-rs would add a panic of its native threads to the person's screen."""
+        places = [folder for folder in (Path(self._uri(table)), Path(self._root)) if folder.is_dir()]
+        if places and not os.access(places[0], os.W_OK):
+            raise self._refuse_writing(table, OSError(f"{places[0]} is read-only"))
+
+    def _refuse_reading(self, table: str, error: Exception) -> LakeError:
+        where = f"table {table} of the lake at {self._root}"
+        return LakeError(f"{where} cannot be read: {_without_trace(error)}. Run: forest-fire verify")
+
+    def _refuse_writing(self, table: str, error: Exception) -> LakeError:
+        where = f"table {table} of the lake at {self._root}"
         return LakeError(
-            f"table {table} of the lake at {self._root} cannot be written: {error}. Nothing was changed; "
+            f"{where} cannot be written: {_without_trace(error)}. Nothing was changed; "
             "free space or mend the rights, then run the same command again."
         )
+
+
+def _without_trace(error: Exception) -> str:
+    """The error's own words; delta-rs appends the stack of its native threads to some."""
+    return re.split(r"\n\s*0: ", str(error), maxsplit=1)[0].rstrip(". \n")
+
+
+def _fault_of(file: pads.ParquetFileFragment) -> str | None:
+    """Why a stored file cannot be read, as far as its footer tells."""
+    try:
+        file.ensure_complete_metadata()
+    except (OSError, pa.ArrowException) as error:
+        return _without_trace(error)
+    return None
 
 
 def _mark(table: DeltaTable) -> dt.date | None:
@@ -169,8 +227,6 @@ def _day_filter(field: pa.Field, window: Interval) -> pads.Expression:
 
 def _with_plain_strings(table: pa.Table) -> pa.Table:
     """The same table with every string column as plain Arrow strings."""
-    fields = [
-        field.with_type(pa.string()) if pa.types.is_large_string(field.type) or field.type == pa.string_view() else field
-        for field in table.schema
-    ]
+    wide = (pa.large_string(), pa.string_view())
+    fields = [field.with_type(pa.string()) if field.type in wide else field for field in table.schema]
     return table.cast(pa.schema(fields))

@@ -4,12 +4,15 @@ Rules
 -----
 - A connection lives for one operation. A writer holds the lock file beside the database.
 - Triggers refuse UPDATE and DELETE; whoever drops them is found by the hash chain.
-- A file that is no ledger is an error, never a reason to make a new one.
+- A file that is no ledger is an error, never a reason to make a new one: a new ledger is made beside and
+  renamed, so a file that is there has always held one.
+- A ledger of an older schema is migrated by the next writer, of a newer one refused (`ledger_migrations`).
 """
 
 import datetime as dt
 import os
 import random
+import re
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -17,11 +20,12 @@ from pathlib import Path
 
 import duckdb
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 
+from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, Migration, pending_migrations
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
+from forest_fire_retrain.core.ledger_entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
 
-SCHEMA_VERSION = 1
 COLUMNS = {
     "sequence": "BIGINT PRIMARY KEY",
     "kind": "VARCHAR NOT NULL",
@@ -55,8 +59,7 @@ WHERE d.kind = 'decision' ORDER BY d.sequence
 """
 
 SCHEMA = f"""
-CREATE TABLE schema_version (version INTEGER PRIMARY KEY);
-INSERT INTO schema_version VALUES ({SCHEMA_VERSION});
+CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ);
 CREATE TABLE ledger ({", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())});
 CREATE TABLE ledger_guard (refusal VARCHAR);
 CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger FOR EACH STATEMENT
@@ -84,6 +87,11 @@ class DuckDbLedger:
         self._holder = path.with_suffix(path.suffix + ".holder")
         self._lock = FileLock(path.with_suffix(path.suffix + ".lock"), timeout=patience_seconds)
 
+    @property
+    def path(self) -> Path:
+        """The database file."""
+        return self._path
+
     @contextmanager
     def exclusive(self) -> Iterator[None]:
         """Be the only writer until the block ends; re-entrant."""
@@ -95,7 +103,7 @@ class DuckDbLedger:
         except OSError as error:
             raise self._unreadable(error) from error
         try:
-            self._holder.write_text(str(os.getpid()))
+            self._name_holder()
             yield
         finally:
             self._lock.release()
@@ -105,16 +113,16 @@ class DuckDbLedger:
         if draft.recorded_at.utcoffset() is None:
             msg = f"recorded_at {draft.recorded_at} has no time zone; nothing was written"
             raise LedgerError(msg)
-        with self.exclusive(), closing(self._connect(read_only=False)) as connection:
+        with self.exclusive(), closing(self._connect(created_at=draft.recorded_at)) as connection:
             try:
                 last = connection.execute(
                     f"SELECT {NAMES} FROM ledger ORDER BY sequence DESC LIMIT 1"  # noqa: S608 - constant names
                 ).fetchall()
-                entry = _seal_behind(draft, _entry(last[0]) if last else None)
-                values = [getattr(entry, name) for name in COLUMNS]
-                marks = ", ".join("?" for _ in COLUMNS)
                 connection.execute("BEGIN")
-                connection.execute(f"INSERT INTO ledger ({NAMES}) VALUES ({marks})", values)  # noqa: S608 - as above
+                before = _entry(last[0]) if last else None
+                for note in self._migrate(connection, draft):
+                    before = _insert(connection, _seal_behind(note, before))
+                entry = _insert(connection, _seal_behind(draft, before))
                 connection.execute("COMMIT")
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
@@ -126,31 +134,96 @@ class DuckDbLedger:
             return []
         condition, parameters = ("", []) if model_name is None else ("WHERE model_name = ?", [model_name])
         sql = f"SELECT {NAMES} FROM ledger {condition} ORDER BY sequence"  # noqa: S608 - constant names
-        with closing(self._connect(read_only=True)) as connection:
+        with closing(self._connect()) as connection:
             try:
+                self._pending(connection)
                 return [_entry(row) for row in connection.execute(sql, parameters).fetchall()]
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
 
-    def _connect(self, *, read_only: bool) -> duckdb.DuckDBPyConnection:
-        """Open the file, giving way to other processes until patience ends."""
+    @contextmanager
+    def at_rest(self) -> Iterator[Path]:
+        """The database file, complete in itself, with no process writing to it until the block ends.
+
+        Raises
+        ------
+        LedgerError
+            If there is no ledger yet, or it cannot be used.
+        """
+        with self.exclusive():
+            if not self._path.exists():
+                msg = f"there is no ledger at {self._path} yet. Start with: forest-fire up"
+                raise LedgerError(msg)
+            with closing(self._connect(for_writing=True)) as connection:
+                connection.execute("CHECKPOINT")
+            with closing(self._connect()):
+                yield self._path
+
+    def _migrate(self, connection: duckdb.DuckDBPyConnection, draft: EntryDraft) -> Iterator[EntryDraft]:
+        """Bring an older schema up to date; each step comes back as a row to write before `draft`."""
+        for migration in self._pending(connection):
+            connection.execute(migration.statements)
+            connection.execute("INSERT INTO schema_version VALUES (?, ?)", [migration.version, draft.recorded_at])
+            yield EntryDraft(
+                kind=EntryKind.MIGRATION,
+                model_name=draft.model_name,
+                recorded_at=draft.recorded_at,
+                actor=draft.actor,
+                trigger=draft.trigger,
+                summary=f"The ledger's schema is now version {migration.version}: {migration.summary}.",
+                dagster_run_id=draft.dagster_run_id,
+            )
+
+    def _pending(self, connection: duckdb.DuckDBPyConnection) -> tuple[Migration, ...]:
+        """Migrations that the file still lacks; a file that is ahead of this code is refused."""
+        held = connection.execute("SELECT coalesce(max(version), 0) FROM schema_version").fetchall()[0][0]
+        if held > KNOWN_VERSION:
+            msg = (
+                f"the ledger {self._path} has the schema version {held}, this installation knows up to "
+                f"{KNOWN_VERSION}: a newer one wrote it. Nothing was changed; install that release or a later one."
+            )
+            raise LedgerError(msg)
+        return pending_migrations(held)
+
+    def _connect(
+        self, *, for_writing: bool = False, created_at: dt.datetime | None = None
+    ) -> duckdb.DuckDBPyConnection:
+        """Open the file, giving way to other processes until patience ends; `created_at` allows to make it."""
+        read_only = not for_writing and created_at is None
         deadline = time.monotonic() + self._patience_seconds
         while True:
             try:
+                if created_at is not None and not self._path.exists():
+                    self._create(created_at)
                 connection = duckdb.connect(self._path, read_only=read_only)
-                connection.execute("SET TimeZone = 'UTC'")
-                if not read_only:
-                    _create_schema_if_new(connection)
-            except duckdb.IOException as error:
-                if "lock" not in str(error).lower():
+            except (duckdb.Error, OSError) as error:
+                holder = _holder_in(str(error))
+                if holder is None:
                     raise self._unreadable(error) from error
                 if time.monotonic() > deadline:
-                    raise self._locked(_pid_in(str(error))) from error
+                    raise self._locked(holder) from error
                 time.sleep(random.uniform(0.01, 0.1))  # noqa: S311 - jitter, not a secret
-            except duckdb.Error as error:
-                raise self._unreadable(error) from error
             else:
+                connection.execute("SET TimeZone = 'UTC'")
                 return connection
+
+    def _create(self, created_at: dt.datetime) -> None:
+        """Make an empty ledger beside and rename it, so that a cut leaves either none or a whole one."""
+        beside = self._path.with_suffix(self._path.suffix + ".part")
+        for left_over in (beside, beside.with_suffix(".part.wal")):
+            left_over.unlink(missing_ok=True)
+        with closing(duckdb.connect(beside)) as connection:
+            connection.execute(f"BEGIN; {SCHEMA}")
+            connection.execute("INSERT INTO schema_version VALUES (?, ?)", [KNOWN_VERSION, created_at])
+            connection.execute("COMMIT")
+            connection.execute("CHECKPOINT")  # closing does it too, but says nothing when the disk is full
+        beside.replace(self._path)
+
+    def _name_holder(self) -> None:
+        try:
+            self._holder.write_text(str(os.getpid()))
+        except OSError as error:
+            raise self._unreadable(error) from error
 
     def _read_holder(self) -> str:
         return self._holder.read_text() if self._holder.exists() else "unknown"
@@ -162,26 +235,21 @@ class DuckDbLedger:
         )
 
     def _unreadable(self, error: Exception) -> LedgerError:
+        first_line = str(error).partition("\n")[0].rstrip(".")
         return LedgerError(
-            f"the ledger {self._path} cannot be used: {error}. It was left as it is; restore it from a backup or "
+            f"the ledger {self._path} cannot be used: {first_line}. It was left as it is; restore it from a backup or "
             "point FOREST_FIRE_LEDGER_PATH at the right file."
         )
 
 
-
-
-
-
-def _pid_in(message: str) -> str:
-    """The process id that DuckDB's own lock message carries."""
-    words = message.replace(")", " ").replace(".", " ").split()
-    return next((words[at + 1] for at, word in enumerate(words[:-1]) if word == "(PID"), "unknown")
-
-
-def _create_schema_if_new(connection: duckdb.DuckDBPyConnection) -> None:
-    tables = {row[0] for row in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
-    if not tables:
-        connection.execute(f"BEGIN; {SCHEMA} COMMIT;")
+def _holder_in(message: str) -> str | None:
+    """The process that keeps the file locked, from DuckDB's message; `None` if that is not the fault."""
+    if "different configuration than existing connections" in message:  # another thread reads or writes
+        return str(os.getpid())
+    if not message.startswith("IO Error: Could not set lock on file"):
+        return None
+    named = re.search(r"\(PID (\d+)\)", message)
+    return named.group(1) if named else "unknown"
 
 
 def _seal_behind(draft: EntryDraft, last: LedgerEntry | None) -> LedgerEntry:
@@ -197,9 +265,24 @@ def _seal_behind(draft: EntryDraft, last: LedgerEntry | None) -> LedgerEntry:
     return seal(draft, last.sequence + 1, last.entry_hash)
 
 
+def _insert(connection: duckdb.DuckDBPyConnection, entry: LedgerEntry) -> LedgerEntry:
+    values = [getattr(entry, name) for name in COLUMNS]
+    marks = ", ".join("?" for _ in COLUMNS)
+    connection.execute(f"INSERT INTO ledger ({NAMES}) VALUES ({marks})", values)  # noqa: S608 - constant names
+    return entry
+
+
 def _entry(row: tuple[object, ...]) -> LedgerEntry:
     fields = dict(zip(COLUMNS, row, strict=True))
     recorded_at = fields["recorded_at"]
     if isinstance(recorded_at, dt.datetime):
         fields["recorded_at"] = recorded_at.astimezone(dt.UTC)
-    return LedgerEntry.model_validate(fields)
+    try:
+        return LedgerEntry.model_validate(fields)
+    except ValidationError as error:
+        names = ", ".join(str(fault["loc"][0]) for fault in error.errors())
+        msg = (
+            f"row {fields['sequence']} of the ledger holds values that no ledger writes, in: {names}. "
+            "Run: forest-fire verify"
+        )
+        raise LedgerTamperedError(msg) from error

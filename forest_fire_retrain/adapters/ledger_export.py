@@ -7,10 +7,12 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
+from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.duckdb_ledger import COLUMNS, REGISTRY_STATUS
-from forest_fire_retrain.core.errors import LedgerError
-from forest_fire_retrain.core.ledger_entries import LedgerEntry
+from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
+from forest_fire_retrain.core.ledger_entries import LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ports import Ledger
 from forest_fire_retrain.core.tables import UTC_INSTANT
 
 LEDGER_FILE = "ledger.parquet"
@@ -20,18 +22,67 @@ LEDGER_SCHEMA = pa.schema([(name, ARROW_TYPES.get(kind.split()[0], pa.string()))
 
 
 def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
-    """Write the rows, and the table `registry_status` made of them, for reading without a lock."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write the rows, and the table `registry_status` made of them, for reading without a lock.
+
+    Raises
+    ------
+    LedgerError
+        If the folder cannot be written; the earlier copy stands then.
+    """
     rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
     ledger = pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
     with closing(duckdb.connect(":memory:")) as connection:
         connection.execute("SET TimeZone = 'UTC'")
         connection.register("ledger", ledger)
         status = connection.sql(REGISTRY_STATUS).to_arrow_table()
-    for name, table in ((LEDGER_FILE, ledger), (STATUS_FILE, status)):
-        beside = folder / f".{name}.part"
-        pq.write_table(table, beside)
-        beside.replace(folder / name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in ((LEDGER_FILE, ledger), (STATUS_FILE, status)):
+            beside = folder / f".{name}.part"
+            pq.write_table(table, beside)
+            beside.replace(folder / name)
+    except OSError as error:
+        msg = (
+            f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
+            "mend the rights, then run: forest-fire ledger export"
+        )
+        raise LedgerError(msg) from error
+
+
+def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list[LedgerEntry]:
+    """Bring the copy to the ledger's present rows, under its lock; returns them.
+
+    Raises
+    ------
+    LedgerTamperedError
+        If the copy holds rows that the ledger lacks or has otherwise, which makes it a witness; `force` overrules it.
+    LedgerError
+        If the ledger cannot be read or the folder cannot be written.
+    """
+    with ledger.exclusive():
+        entries = ledger.entries()
+        if not force:
+            _refuse_to_forget(entries, folder)
+        export_ledger(entries, folder)
+    return entries
+
+
+def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
+    """Refuse to write over a sound copy that knows more, or otherwise, than the ledger."""
+    try:
+        hashes = pq.read_table(folder / LEDGER_FILE, columns=["entry_hash"])["entry_hash"].to_pylist()
+        if hashes == [entry.entry_hash for entry in entries[: len(hashes)]]:
+            return
+        copied = read_export(folder)
+    except (OSError, pa.ArrowException, LedgerError):
+        return  # there is none yet, or it is damaged: a new one takes its place
+    if find_first_fault(copied) is None:
+        msg = (
+            f"the copy in {folder} holds {len(copied)} sound rows that the ledger with its {len(entries)} rows does "
+            "not continue: rows were removed or replaced. The copy was kept. Run: forest-fire verify; if the ledger is "
+            "right all the same: forest-fire ledger export --force"
+        )
+        raise LedgerTamperedError(msg)
 
 
 def read_export(folder: Path) -> list[LedgerEntry]:
@@ -46,8 +97,8 @@ def read_export(folder: Path) -> list[LedgerEntry]:
     if not path.exists():
         return []
     try:
-        rows = pq.read_table(path).to_pylist()
-    except (OSError, pa.ArrowException) as error:
-        msg = f"the exported ledger {path} cannot be read: {error}. Run: forest-fire ledger export"
+        return [LedgerEntry.model_validate(row) for row in pq.read_table(path).to_pylist()]
+    except (OSError, pa.ArrowException, ValidationError) as error:
+        fault = " ".join(str(error).split("\n")[:2])
+        msg = f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export"
         raise LedgerError(msg) from error
-    return [LedgerEntry.model_validate(row) for row in rows]

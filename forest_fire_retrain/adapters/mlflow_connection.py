@@ -7,10 +7,13 @@ Rules
 - A server that does not answer is given up after seconds, not the minutes of MLflow's own defaults:
   `MLFLOW_HTTP_REQUEST_TIMEOUT` 10 s, `MLFLOW_HTTP_REQUEST_MAX_RETRIES` 2,
   `MLFLOW_HTTP_REQUEST_BACKOFF_FACTOR` 1. Whoever sets these variables is obeyed.
+- MLflow's own clean-up at exit is off: it ends a run FINISHED whatever became of it, and shows a traceback where the
+  store is full or gone. Runs are ended by who opened them; what is left open, the next start closes.
 - Telemetry is off, and MLflow's announcements do not mix with a command's output.
 - MLflow's fluent interface knows one tracking URI per process: it is pointed at ours on every use.
 """
 
+import atexit
 import logging
 import os
 import re
@@ -83,7 +86,9 @@ def import_mlflow() -> Any:  # noqa: ANN401 - MLflow carries no types
     for name, value in PROCESS_DEFAULTS.items():
         os.environ.setdefault(name, value)
     import mlflow  # noqa: PLC0415 - takes two seconds: only where it is needed
+    from mlflow.tracking import fluent  # noqa: PLC0415 - imported by the above
 
+    atexit.unregister(fluent._safe_end_run)  # noqa: SLF001 - MLflow has no switch for it
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
     return mlflow

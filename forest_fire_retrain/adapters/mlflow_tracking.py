@@ -137,6 +137,27 @@ class MlflowTracker:
         self._experiment_name = experiment_name
         self._artifact_location = artifact_location
 
+    def prepare(self) -> None:
+        """Create the store and the experiment where they are missing.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow cannot be reached.
+        """
+        with refusals_as(TrackingError, self._tracking_uri, "preparing the experiment"):
+            self._experiment_id(connect(self._tracking_uri))
+
+    def page_of_run(self, run_id: str) -> str:
+        """Path of the run's page in the tracking UI."""
+        with refusals_as(TrackingError, self._tracking_uri, "looking for the experiment"):
+            return f"#/experiments/{self._experiment_id(connect(self._tracking_uri))}/runs/{run_id}"
+
+    def end_active_run(self, *, failed: bool) -> None:
+        """End the process's active run, if there is one, FINISHED or FAILED."""
+        if import_mlflow().active_run() is not None:
+            self._end("FAILED" if failed else "FINISHED")
+
     @contextmanager
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> Iterator[MlflowCandidateRun]:
         """Open a run; it ends FINISHED, FAILED if the block raises, KILLED on an interrupt.
@@ -235,7 +256,7 @@ def _model_file(client: "MlflowClient", model_uri: str) -> Iterator[Path]:
         except mlflow_exception() as error:
             if not is_missing(error):
                 raise
-            msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire reproduce"
+            msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
             raise TrackingError(msg) from error
         yield Path(path)
 

@@ -2,7 +2,6 @@
 
 import os
 import re
-import tempfile
 from pathlib import Path
 
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -26,22 +25,23 @@ class RecordFiles:
 
     def put(self, kind: str, partition_key: str, record: Record) -> None:
         """Store `record` as the newest of its kind and partition (the same again changes nothing)."""
-        text = record.model_dump_json()
+        text, folder = record.model_dump_json(), self._folder(kind, partition_key)
+        _remove_left_overs(folder)
         if self.newest(kind, partition_key) == text:
             return
-        folder = self._folder(kind, partition_key)
         folder.mkdir(parents=True, exist_ok=True)
-        number = len(list(folder.glob("*.json"))) + 1
+        last = max((path.name for path in folder.glob("*.json")), default="0-")
+        number = int(last.split("-")[0]) + 1
         name = f"{number:06d}-{fingerprint_text(text)[:12]}.json"
-        descriptor, temporary = tempfile.mkstemp(dir=folder, suffix=".part")
+        temporary = folder / f"{name}.{os.getpid()}.part"
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            with temporary.open("w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())
-            Path(temporary).replace(folder / name)
+            temporary.replace(folder / name)
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            temporary.unlink(missing_ok=True)
 
     def newest(self, kind: str, partition_key: str) -> str | None:
         """JSON text of the newest record of that kind and partition, if any."""
@@ -54,3 +54,14 @@ class RecordFiles:
                 msg = f"{part!r} is no plain name; records are kept under letters, digits, '_', '.' and '-' only"
                 raise ConfigurationError(msg)
         return self._root / kind / partition_key
+
+
+def _remove_left_overs(folder: Path) -> None:
+    """Remove what a process that is gone had begun to write."""
+    for path in folder.glob("*.json.*.part"):
+        try:
+            os.kill(int(path.suffixes[-2].removeprefix(".")), 0)
+        except ProcessLookupError:
+            path.unlink(missing_ok=True)
+        except (PermissionError, ValueError):  # somebody else's process, or no file of ours
+            continue

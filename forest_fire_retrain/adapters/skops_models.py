@@ -22,6 +22,10 @@ TRUSTED_TYPES = (
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
 )
 CHUNK_BYTES = 1 << 20
+MAX_PARSED = 2
+
+_parsed: dict[str, RiskModel] = {}
+"""Models by the SHA-256 of their bytes: champion and candidate are scored period after period."""
 
 
 def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
@@ -45,9 +49,17 @@ def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
     if observed != expected_sha256:
         msg = (
             f"the stored model {path.name} has the SHA-256 {observed}, recorded was {expected_sha256}; it was not "
-            "loaded. Restore the artifact from a backup, or run: forest-fire reproduce"
+            "loaded. Restore the artifact from a backup, or run: forest-fire verify"
         )
         raise ArtifactTamperedError(msg)
+    if observed not in _parsed:
+        while len(_parsed) >= MAX_PARSED:
+            del _parsed[next(iter(_parsed))]
+        _parsed[observed] = _parse(path)
+    return _parsed[observed]
+
+
+def _parse(path: Path) -> RiskModel:
     try:
         model = skops.io.load(path, trusted=list(TRUSTED_TYPES))
     except (UntrustedTypesFoundException, UnsupportedTypeException) as error:

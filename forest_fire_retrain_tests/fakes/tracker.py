@@ -58,6 +58,17 @@ class FakeTracker:
     models: dict[str, BaseEstimator] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
+    def prepare(self) -> None:
+        """A list needs no preparation."""
+
+    def page_of_run(self, run_id: str) -> str:
+        return f"#/experiments/0/runs/{run_id}"
+
+    def end_active_run(self, *, failed: bool) -> None:
+        for run in self.runs:
+            if run.status == "RUNNING":
+                run.status = "FAILED" if failed else "FINISHED"
+
     @contextmanager
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> Iterator[FakeCandidateRun]:
         run = FakeRun(run_id=f"run-{len(self.runs) + 1:04d}", name=name, tags=dict(tags))

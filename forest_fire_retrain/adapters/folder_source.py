@@ -1,0 +1,215 @@
+"""A folder of CSV or Parquet files as the source of cells, weather and fire reports.
+
+Here belong reading the files, cutting them by recorded time, and saying what a slice lacks. What a
+table must look like is `core.contracts`' business.
+
+Rules
+-----
+- A table is one file, `<table>.csv` or `<table>.parquet`; both of them contradict each other.
+- Files are read and checked whole, once; they are read again as soon as one of them has changed.
+- A row belongs to the slice of the UTC day it was recorded on, so consecutive slices add up to the whole.
+"""
+
+import csv
+import datetime as dt
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+import pyarrow.parquet as pq
+
+from forest_fire_retrain.core.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
+from forest_fire_retrain.core.errors import InputContractError, list_capped
+from forest_fire_retrain.core.ports import SourceSlice
+from forest_fire_retrain.core.tables import TableName
+from forest_fire_retrain.core.windows import Interval
+
+EPOCH = dt.date(1970, 1, 1)
+SMALLEST_SHARE_SHOWN = 0.0005
+
+
+class FileState(NamedTuple):
+    """What tells one state of a file from another."""
+
+    path: Path
+    modified_ns: int
+    n_bytes: int
+
+
+class FolderSource:
+    """The source in one folder; nothing of it is delivered unless all of it keeps the data contract.
+
+    Parameters
+    ----------
+    folder : Path
+        Holds `cells`, `weather` and `fires`, each as `.csv` or `.parquet`.
+    history_start : datetime.date
+        First day of the data to use.
+    assumed_report_lag_days : int
+        Days from a fire to its report where the file does not say.
+    today : datetime.date
+        Last day (UTC) that is not in the future.
+    """
+
+    def __init__(self, folder: Path, *, history_start: dt.date, assumed_report_lag_days: int, today: dt.date) -> None:
+        self._folder = folder
+        self._history_start = history_start
+        self._assumed_report_lag_days = assumed_report_lag_days
+        self._today = today
+        self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
+
+    def read(self, recorded: Interval) -> SourceSlice:
+        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+
+        Rows for dates before `history_start` are left out.
+
+        Raises
+        ------
+        InputContractError
+            If the folder breaks the data contract; every violation of every file is listed.
+        """
+        return slice_recorded(self._tables(), recorded, history_start=self._history_start, today=self._today)
+
+    def _tables(self) -> CheckedTables:
+        try:
+            states, violations = find_files(self._folder)
+        except OSError as error:
+            raise InputContractError(str(self._folder), [f"the folder cannot be opened: {error.strerror}"]) from error
+        if self._held and not violations and self._held[0] == states:
+            return self._held[1]
+        raw = {}
+        for name, state in states.items():
+            try:
+                raw[name] = RawTable(state.path.name, _read_file(state.path))
+            except (OSError, pa.ArrowException, UnicodeError, csv.Error) as error:
+                violations.append(f"{state.path.name}: cannot be read: {_first_line(error)}")
+        checked = check_tables(
+            str(self._folder),
+            raw,
+            today=self._today,
+            assumed_report_lag_days=self._assumed_report_lag_days,
+            found_before=violations,
+        )
+        self._held = (states, checked)
+        return checked
+
+
+def find_files(folder: Path) -> tuple[dict[TableName, FileState], list[str]]:
+    """The file of each table, and one violation for each table that has none or two."""
+    if not folder.is_dir():
+        return {}, [f"{folder}: no such folder; allowed a folder with cells, weather and fires (.csv or .parquet)"]
+    states, violations = {}, []
+    for name in SCHEMAS:
+        found = [path for path in (folder / f"{name}.csv", folder / f"{name}.parquet") if path.is_file()]
+        if len(found) == 1:
+            status = found[0].stat()
+            states[name] = FileState(found[0], status.st_mtime_ns, status.st_size)
+        else:
+            observed = "both of them are there" if found else "neither is there"
+            violations.append(f"{name}: {observed}; allowed exactly one of {name}.csv and {name}.parquet")
+    return states, violations
+
+
+def _read_file(path: Path) -> pa.Table:
+    """The file's table: Parquet in its types, CSV as text, so that the contract names what is no number."""
+    if path.suffix == ".parquet":
+        with pq.ParquetFile(path) as file:
+            return file.read()
+    with path.open(encoding="utf-8-sig", newline="") as text:
+        header = next(csv.reader(text), [])
+    as_text = pacsv.ConvertOptions(
+        column_types=dict.fromkeys(header, pa.string()),
+        null_values=[""],
+        strings_can_be_null=True,
+        quoted_strings_can_be_null=True,
+    )
+    return pacsv.read_csv(path, convert_options=as_text, parse_options=pacsv.ParseOptions(newlines_in_values=True))
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
+
+
+def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date) -> SourceSlice:
+    """Cut out the rows recorded (UTC day) in `recorded` for dates from `history_start` on.
+
+    Slices of consecutive intervals hold every row exactly once. The warnings are those of the whole
+    source and what is missing in this window.
+    """
+    weather, fires = (
+        table.filter(pc.and_(_lies_in(table["recorded_at"], recorded), pc.greater_equal(table["date"], history_start)))
+        for table in (tables.weather, tables.fires)
+    )
+    warnings = (
+        *tables.warnings,
+        *_describe_gap(tables, recorded, history_start, today),
+        *_describe_nulls(TableName.WEATHER, weather),
+        *_describe_nulls(TableName.FIRES, fires),
+        *_describe_inversions(weather),
+    )
+    return SourceSlice(tables.cells, weather, fires, warnings)
+
+
+def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date) -> list[str]:
+    """One sentence on cell-days of the window for which no weather was known at its end."""
+    start = max(recorded.start, history_start)
+    end = min(recorded.end, today + dt.timedelta(days=1))
+    if start >= end:
+        return []
+    window = Interval(start=start, end=end)
+    weather = tables.weather
+    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], _midnight(recorded.end)))
+    weather = weather.select(["cell_id", "date"]).filter(known)
+    absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
+    positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
+    absent[positions, weather["date"].cast(pa.int32()).to_numpy() - (start - EPOCH).days] = False
+    if not absent.any():
+        return []
+    days = np.flatnonzero(absent.any(axis=0))
+    first, last = (start + dt.timedelta(days=int(days[end])) for end in (0, -1))
+    sentence = (
+        f"weather: {absent.sum()} of {absent.size} cell-days in {window} have no row, in {absent.any(axis=1).sum()} "
+        f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
+    )
+    return [sentence]
+
+
+def _describe_nulls(name: TableName, rows: pa.Table) -> list[str]:
+    """One sentence per measure that is not complete."""
+    counts = {field.name: rows[field.name].null_count for field in rows.schema if field.nullable}
+    return [
+        f"{name}: {column} is missing in {count} of {rows.num_rows} rows ({_percent(count / rows.num_rows)})."
+        for column, count in counts.items()
+        if count
+    ]
+
+
+def _describe_inversions(weather: pa.Table) -> list[str]:
+    excess = pc.subtract(weather["temp_min_c"], weather["temp_max_c"])
+    above = weather.filter(pc.greater(excess, 0.0))
+    if not above.num_rows:
+        return []
+    cells = list_capped(above["cell_id"].unique().to_pylist())
+    sentence = (
+        f"weather: temp_min_c is above temp_max_c in {above.num_rows} of {weather.num_rows} rows, by at most "
+        f"{pc.max(excess).as_py():.1f} °C, in cells {cells}; taken as delivered."
+    )
+    return [sentence]
+
+
+def _lies_in(column: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:
+    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(_midnight, (window.start, window.end))
+    start, end = bounds
+    return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
+
+
+def _midnight(day: dt.date) -> dt.datetime:
+    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= SMALLEST_SHARE_SHOWN else "less than 0.1 %"

@@ -1,0 +1,181 @@
+"""Copy the ledger to a file and take a copy back: whole, verified, and never over what knows more.
+
+Rules
+-----
+- A backup is taken while nobody writes, and its chain is recomputed before it gets its name.
+- A backup whose chain is broken is never restored. One that does not continue what the ledger (or, where
+  that cannot be read, its exported copy) holds is restored by force only.
+- The ledger that is replaced is kept beside; until the very end it is also in its place.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError, RefusedRequestError
+from forest_fire_retrain.core.ledger_entries import LedgerEntry, find_first_fault
+
+PATIENCE_SECONDS = 5.0
+
+
+class Restoration(NamedTuple):
+    """What a restore did.
+
+    Attributes
+    ----------
+    n_rows, n_rows_before : int
+        Rows now, and rows that could be read before.
+    kept_as : Path, optional
+        The replaced ledger; `None` if there was none.
+    """
+
+    n_rows: int
+    n_rows_before: int
+    kept_as: Path | None
+
+
+def back_up(ledger: DuckDbLedger, target: Path) -> int:
+    """Write a consistent, verified copy of the ledger to `target`; returns its number of rows.
+
+    Raises
+    ------
+    RefusedRequestError
+        If `target` is there already.
+    LedgerTamperedError
+        If the ledger's chain is broken.
+    LedgerError
+        If there is no ledger, or the copy cannot be written.
+    """
+    if target.exists():
+        msg = f"{target} is there already; nothing was written. Choose another name"
+        raise RefusedRequestError(msg)
+    with ledger.at_rest() as path, _written_beside(target) as beside:
+        entries = ledger.entries()
+        _refuse_broken(entries, path)
+        _copy(path, beside)
+        if read_backup(beside) != entries:
+            msg = f"the copy of {path} reads back otherwise than it was written; it was removed. Check the disk"
+            raise LedgerError(msg)
+        beside.replace(target)
+    return len(entries)
+
+
+def read_backup(backup: Path) -> list[LedgerEntry]:
+    """All rows of a backup.
+
+    Raises
+    ------
+    LedgerError
+        If there is no such file, or it is no ledger.
+    """
+    if not backup.is_file():
+        msg = f"there is no backup at {backup}; nothing was changed"
+        raise LedgerError(msg)
+    return DuckDbLedger(backup, patience_seconds=PATIENCE_SECONDS).entries()
+
+
+def restore(
+    ledger: DuckDbLedger,
+    backup: Path,
+    *,
+    keep_as: Path,
+    read_copy: Callable[[], list[LedgerEntry]],
+    force: bool,
+) -> Restoration:
+    """Put a backup in the ledger's place, keeping what was there beside.
+
+    Parameters
+    ----------
+    ledger : DuckDbLedger
+        The ledger to replace.
+    backup : Path
+        A file that `back_up` wrote.
+    keep_as : Path
+        Name for the replaced ledger.
+    read_copy : callable
+        Reads the exported copy, which says what was known where the ledger itself cannot be read.
+    force : bool
+        Restore even what does not continue the rows that are known.
+
+    Raises
+    ------
+    RefusedRequestError
+        If the backup does not continue the known rows and `force` is not given.
+    LedgerTamperedError
+        If the backup's chain is broken.
+    LedgerError
+        If a file cannot be read or written.
+    """
+    rows = read_backup(backup)
+    _refuse_broken(rows, backup)
+    with ledger.exclusive(), _written_beside(ledger.path) as beside:
+        known = _known_rows(ledger, list if force else read_copy)
+        if not force:
+            _refuse_other(rows, known, backup)
+        _copy(backup, beside)
+        is_kept = _keep(ledger.path, keep_as)
+        beside.replace(ledger.path)
+    return Restoration(len(rows), len(known), keep_as if is_kept else None)
+
+
+def _known_rows(ledger: DuckDbLedger, read_copy: Callable[[], list[LedgerEntry]]) -> list[LedgerEntry]:
+    """Rows of the ledger, or of its copy where the ledger cannot be read or is not there."""
+    try:
+        rows = ledger.entries()
+    except LedgerLockedError:
+        raise
+    except LedgerError:
+        rows = []
+    return rows or read_copy()
+
+
+def _keep(path: Path, keep_as: Path) -> bool:
+    """Copy the ledger, and move its write-ahead log away: it must not be applied to another file."""
+    if not path.exists():
+        return False
+    _copy(path, keep_as)
+    log = path.with_name(path.name + ".wal")
+    if log.exists():
+        log.replace(keep_as.with_name(keep_as.name + ".wal"))
+    return True
+
+
+def _refuse_broken(rows: Sequence[LedgerEntry], path: Path) -> None:
+    fault = find_first_fault(rows)
+    if fault is not None:
+        msg = f"{path}: {fault}; nothing was written. Run: forest-fire verify"
+        raise LedgerTamperedError(msg)
+
+
+def _refuse_other(rows: Sequence[LedgerEntry], known: Sequence[LedgerEntry], backup: Path) -> None:
+    pairs = enumerate(zip(rows, known, strict=False), start=1)
+    other = next((number for number, (row, held) in pairs if row != held), None)
+    if other is None and len(rows) >= len(known):
+        return
+    what = f"ends at row {len(rows)}, known are {len(known)}" if other is None else f"differs from row {other} on"
+    msg = f"the backup {backup} {what}; nothing was changed. If it is right all the same, add: --force"
+    raise RefusedRequestError(msg)
+
+
+@contextmanager
+def _written_beside(target: Path) -> Iterator[Path]:
+    """A name beside `target` to write under; nothing is left there, and a disk's refusal is a ledger's error."""
+    beside = target.with_name(target.name + ".part")
+    try:
+        yield beside
+    except OSError as error:
+        msg = f"{target} cannot be written: {error}. What was there is as it was; free space or mend the rights"
+        raise LedgerError(msg) from error
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy, and wait until the bytes are on the disk."""
+    shutil.copyfile(source, target)
+    with target.open("rb+") as file:
+        os.fsync(file.fileno())

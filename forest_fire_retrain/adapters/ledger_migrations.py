@@ -1,0 +1,43 @@
+"""How the ledger's schema changed: numbered steps that are only ever added to, each recorded in the ledger.
+
+Rules
+-----
+- The next writer migrates, under the lock and in the transaction of its own row; a `migration` row says so.
+- Readers take an older schema as it is: a migration never changes what they select.
+- A schema newer than this code is refused by whoever opens it.
+"""
+
+from typing import NamedTuple
+
+
+class Migration(NamedTuple):
+    """One step.
+
+    Attributes
+    ----------
+    version : int
+        The schema's version afterwards.
+    statements : str
+        SQL that leads there from the version before.
+    summary : str
+        What changed, for people.
+    """
+
+    version: int
+    statements: str
+    summary: str
+
+
+MIGRATIONS = (
+    Migration(
+        2,
+        "ALTER TABLE schema_version ADD COLUMN applied_at TIMESTAMPTZ",
+        "schema_version says when each version was applied",
+    ),
+)
+KNOWN_VERSION = MIGRATIONS[-1].version
+
+
+def pending_migrations(held_version: int) -> tuple[Migration, ...]:
+    """Steps that lead from `held_version` to the version this code knows, in their order."""
+    return tuple(migration for migration in MIGRATIONS if migration.version > held_version)
