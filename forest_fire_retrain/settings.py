@@ -15,7 +15,7 @@ from typing import Annotated, Self
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
-from forest_fire_retrain.adapters.simulator import SimulatorConfig
+from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.windows import Cadence, WindowPolicy
@@ -54,6 +54,8 @@ class Settings(BaseSettings):
         Length of a retraining period.
     start_date : datetime.date
         First day of the data to use.
+    end_date : datetime.date, optional
+        Day before which the last period ends, for a history that is over.
     model_name : str
         Name in the registry and in the ledger.
     label_delay_days, gap_days : int
@@ -64,8 +66,12 @@ class Settings(BaseSettings):
         Longest training window; shortest history to train on.
     recipe_names : tuple of str
         Recipes that compete for a period's candidate.
+    tuning_trials : int
+        Parameter sets tried per period, the champion's first; 0 switches tuning off.
     seed, n_threads : int
         Seed and threads of training.
+    rollback_horizon : int
+        Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
         The decision rule and its thresholds.
     simulator : SimulatorConfig
@@ -89,6 +95,7 @@ class Settings(BaseSettings):
     data: Path | None = None
     cadence: Cadence = Cadence.WEEKLY
     start_date: dt.date = dt.date(2022, 1, 3)
+    end_date: dt.date | None = None
     model_name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.\-]{1,63}$")] = "forest_fire_risk"
     label_delay_days: Days = 14
     gap_days: Days = 14
@@ -96,8 +103,10 @@ class Settings(BaseSettings):
     training_window_days: Days = 3653
     min_training_days: Annotated[int, Field(ge=60)] = 730
     recipe_names: tuple[str, ...] = ("gradient_boosting",)
+    tuning_trials: Annotated[int, Field(ge=0, le=200)] = 0
     seed: int = 20260101
     n_threads: Annotated[int, Field(ge=1)] = 1
+    rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
     simulator: SimulatorConfig = SimulatorConfig()
     up_periods: Annotated[int, Field(ge=1)] = 26

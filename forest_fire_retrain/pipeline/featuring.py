@@ -5,7 +5,10 @@ Rules
 - One period plus look-back gives the same bits as a full rebuild.
 - Days that earlier runs missed are computed along, from the first missing day on.
 - Recomputing a past window writes nothing when nothing changed; a change is carried forward to the
-  newest day, because the moisture codes carry it.
+  newest day, because the moisture codes carry it. The day after the window is looked at too: a fire
+  reported on the last day first shows there.
+- What is carried forward is written from the newest days back: a run cut short leaves the window itself
+  as it was, so that the next run sees the change again.
 """
 
 import datetime as dt
@@ -47,25 +50,37 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, history_star
     missing_from = min(window.start, mark or history_start)
     asked = Interval(start=missing_from, end=window.end)
     if mark is not None and mark >= window.end:
-        return _rebuild(lake, engine, asked, mark)
-    n_rows, last = 0, None
+        return _rebuild(lake, engine, window, mark)
+    n_rows = 0
     for chunk in _chunks(asked):
-        last = _compute(lake, engine, chunk)
-        n_rows += last.num_rows
-        lake.replace(TableName.FEATURES, last, day_column="date", window=chunk, through=chunk.end)
-    return _report(lake, asked, last, n_rows=n_rows, written=True, recomputed_through=None)
-
-
-def _rebuild(lake: Lake, engine: SqlEngine, asked: Interval, mark: dt.date) -> FeatureReport:
-    """Compute a window that is held already; write only what changed, and everything after it."""
-    fresh = _compute(lake, engine, asked)
-    held = lake.read(TableName.FEATURES, day_column="date", window=asked).sort_by(ROW_ORDER)
-    if fingerprint_table(held) == fingerprint_table(fresh):
-        return _report(lake, asked, fresh, n_rows=fresh.num_rows, written=False, recomputed_through=None)
-    for chunk in _chunks(Interval(start=asked.start, end=mark)):
-        rows = _compute(lake, engine, chunk)
+        rows = _compute(lake, engine, chunk, _held_on_day_before(lake, chunk.start))
+        n_rows += rows.num_rows
         lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
-    return _report(lake, asked, fresh, n_rows=fresh.num_rows, written=True, recomputed_through=mark)
+    return _report(lake, window, asked, n_rows=n_rows, written=True, recomputed_through=None)
+
+
+def _rebuild(lake: Lake, engine: SqlEngine, window: Interval, mark: dt.date) -> FeatureReport:
+    """Compute a window that is held already; write only what changed, and everything after it."""
+    watched = Interval(start=window.start, end=min(window.end + dt.timedelta(days=1), mark))
+    fresh = _compute(lake, engine, watched, _held_on_day_before(lake, watched.start))
+    changed = fingerprint_table(_held(lake, watched)) != fingerprint_table(fresh)
+    if changed:
+        _carry_forward(lake, engine, Interval(start=window.start, end=mark))
+    n_rows = pc.sum(pc.less(fresh["date"], window.end)).as_py() or 0
+    recomputed_through = mark if changed else None
+    return _report(lake, window, window, n_rows=n_rows, written=changed, recomputed_through=recomputed_through)
+
+
+def _carry_forward(lake: Lake, engine: SqlEngine, span: Interval) -> None:
+    """Replace the days of `span` chunk by chunk, the newest first."""
+    chunks = list(_chunks(span))
+    carried = [_held_on_day_before(lake, span.start)]
+    for chunk in chunks[:-1]:
+        rows = _compute(lake, engine, chunk, carried[-1])
+        carried.append(rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1))))
+    for chunk, before in zip(reversed(chunks), reversed(carried), strict=True):
+        rows = _compute(lake, engine, chunk, before)
+        lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
 
 
 def _chunks(span: Interval) -> Iterator[Interval]:
@@ -77,12 +92,19 @@ def _chunks(span: Interval) -> Iterator[Interval]:
         start = end
 
 
-def _compute(lake: Lake, engine: SqlEngine, window: Interval) -> pa.Table:
-    day_before = Interval(start=window.start - dt.timedelta(days=1), end=window.start)
-    carried = None
-    if lake.version(TableName.FEATURES) is not None:
-        before = lake.read(TableName.FEATURES, day_column="date", window=day_before)
-        carried = before if before.num_rows else None
+def _held(lake: Lake, window: Interval) -> pa.Table:
+    return lake.read(TableName.FEATURES, day_column="date", window=window).sort_by(ROW_ORDER)
+
+
+def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
+    """Feature rows that the moisture codes of `day` follow from; `None` where nothing came before."""
+    if lake.version(TableName.FEATURES) is None:
+        return None
+    before = _held(lake, Interval(start=day - dt.timedelta(days=1), end=day))
+    return before if before.num_rows else None
+
+
+def _compute(lake: Lake, engine: SqlEngine, window: Interval, carried: pa.Table | None) -> pa.Table:
     return compute_features(
         engine,
         cells=lake.read(TableName.CELLS),
@@ -99,22 +121,21 @@ def _with_look_back(window: Interval, days: int) -> Interval:
 
 def _report(
     lake: Lake,
-    asked: Interval,
-    rows: pa.Table | None,
+    window: Interval,
+    computed: Interval,
     *,
     n_rows: int,
     written: bool,
     recomputed_through: dt.date | None,
 ) -> FeatureReport:
-    shares: dict[str, float] = {}
-    if rows is not None and rows.num_rows:
-        shares = {name: pc.sum(pc.is_null(rows[name])).as_py() / rows.num_rows for name in FEATURE_NAMES}
+    rows = _held(lake, window)
+    shares = {name: rows[name].null_count / max(rows.num_rows, 1) for name in FEATURE_NAMES}
     return FeatureReport(
-        window=asked,
+        window=computed,
         n_rows=n_rows,
         written=written,
         recomputed_through=recomputed_through,
         version=lake.version(TableName.FEATURES) or 0,
-        content_hash="" if rows is None else fingerprint_table(rows),
+        content_hash=fingerprint_table(rows),
         null_share={name: round(share, 4) for name, share in shares.items() if share > 0},
     )

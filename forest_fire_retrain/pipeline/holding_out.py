@@ -1,5 +1,7 @@
 """Set apart the rows that judge a partition, and say for ever which they were."""
 
+from collections.abc import Sequence
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,8 +16,15 @@ from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 HOLDOUT_KIND = "holdout_set"
 
 
-def read_labelled(lake: Lake, engine: SqlEngine, snapshot: Snapshot, window: Interval) -> pa.Table:
-    """Features and labels of `window` exactly as `snapshot` pins them, ordered by (date, cell).
+def read_labelled(
+    lake: Lake,
+    engine: SqlEngine,
+    snapshot: Snapshot,
+    window: Interval,
+    *,
+    feature_columns: Sequence[str] | None = None,
+) -> pa.Table:
+    """Features (all by default) and labels of `window` exactly as `snapshot` pins them, ordered by (date, cell).
 
     Raises
     ------
@@ -23,7 +32,13 @@ def read_labelled(lake: Lake, engine: SqlEngine, snapshot: Snapshot, window: Int
         If a pinned version cannot be read.
     """
     versions = snapshot.table_versions
-    features = lake.read(TableName.FEATURES, version=versions[TableName.FEATURES], day_column="date", window=window)
+    features = lake.read(
+        TableName.FEATURES,
+        version=versions[TableName.FEATURES],
+        columns=feature_columns,
+        day_column="date",
+        window=window,
+    )
     fires = lake.read(TableName.FIRES, version=versions[TableName.FIRES])
     return labelled_rows(engine, features=features, fires=fires, known_at=snapshot.known_at)
 

@@ -75,11 +75,11 @@ def _write_slice(
         held = lake.read(table, day_column=RECORDED, window=asked).sort_by(SORT_KEYS[table])
         shrunk = held.num_rows - ordered.num_rows
         if shrunk > 0:
-            warnings = (
-                *warnings,
+            warning = (
                 f"{table}: the source now delivers {ordered.num_rows} rows recorded in {asked}, "
-                f"{shrunk} fewer than it did; the earlier table version keeps them.",
+                f"{shrunk} fewer than it did; the earlier table version keeps them."
             )
+            warnings = (*warnings, warning)
     content_hash = fingerprint_table(ordered)
     unchanged = held_through is not None and held_through >= asked.end and fingerprint_table(held) == content_hash
     if not unchanged:

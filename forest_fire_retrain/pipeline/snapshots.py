@@ -8,23 +8,15 @@ Rules
 """
 
 import datetime as dt
-from enum import StrEnum
 
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ports import Lake
-from forest_fire_retrain.core.records import HoldoutSet, Snapshot
+from forest_fire_retrain.core.records import HoldoutSet, Knowledge, Snapshot
 from forest_fire_retrain.core.tables import TableName
 from forest_fire_retrain.core.windows import RetrainingWindows
 
 PINNED_TABLES = (TableName.CELLS, TableName.WEATHER, TableName.FIRES, TableName.FEATURES)
-
-
-class Knowledge(StrEnum):
-    """What a rematerialized past partition may know."""
-
-    AS_KNOWN = "as_known"
-    AS_CORRECTED = "as_corrected"
 
 
 def take_snapshot(
@@ -49,7 +41,7 @@ def take_snapshot(
         If a table is missing, or `as_known` is asked for where nothing was decided.
     """
     if knowledge is Knowledge.AS_KNOWN:
-        return _pinned_by(original, windows)
+        return _pinned_by(original, windows).model_copy(update={"knowledge": knowledge})
     versions = {str(name): lake.version(name) for name in PINNED_TABLES}
     missing = [name for name, version in versions.items() if version is None]
     if missing:
@@ -61,7 +53,8 @@ def take_snapshot(
     pinned = {name: version for name, version in versions.items() if version is not None}
     corrected_through = lake.complete_through(TableName.FIRES) if original else None
     known_until = max(windows.as_of, corrected_through or windows.as_of)
-    return Snapshot(table_versions=pinned, known_at=midnight(known_until))
+    taken = Knowledge.LIVE if original is None else Knowledge.AS_CORRECTED
+    return Snapshot(knowledge=taken, table_versions=pinned, known_at=midnight(known_until))
 
 
 def midnight(day: dt.date) -> dt.datetime:

@@ -10,7 +10,7 @@ from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ports import Lake, RecordStore, SqlEngine, Tracker
-from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Recipe
+from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Recipe, RecipeScore
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.scoring import brier_score, log_loss
 from forest_fire_retrain.core.training import fit
@@ -31,6 +31,7 @@ def train_candidate(
     seed: int,
     environment: Environment,
     tags: Mapping[str, str],
+    competition: tuple[RecipeScore, ...] = (),
 ) -> Candidate:
     """Fit `recipe` on the rows before the gap, score the holdout, log and store everything.
 
@@ -48,6 +49,8 @@ def train_candidate(
         Where this runs.
     tags : mapping
         Tags of the tracking run that lead back to the orchestrator's run.
+    competition : tuple of RecipeScore
+        What `recipe` was chosen among.
 
     Raises
     ------
@@ -82,8 +85,10 @@ def train_candidate(
             prediction_hash=hash_probabilities(probabilities),
             reference_predictions=tuple(float(value) for value in probabilities[:N_REFERENCE_ROWS]),
             metrics=metrics,
+            null_share=null_shares(training),
             stored=stored,
             environment=environment,
+            competition=competition,
         )
         records.put(CANDIDATE_KIND, windows.partition_key, candidate)
     return candidate
@@ -101,8 +106,8 @@ def read_holdout(lake: Lake, engine: SqlEngine, holdout: HoldoutSet) -> pa.Table
     observed = fingerprint_table(rows)
     if observed != holdout.content_hash:
         msg = (
-            f"partition {holdout.windows.partition_key}: the holdout's rows have the hash {observed[:12]}, recorded was "
-            f"{holdout.content_hash[:12]}; nothing was judged on them. Run: forest-fire verify"
+            f"partition {holdout.windows.partition_key}: the holdout's rows have the hash {observed[:12]}, "
+            f"recorded was {holdout.content_hash[:12]}; nothing was judged on them. Run: forest-fire verify"
         )
         raise EvidenceError(msg)
     return rows
@@ -122,6 +127,11 @@ def label_array(rows: pa.Table) -> np.ndarray:
 def predict(model: RiskModel, rows: pa.Table) -> np.ndarray:
     """Probability of a fire start per row, shape (n_rows,)."""
     return np.asarray(model.predict_proba(feature_frame(rows))[:, 1], dtype=np.float64)
+
+
+def null_shares(rows: pa.Table) -> dict[str, float]:
+    """Share of missing values per feature."""
+    return {name: rows[name].null_count / max(rows.num_rows, 1) for name in FEATURE_NAMES}
 
 
 def hash_probabilities(probabilities: Sequence[float] | np.ndarray) -> str:

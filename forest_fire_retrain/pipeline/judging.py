@@ -1,0 +1,197 @@
+"""Gather the evidence of one partition and put it before the pure rule; nothing is written here."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
+from forest_fire_retrain.core.decision_payload import (
+    DecisionPayload,
+    Quality,
+    facts_of,
+    has_suspect_labels,
+    idempotency_key,
+    read_evidence,
+)
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
+from forest_fire_retrain.core.label_gate import overlaps_any
+from forest_fire_retrain.core.ledger_entries import LedgerEntry, Outcome
+from forest_fire_retrain.core.ledger_state import LedgerState
+from forest_fire_retrain.core.ports import Lake, Ledger, Registry, SqlEngine, Tracker
+from forest_fire_retrain.core.records import Candidate, HoldoutSet, Snapshot
+from forest_fire_retrain.core.scoring import describe_quality
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.attributing import attribute_gain
+from forest_fire_retrain.pipeline.holding_out import read_labelled
+from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout, score_holdout
+from forest_fire_retrain.pipeline.weighing import Challenger, build_case, find_suspect_windows
+
+
+class Stores(NamedTuple):
+    """Everything an adjudication reads and writes."""
+
+    lake: Lake
+    engine: SqlEngine
+    tracker: Tracker
+    registry: Registry
+    ledger: Ledger
+
+
+class Question(NamedTuple):
+    """What is to be decided.
+
+    Attributes
+    ----------
+    model_name : str
+        The registered model.
+    holdout, candidate : HoldoutSet, Candidate
+        Records of the partition.
+    rule : DecisionRule
+        The thresholds.
+    """
+
+    model_name: str
+    holdout: HoldoutSet
+    candidate: Candidate
+    rule: DecisionRule
+
+    @property
+    def key(self) -> str:
+        """The idempotency key."""
+        return idempotency_key(self.model_name, self.holdout, self.candidate, self.rule)
+
+
+def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[DecisionPayload, ScoredRows]:
+    """Score, gather and decide, against the champion of `state`.
+
+    Raises
+    ------
+    EvidenceError, TrackingError, LakeError
+        If the candidate cannot be scored on its holdout.
+    """
+    holdout, candidate, rule = question.holdout, question.candidate, question.rule
+    opponent = state.candidates.get(state.champion) if state.champion is not None else None
+    scored = score_holdout(
+        stores.lake,
+        stores.engine,
+        stores.tracker,
+        holdout=holdout,
+        candidate=candidate,
+        champion=None if opponent is None else opponent.stored,
+    )
+    decided = list(state.decisions.values())
+    suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
+    champion = _champion_facts(state, opponent, scored)
+    challenger = Challenger(candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows)
+    reach = holdout.windows.as_of - dt.timedelta(days=rule.evidence_days + holdout.windows.partition.n_days)
+    reign = _decided_in_reign(decided, state)
+    within_reach = (read_evidence(entry) for entry in reign if entry.as_of is not None and entry.as_of > reach)
+    case = build_case(
+        scored, challenger, champion, earlier=within_reach, suspect=suspect, rule=rule, cleared=state.cleared
+    ).model_copy(
+        update={
+            "frozen_until": state.frozen_until,
+            "is_quarantined": candidate.candidate_id in state.quarantined,
+            "inconclusive_in_a_row": _inconclusive_in_a_row(decided),
+            "alias_disagrees": state.meddling is not None,
+        }
+    )
+    decision = adjudicate(case, rule)
+    attribution = None
+    if decision.outcome is Outcome.PROMOTED and opponent is not None:
+        attribution = attribute_gain(
+            stores.lake, stores.engine, holdout=holdout, candidate=candidate, champion=opponent, rows=scored.rows
+        )
+    payload = DecisionPayload(
+        holdout=holdout,
+        candidate=candidate,
+        champion=champion,
+        evidence=case.newest,
+        used_partitions=tuple(window.partition_key for window in case.earlier),
+        dropped=case.dropped,
+        guardrails=case.guardrails,
+        quality=_quality(scored.rows, rule) | _champion_history(case.earlier, rule),
+        case_facts=facts_of(case),
+        rule=rule,
+        decision=decision,
+        attribution=attribution,
+    )
+    return payload, scored.rows
+
+
+def _decided_in_reign(decided: list[LedgerEntry], state: LedgerState) -> list[LedgerEntry]:
+    """Decisions since the champion came into production: what spoke against it before it was rolled back to is over."""
+    return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].since]
+
+
+def _champion_facts(state: LedgerState, opponent: Candidate | None, scored: ScoredHoldout) -> ChampionFacts | None:
+    """Facts of the champion; one that the ledger knows no candidate of counts as unscorable."""
+    if state.champion is None:
+        return None
+    return ChampionFacts(
+        version=state.champion,
+        candidate_id="" if opponent is None else opponent.candidate_id,
+        training_hash="" if opponent is None else opponent.training_hash,
+        training_cutoff=dt.date.min if opponent is None else opponent.windows.training_cutoff,
+        prediction_hash=scored.champion_hash,
+        is_tainted=opponent is not None and _is_tainted(opponent, state),
+    )
+
+
+def _is_tainted(opponent: Candidate, state: LedgerState) -> bool:
+    """Whether its labels were suspect when it was trained and no person vouched since; late reports came too late."""
+    decided = state.decisions.get(opponent.windows.partition_key)
+    if decided is not None and not read_evidence(decided).challenger_is_tainted:
+        return False
+    flagged = (read_evidence(entry).window for entry in state.decisions.values() if has_suspect_labels(entry))
+    return overlaps_any(opponent.windows.training, [w for w in flagged if not overlaps_any(w, state.cleared)])
+
+
+def _suspect_windows(
+    stores: Stores,
+    decided: Iterable[LedgerEntry],
+    cleared: list[Interval],
+    snapshot: Snapshot,
+    rule: DecisionRule,
+) -> list[Interval]:
+    """Flagged windows that neither late reports nor a person have cleared."""
+    flagged = (read_evidence(entry) for entry in decided if has_suspect_labels(entry))
+    return find_suspect_windows(flagged, cleared, lambda window: _count_fires_known_now(stores, snapshot, window), rule)
+
+
+def _count_fires_known_now(stores: Stores, snapshot: Snapshot, window: Interval) -> int:
+    rows = read_labelled(stores.lake, stores.engine, snapshot, window, feature_columns=("cell_id", "date"))
+    return int(pc.sum(rows["label"]).as_py() or 0)
+
+
+def _quality(rows: ScoredRows, rule: DecisionRule) -> Quality:
+    models: dict[str, np.ndarray | None] = {
+        "candidate": rows.challenger,
+        "champion": rows.champion,
+        "climatology": rows.climatology,
+    }
+    return {
+        name: describe_quality(rows.labels, probabilities, rule.patrol_budget_share)
+        for name, probabilities in models.items()
+        if probabilities is not None
+    }
+
+
+def _champion_history(earlier: Sequence[WindowEvidence], rule: DecisionRule) -> Quality:
+    """The champion's mean loss per row over the earlier windows of its reign, under its metric's name."""
+    judged = [window for window in earlier if window.loss_champion]
+    n_rows = sum(window.n_rows for window in judged)
+    if not n_rows or not rule.metric.sees_calibration:
+        return {}
+    loss = sum(sum(window.loss_champion) for window in judged) / n_rows
+    return {"champion over its reign": {str(rule.metric): loss}}
+
+
+def _inconclusive_in_a_row(decided: list[LedgerEntry]) -> int:
+    """Inconclusive decisions at the end of the live ones, which stand in order of their cut-off."""
+    return len(list(takewhile(lambda entry: entry.outcome is Outcome.INCONCLUSIVE, reversed(decided))))

@@ -1,0 +1,156 @@
+"""Turn a scored holdout and earlier windows into the case that the pure rule decides; nothing is read or written.
+
+Whoever replays a history uses this as the retraining itself does, so that both are the same rule.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Sequence
+from typing import NamedTuple
+
+from forest_fire_retrain.core.adjudication import Case, ChampionFacts
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.evidence import WindowEvidence, sum_up_window
+from forest_fire_retrain.core.evidence_pool import EvidencePool, pool_windows
+from forest_fire_retrain.core.guardrails import (
+    GuardrailFinding,
+    check_calibration,
+    check_climatology,
+    check_finite,
+    check_prediction_shift,
+    check_rank_shift,
+    check_schema,
+    check_slices,
+    weekly_overdispersion,
+)
+from forest_fire_retrain.core.label_gate import expected_fires, is_suspect, overlaps_any
+from forest_fire_retrain.core.windows import Interval, RetrainingWindows
+from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
+
+
+class Challenger(NamedTuple):
+    """The partition's candidate, as far as a decision asks.
+
+    Attributes
+    ----------
+    candidate_id, training_hash, prediction_hash : str
+        What it was made of, and its probabilities on the holdout.
+    windows : RetrainingWindows
+        The windows of its partition.
+    """
+
+    candidate_id: str
+    training_hash: str
+    prediction_hash: str
+    windows: RetrainingWindows
+
+
+def find_suspect_windows(
+    flagged: Iterable[WindowEvidence],
+    cleared: Sequence[Interval],
+    count_fires_known_now: Callable[[Interval], int],
+    rule: DecisionRule,
+) -> list[Interval]:
+    """Flagged windows that neither late reports nor a person have cleared.
+
+    Parameters
+    ----------
+    flagged : iterable of WindowEvidence
+        Windows of earlier live decisions whose labels were suspect.
+    cleared : sequence of Interval
+        Windows a person has cleared.
+    count_fires_known_now : callable
+        Cell-days with a fire start in a window, as known now.
+    rule : DecisionRule
+        Thresholds.
+    """
+    return [
+        evidence.window
+        for evidence in flagged
+        if not overlaps_any(evidence.window, cleared)
+        and is_suspect(count_fires_known_now(evidence.window), expected_fires(evidence), rule)
+    ]
+
+
+def build_case(
+    scored: ScoredHoldout,
+    challenger: Challenger,
+    champion: ChampionFacts | None,
+    *,
+    earlier: Iterable[WindowEvidence],
+    suspect: Sequence[Interval],
+    rule: DecisionRule,
+    cleared: Sequence[Interval] = (),
+) -> Case:
+    """The case of a partition; what only a ledger knows (a freeze, a quarantine) is left at its default.
+
+    Parameters
+    ----------
+    scored : ScoredHoldout
+        The partition's holdout under all models.
+    challenger : Challenger
+        The partition's candidate.
+    champion : ChampionFacts, optional
+        The opponent.
+    earlier : iterable of WindowEvidence
+        Windows of earlier live decisions.
+    suspect : sequence of Interval
+        Windows under a flag that was not lifted.
+    rule : DecisionRule
+        Thresholds.
+    cleared : sequence of Interval
+        Windows whose labels a person vouched for.
+    """
+    newest = _sum_up_newest(scored, challenger, champion, suspect, rule)
+    pool = pool_windows(newest, earlier, suspect, rule, cleared)
+    return Case(
+        as_of=challenger.windows.as_of,
+        newest=newest,
+        earlier=pool.used,
+        dropped=pool.dropped,
+        champion=champion,
+        training_hash=challenger.training_hash,
+        prediction_hash=challenger.prediction_hash,
+        gap_days=challenger.windows.gap.n_days,
+        guardrails=_look_at_guardrails(scored, newest, pool, rule),
+    )
+
+
+def _sum_up_newest(
+    scored: ScoredHoldout,
+    challenger: Challenger,
+    champion: ChampionFacts | None,
+    suspect: Sequence[Interval],
+    rule: DecisionRule,
+) -> WindowEvidence:
+    windows = challenger.windows
+    evidence = sum_up_window(
+        scored.rows,
+        partition_key=windows.partition_key,
+        metric=rule.metric,
+        challenger_id=challenger.candidate_id,
+        challenger_cutoff=windows.training_cutoff,
+        challenger_is_tainted=overlaps_any(windows.training, suspect),
+        champion_version=None if champion is None else champion.version,
+        champion_cutoff=None if champion is None else champion.training_cutoff,
+    )
+    suspicious = is_suspect(evidence.n_fires, expected_fires(evidence), rule)
+    return evidence.model_copy(update={"labels_are_suspect": suspicious})
+
+
+def _look_at_guardrails(
+    scored: ScoredHoldout, newest: WindowEvidence, pool: EvidencePool, rule: DecisionRule
+) -> tuple[GuardrailFinding, ...]:
+    in_use = (*pool.used, newest)
+    first_day = newest.window.end - dt.timedelta(days=rule.own_window_days)
+    recent = [window for window in in_use if window.window.end > first_day]
+    return (
+        check_schema(
+            n_rows=newest.n_rows, n_expected_rows=scored.n_expected_rows, null_growth=scored.null_growth, rule=rule
+        ),
+        check_finite(scored.rows),
+        check_climatology(in_use, rule),
+        check_calibration(newest, rule),
+        check_prediction_shift(scored.rows, rule),
+        check_rank_shift(scored.rows, rule),
+        check_slices(recent, weekly_overdispersion(in_use, rule), rule),
+    )
