@@ -1,0 +1,58 @@
+"""The Dagster entry point: everything of one installation, built from its settings."""
+
+import warnings
+from collections.abc import Mapping
+
+import dagster as dg
+
+from forest_fire_retrain.defs.features import build_feature_assets
+from forest_fire_retrain.defs.ingest import build_ingest_assets
+from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
+from forest_fire_retrain.defs.operations import OPERATIONS
+from forest_fire_retrain.defs.partitions import build_partitions
+from forest_fire_retrain.defs.provenance import build_provenance_assets
+from forest_fire_retrain.defs.resources import build_resources
+from forest_fire_retrain.defs.retraining import build_retraining_assets
+from forest_fire_retrain.defs.shape import Shape
+from forest_fire_retrain.installation import build_installation
+from forest_fire_retrain.settings import Settings, load_settings
+
+
+def build_assets(shape: Shape) -> list[dg.AssetsDefinition]:
+    """All assets, in the order of the graph."""
+    with warnings.catch_warnings():
+        # Dagster announces that single-run backfills are beta; they are what keeps a range in order.
+        warnings.filterwarnings("ignore", message="(Parameter|Class) `(backfill_policy|BackfillPolicy)`")
+        ingest = build_ingest_assets(shape)
+        features = build_feature_assets(shape, ingest)
+        return [*ingest, *features, *build_retraining_assets(shape, features), *build_provenance_assets(shape)]
+
+
+def build_definitions(settings: Settings, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+    """Assets, job, schedule, sensor and resources of one installation.
+
+    Parameters
+    ----------
+    settings : Settings
+        Every knob.
+    resources : mapping, optional
+        Resources in place of the real ones, by their key; tests put fakes there.
+    """
+    installation = build_installation(settings)
+    shape = Shape(build_partitions(settings), installation.environment.code_version)
+    assets = build_assets(shape)
+    job = build_job(assets)
+    return dg.Definitions(
+        assets=assets,
+        jobs=[job, *OPERATIONS],
+        schedules=[build_schedule(settings, job)],
+        sensors=[build_sensor(settings, job)],
+        resources={**build_resources(installation), **(resources or {})},
+        executor=dg.in_process_executor,
+    )
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What Dagster loads: the installation that the environment describes."""
+    return build_definitions(load_settings())

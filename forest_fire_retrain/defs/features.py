@@ -1,0 +1,57 @@
+"""Group `features`: computed once per cell and day, shared by training and prediction."""
+
+import dagster as dg
+
+from forest_fire_retrain.core.feature_catalogue import FEATURES_SCHEMA
+from forest_fire_retrain.core.tables import TableName
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.defs.metadata import column_schema, describe_features
+from forest_fire_retrain.defs.partitions import span_of
+from forest_fire_retrain.defs.shape import OWNERS, Shape, tell
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.featuring import build_features
+
+COVERAGE_CHECK = "features_cover_every_cell_and_day"
+
+
+def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """`features`, downstream of the ingested tables."""
+
+    @dg.asset(
+        deps=upstream,
+        group_name="features",
+        kinds={"duckdb", "deltalake"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        metadata=column_schema(FEATURES_SCHEMA),
+        description="Daily features per cell: Canadian fire weather codes with carried state, rolling rain and "
+        "temperature, dry spell, season, fire history as known then. One period equals a full rebuild bit for bit.",
+        check_specs=[
+            dg.AssetCheckSpec(COVERAGE_CHECK, asset="features", description="One row per cell and day of the period.")
+        ],
+        **shape.shared,
+    )
+    def features(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.MaterializeResult:
+        window = span_of(installation.settings, list(context.partition_keys))
+        report = build_features(installation.lake, installation.engine, window, installation.settings.start_date)
+        for key in context.partition_keys:
+            context.add_asset_metadata(describe_features(report), partition_key=key)
+        sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
+        tell(context, installation, "features", context.partition_keys[-1], sentence)
+        return dg.MaterializeResult(check_results=[_check_coverage(installation, window)])
+
+    return [features]
+
+
+def _check_coverage(installation: Installation, window: Interval) -> dg.AssetCheckResult:
+    lake = installation.lake
+    keys = ["cell_id", "date"]
+    n_rows = lake.read(TableName.FEATURES, columns=keys, day_column="date", window=window).num_rows
+    n_expected = lake.read(TableName.CELLS, columns=["cell_id"]).num_rows * window.n_days
+    return dg.AssetCheckResult(
+        check_name=COVERAGE_CHECK,
+        passed=n_rows == n_expected,
+        description=f"{n_rows} rows for {n_expected} cell-days of {window}.",
+    )

@@ -1,0 +1,98 @@
+"""The retraining job, its schedule, and the sensor that fills in what missed or failed ticks left open."""
+
+from typing import TYPE_CHECKING
+
+import dagster as dg
+
+from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.windows import Cadence
+from forest_fire_retrain.defs.liveness import close_dead_runs
+from forest_fire_retrain.defs.partitions import closed_partition_keys
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.settings import Settings
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
+
+JOB_NAME = "retraining_job"
+SCHEDULE_NAME = "retraining_schedule"
+SENSOR_NAME = "undecided_partition_sensor"
+CRON_OF_CADENCE = {Cadence.WEEKLY: "0 6 * * 1", Cadence.MONTHLY: "0 6 1 * *"}
+MAX_ATTEMPTS = 3
+SENSOR_INTERVAL_SECONDS = 60
+PARTITION_TAG = "dagster/partition"
+NOTHING_DECIDED = "nothing was decided yet; start the history with: forest-fire up, or: forest-fire backfill"
+
+
+def build_job(assets: list[dg.AssetsDefinition]) -> "UnresolvedAssetJobDefinition":
+    """All assets of a period, in one process."""
+    return dg.define_asset_job(
+        JOB_NAME,
+        selection=dg.AssetSelection.assets(*assets),
+        description="One retraining period: ingest, features, holdout, candidate, decision, registry, provenance.",
+    )
+
+
+def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.ScheduleDefinition:
+    """Ask for the newest closed period, unless an older one is still undecided."""
+
+    @dg.schedule(
+        job=job,
+        name=SCHEDULE_NAME,
+        cron_schedule=CRON_OF_CADENCE[settings.cadence],
+        execution_timezone="UTC",
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Retrains when a period is over. Older undecided periods go first, through the sensor.",
+    )
+    def retraining_schedule(
+        context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
+        closed = closed_partition_keys(settings, context.scheduled_execution_time)
+        undecided = find_undecided(installation, closed)
+        if not closed or (undecided is not None and undecided != closed[-1]):
+            waiting = "no period is over yet" if not closed else f"{undecided} is undecided and goes first"
+            return dg.SkipReason(waiting)
+        return dg.RunRequest(run_key=closed[-1], partition_key=closed[-1])
+
+    return retraining_schedule
+
+
+def build_sensor(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+    """Ask for the oldest undecided period behind the last decided one, a bounded number of times."""
+
+    @dg.sensor(
+        job=job,
+        name=SENSOR_NAME,
+        minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description=f"After missed or failed ticks, asks for the oldest undecided period, {MAX_ATTEMPTS} times.",
+    )
+    def undecided_partition_sensor(
+        context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.RunRequest | dg.SkipReason:
+        closed = closed_partition_keys(settings, installation.clock())
+        close_dead_runs(context.instance)
+        oldest = find_undecided(installation, closed)
+        if oldest is None:
+            return dg.SkipReason(f"every closed period is decided, or {NOTHING_DECIDED}")
+        return _request(context.instance, oldest)
+
+    return undecided_partition_sensor
+
+
+def find_undecided(installation: Installation, closed: list[str]) -> str | None:
+    """The oldest closed period behind the last decided one; `None` if there is none or nothing was decided."""
+    state = fold(installation.ledger.entries(installation.settings.model_name))
+    newest = max(state.decisions, default=None)
+    return None if newest is None else next((key for key in closed if key > newest), None)
+
+
+def _request(instance: dg.DagsterInstance, key: str) -> dg.RunRequest | dg.SkipReason:
+    runs = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags={PARTITION_TAG: key}))
+    if any(not run.is_finished for run in runs):
+        return dg.SkipReason(f"{key} is being retrained")
+    if len(runs) >= MAX_ATTEMPTS:
+        return dg.SkipReason(
+            f"{key} failed {len(runs)} times; look at its runs, then: forest-fire retrain --partition {key}"
+        )
+    return dg.RunRequest(run_key=f"{key}-{len(runs) + 1}", partition_key=key)

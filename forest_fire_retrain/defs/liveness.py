@@ -1,0 +1,61 @@
+"""Notice runs whose process is gone: kill -9 and power cuts leave them STARTED for ever.
+
+A run notes host, process id and the process's start in its tags when it starts. Whoever starts next on
+the same host ends, as failed, every unfinished run whose process no longer exists; that another process
+has got its number since, as after a reboot, does not keep it alive.
+"""
+
+import os
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+
+import dagster as dg
+
+HOST_TAG = "forest_fire/host"
+PROCESS_TAG = "forest_fire/process"
+BEGAN_TAG = "forest_fire/process_began"
+UNKNOWN = "unknown"
+FIELDS_BEFORE_START = 19  # in /proc/PID/stat, behind the name in parentheses
+UNFINISHED = [
+    dg.DagsterRunStatus.NOT_STARTED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+
+
+def liveness_tags() -> dict[str, str]:
+    """Where this process runs."""
+    pid = os.getpid()
+    return {HOST_TAG: socket.gethostname()[:63], PROCESS_TAG: str(pid), BEGAN_TAG: _began(pid)}
+
+
+def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
+    """End the unfinished runs of this host whose process is gone; returns their ids."""
+    unfinished = instance.get_runs(filters=dg.RunsFilter(statuses=UNFINISHED))
+    dead = [run for run in unfinished if _is_dead(run.tags)]
+    for run in dead:
+        instance.report_run_failed(run, "its process is gone; the next run finishes what it left open")
+    return [run.run_id for run in dead]
+
+
+def _is_dead(tags: Mapping[str, str]) -> bool:
+    if tags.get(HOST_TAG) != socket.gethostname()[:63] or PROCESS_TAG not in tags:
+        return False
+    try:
+        os.kill(int(tags[PROCESS_TAG]), 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        pass
+    began = _began(int(tags[PROCESS_TAG]))
+    return UNKNOWN not in (began, tags.get(BEGAN_TAG, UNKNOWN)) and began != tags[BEGAN_TAG]
+
+
+def _began(pid: int) -> str:
+    """When a process began, in ticks since the machine did; unknown where the system does not say."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[FIELDS_BEFORE_START]
+    except OSError:
+        return UNKNOWN

@@ -1,0 +1,223 @@
+"""What a person asks next, as Dagster metadata: counts, windows, hashes, metrics, verdicts, links."""
+
+import math
+from collections.abc import Mapping
+
+import dagster as dg
+import pyarrow as pa
+
+from forest_fire_retrain.core.decision_payload import DecisionPayload
+from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.promotion import Standing
+from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
+from forest_fire_retrain.pipeline.adjudicating import Adjudication
+from forest_fire_retrain.settings import Settings
+
+Metadata = dict[str, dg.MetadataValue]
+SHORT_HASH = 16
+TYPE_NAMES = {"string": "text", "double": "number", "bool": "boolean", "date32[day]": "date"}
+
+
+def column_schema(schema: pa.Schema) -> dict[str, dg.TableSchema]:
+    """The columns with their units, as the UI's schema panel reads them."""
+    columns = [dg.TableColumn(field.name, _type_name(field), _describe(field)) for field in schema]
+    return {"dagster/column_schema": dg.TableSchema(columns)}
+
+
+def describe_ingest(report: IngestReport) -> Metadata:
+    """Counts and warnings of an ingestion."""
+    return {
+        "rows": dg.MetadataValue.int(report.n_rows),
+        "recorded in": text(report.window),
+        "written": dg.MetadataValue.bool(report.written),
+        "table version": dg.MetadataValue.int(report.version),
+        "content hash": _short(report.content_hash),
+        "warnings": dg.MetadataValue.md(_bullets(report.warnings) or "none"),
+    }
+
+
+def describe_features(report: FeatureReport) -> Metadata:
+    """Counts and missing values of a feature computation."""
+    missing = ", ".join(f"{name} {share:.1%}" for name, share in report.null_share.items())
+    return {
+        "rows": dg.MetadataValue.int(report.n_rows),
+        "computed for": text(report.window),
+        "written": dg.MetadataValue.bool(report.written),
+        "carried forward to": text(str(report.recomputed_through or "not needed")),
+        "table version": dg.MetadataValue.int(report.version),
+        "content hash": _short(report.content_hash),
+        "missing values": text(missing or "none"),
+    }
+
+
+def describe_holdout(holdout: HoldoutSet) -> Metadata:
+    """Windows, counts and pins of a holdout."""
+    windows = holdout.windows
+    return {
+        "as of": text(windows.as_of),
+        "training window": text(windows.training),
+        "gap": text(windows.gap),
+        "holdout window": text(windows.holdout),
+        "rows": dg.MetadataValue.int(holdout.n_rows),
+        "cells": dg.MetadataValue.int(holdout.n_cells),
+        "fires": dg.MetadataValue.int(holdout.n_fires),
+        "content hash": _short(holdout.content_hash),
+        "knowledge": text(holdout.snapshot.knowledge),
+        "table versions": dg.MetadataValue.json(dict(holdout.snapshot.table_versions)),
+    }
+
+
+def describe_candidate(candidate: Candidate, run_page: str) -> Metadata:
+    """What a candidate was made of, and where its run is."""
+    figures = {name.replace("_", " "): number(value) for name, value in candidate.metrics.items()}
+    return {
+        "candidate": text(candidate.candidate_id),
+        "recipe": dg.MetadataValue.json(candidate.recipe.model_dump(mode="json")),
+        "competition": competition_table(candidate),
+        "training window": text(candidate.windows.training),
+        "training rows": dg.MetadataValue.int(candidate.n_rows),
+        "training fires": dg.MetadataValue.int(candidate.n_fires),
+        **figures,
+        "training hash": _short(candidate.training_hash),
+        "prediction hash": _short(candidate.prediction_hash),
+        "artifact SHA-256": _short(candidate.stored.artifact_sha256),
+        "seed": dg.MetadataValue.int(candidate.seed),
+        "threads": dg.MetadataValue.int(candidate.environment.n_threads),
+        "code version": _short(candidate.environment.code_version),
+        "MLflow run": dg.MetadataValue.url(run_page),
+    }
+
+
+def describe_adjudication(adjudication: Adjudication) -> Metadata:
+    """The decision as one sentence and in figures; says REPLAY where it is one."""
+    payload = adjudication.payload
+    decision, comparison = payload.decision, payload.decision.comparison
+    figures = {
+        "relative gain": comparison.relative_gain,
+        "interval low": comparison.interval_low,
+        "interval high": comparison.interval_high,
+        "bootstrap low": comparison.bootstrap_low,
+        "bootstrap high": comparison.bootstrap_high,
+        "e-value": comparison.e_value,
+        "skill against climatology": skill_of_production(payload.evidence),
+    }
+    replay = adjudication.standing is Standing.REPLAY
+    return {
+        "decision": text(f"REPLAY — {decision.sentence}" if replay else decision.sentence),
+        "standing": text(adjudication.standing.upper()),
+        "outcome": text(decision.outcome),
+        "reason": text(decision.reason_code),
+        **{name: number(value) for name, value in figures.items()},
+        "windows": dg.MetadataValue.int(comparison.n_windows),
+        "blocks": dg.MetadataValue.int(comparison.n_blocks),
+        "fires": dg.MetadataValue.int(comparison.n_fires),
+        "windows left out": text(_listed(payload.dropped)),
+        "guardrails": guardrail_table(payload),
+        "models on the newest window": quality_table(payload),
+        "alerts": dg.MetadataValue.md(_bullets(decision.alerts) or "none"),
+        **describe_attribution(payload),
+        "ledger row": dg.MetadataValue.int(adjudication.entry.sequence),
+        "decision id": text(adjudication.entry.decision_id),
+        **({"differences to the original": difference_table(payload)} if replay else {}),
+    }
+
+
+def describe_attribution(payload: DecisionPayload) -> Metadata:
+    """How much of a promoted candidate's gain is newer data, how much the recipe."""
+    found = payload.attribution
+    if found is None:
+        return {}
+    return {
+        "gain from newer data": number(found.from_data),
+        "gain from the recipe": number(found.from_recipe),
+    }
+
+
+def competition_table(candidate: Candidate) -> dg.MetadataValue:
+    """One row per recipe or trial the candidate was chosen among."""
+    if not candidate.competition:
+        return dg.MetadataValue.md("one recipe, nothing to choose")
+    rows = [
+        f"| {score.recipe.name}{' **chosen**' if score.recipe == candidate.recipe else ''} | {score.log_loss:.6f} "
+        f"| {score.window} |"
+        for score in candidate.competition
+    ]
+    return dg.MetadataValue.md("\n".join(["| recipe | inner log loss | inner window |", "|---|---|---|", *rows]))
+
+
+def guardrail_table(payload: DecisionPayload) -> dg.MetadataValue:
+    """One row per guardrail: verdict, value, limit, words."""
+    rows = [
+        f"| {finding.code} | {'passed' if finding.passed else '**failed**'} | {finding.value:.3g} "
+        f"| {finding.limit:.3g} | {finding.sentence} |"
+        for finding in payload.guardrails
+    ]
+    return dg.MetadataValue.md("\n".join(["| guardrail | | value | limit | |", "|---|---|---|---|---|", *rows]))
+
+
+def quality_table(payload: DecisionPayload) -> dg.MetadataValue:
+    """One row per figure, one column per model."""
+    models = list(payload.quality)
+    names = list(dict.fromkeys(name for figures in payload.quality.values() for name in figures))
+    head = ["| | " + " | ".join(models) + " |", "|---|" + "---|" * len(models)]
+    rows = [
+        f"| {name.replace('_', ' ')} | "
+        + " | ".join(f"{payload.quality[model].get(name, math.nan):.4f}" for model in models)
+        + " |"
+        for name in names
+    ]
+    return dg.MetadataValue.md("\n".join([*head, *rows]))
+
+
+def difference_table(payload: DecisionPayload) -> dg.MetadataValue:
+    """One row per difference between a replay and its original."""
+    rows = [f"| {found.what} | {found.original} | {found.replay} |" for found in payload.differences]
+    if not rows:
+        return dg.MetadataValue.md("nothing differs")
+    return dg.MetadataValue.md("\n".join(["| | original | replay |", "|---|---|---|", *rows]))
+
+
+def skill_of_production(evidence: WindowEvidence) -> float:
+    """One minus the loss of the model in production over climatology's, on one window."""
+    loss = sum(evidence.loss_champion) if evidence.loss_champion else sum(evidence.loss_challenger)
+    baseline = sum(evidence.loss_climatology)
+    return 1 - loss / baseline if baseline > 0 else math.nan
+
+
+def number(value: float) -> dg.MetadataValue:
+    """A figure the UI can plot; a figure that does not exist is said so in words."""
+    return dg.MetadataValue.float(round(float(value), 6)) if math.isfinite(value) else text("not available")
+
+
+def mlflow_page(settings: Settings, path: str) -> str:
+    """Address of a page of the MLflow UI."""
+    uri = settings.mlflow_tracking_uri
+    base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
+    return f"{base.rstrip('/')}/{path}"
+
+
+def text(value: object) -> dg.MetadataValue:
+    """Words; a member of an enumeration as its plain text."""
+    return dg.MetadataValue.text(str(value))
+
+
+def _short(digest: str) -> dg.MetadataValue:
+    return text(digest[:SHORT_HASH])
+
+
+def _bullets(sentences: tuple[str, ...]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences)
+
+
+def _listed(dropped: Mapping[str, str]) -> str:
+    return "; ".join(f"{key}: {reason}" for key, reason in dropped.items()) or "none"
+
+
+def _type_name(field: pa.Field) -> str:
+    return TYPE_NAMES.get(str(field.type), "instant" if pa.types.is_timestamp(field.type) else str(field.type))
+
+
+def _describe(field: pa.Field) -> str:
+    notes = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
+    unit = notes.get("unit", "")
+    return notes.get("description", "") + (f" [{unit}]" if unit else "")

@@ -1,0 +1,121 @@
+"""Group `provenance`: the record of the period, chain and registry verified, the ledger exported."""
+
+import dagster as dg
+
+from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.core.errors import LedgerTamperedError
+from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.defs.inspecting import publish
+from forest_fire_retrain.defs.metadata import Metadata
+from forest_fire_retrain.defs.retraining import REGISTRY_STATE
+from forest_fire_retrain.defs.shape import OWNERS, Shape, tell
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.comparing_registry import Fault, check_alias, check_versions_known
+from forest_fire_retrain.pipeline.promoting import look_at
+from forest_fire_retrain.pipeline.verifying import check_chain, check_copy, check_horizon
+
+CHAIN_CHECK = "ledger_chain_is_intact"
+ALIAS_CHECK = "champion_alias_matches_ledger"
+EXPORT_CHECK = "export_matches_ledger"
+REGISTRY_CHECK = "registry_versions_match_ledger"
+CHAMPION_CHECK = "champion_reproduces_its_predictions"
+CHECKS = {
+    CHAIN_CHECK: "Every row of the ledger links to the one before it and has the hash it was written with.",
+    ALIAS_CHECK: "The registry's alias champion points at the version the ledger confirmed last.",
+    EXPORT_CHECK: "The copy for lock-free reading holds exactly the ledger's rows.",
+    REGISTRY_CHECK: "Every version that was champion is registered and tagged as the ledger says; no other is there.",
+    CHAMPION_CHECK: "The champion's artifact has its recorded hash, loads, and predicts what it did at its training.",
+}
+
+
+def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
+    """`provenance`, downstream of the decision and its execution."""
+
+    @dg.asset(
+        deps=[dg.AssetKey(REGISTRY_STATE)],
+        group_name="provenance",
+        kinds={"duckdb", "parquet"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        description="The ledger's record of the period, its hash chain and the registry verified, and the ledger "
+        "exported for reading without a lock, with the table model_name, production_version, updated, training_time.",
+        check_specs=[
+            dg.AssetCheckSpec(name, asset="provenance", description=sentence) for name, sentence in CHECKS.items()
+        ],
+        **shape.shared,
+    )
+    def provenance(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> dg.MaterializeResult:
+        entries = _publish(installation)
+        for key in context.partition_keys:
+            rows = [entry for entry in entries if entry.partition_key == key]
+            context.add_asset_metadata(_describe(rows), partition_key=key)
+        tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
+        return dg.MaterializeResult(check_results=verify(installation, entries))
+
+    return [provenance]
+
+
+def verify(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
+    """Compare ledger, registry, export and champion, by what `forest-fire verify` compares them with."""
+    settings = installation.settings
+    chain = check_chain(entries)
+    checks = [
+        _result(CHAIN_CHECK, chain, f"All {len(entries)} rows are linked and unchanged."),
+        _result(
+            EXPORT_CHECK,
+            check_copy(entries, lambda: read_export(settings.export_folder)),
+            f"All {len(entries)} rows are exported.",
+        ),
+    ]
+    return checks + (_blame(chain) if chain else _verify_registry(installation, entries))
+
+
+def _verify_registry(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
+    name = installation.settings.model_name
+    own = [entry for entry in entries if entry.model_name == name]
+    state, view = fold(own), look_at(installation.registry, name)
+    champion = "There is no champion yet." if state.champion is None else f"Version {state.champion} is champion"
+    return [
+        _result(ALIAS_CHECK, check_alias(state, view), f"{champion}, in the registry and in the ledger."),
+        _result(REGISTRY_CHECK, check_versions_known(state, own, view), f"{len(view.versions)} versions compared."),
+        _result(CHAMPION_CHECK, check_horizon(installation.stores, state, own, view, 1), f"{champion} and loads."),
+    ]
+
+
+def _blame(chain: list[Fault]) -> list[dg.AssetCheckResult]:
+    """What cannot be compared with a broken chain has not passed."""
+    return [_result(name, chain, "") for name in (ALIAS_CHECK, REGISTRY_CHECK, CHAMPION_CHECK)]
+
+
+def _result(name: str, faults: list[Fault], sound: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        check_name=name, passed=not faults, description=" ".join(str(fault) for fault in faults) or sound
+    )
+
+
+def _publish(installation: Installation) -> list[LedgerEntry]:
+    """Export the ledger; a copy that knows more than the ledger is kept, and the check on it fails."""
+    try:
+        return publish(installation)
+    except LedgerTamperedError:
+        return installation.ledger.entries()
+
+
+def _describe(rows: list[LedgerEntry]) -> Metadata:
+    """The rows of one period, newest last."""
+    listed = "\n".join(
+        f"| {row.sequence} | {'REPLAY' if row.kind is EntryKind.REPLAY else row.kind} "
+        f"| {row.recorded_at:%Y-%m-%d %H:%M} | {row.trigger} | {row.summary.replace('|', '/')} |"
+        for row in rows
+    )
+    last = rows[-1] if rows else None
+    return {
+        "rows of this period": dg.MetadataValue.md(
+            f"| row | kind | recorded (UTC) | trigger | what |\n|---|---|---|---|---|\n{listed}"
+        ),
+        "row hash": dg.MetadataValue.text("none" if last is None else last.entry_hash[:16]),
+        "replays": dg.MetadataValue.int(sum(row.kind is EntryKind.REPLAY for row in rows)),
+    }

@@ -1,0 +1,246 @@
+"""Group `retraining`: holdout, candidate, and the decision with its execution as one operation.
+
+Deciding and moving are one operation with two asset nodes: partition by partition, in order, decide,
+move, confirm. No backfill can then decide a period before the one before it is carried out.
+"""
+
+from collections.abc import Iterator
+
+import dagster as dg
+from pydantic import Field
+
+from forest_fire_retrain.core.errors import EvidenceError
+from forest_fire_retrain.core.ledger_entries import ReasonCode
+from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
+from forest_fire_retrain.core.training import find_recipe
+from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
+from forest_fire_retrain.defs.partitions import windows_of
+from forest_fire_retrain.defs.reporting import report_partition
+from forest_fire_retrain.defs.shape import OWNERS, Shape, stamp_of, tell
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
+from forest_fire_retrain.pipeline.choosing_recipes import Entrants, choose_recipe
+from forest_fire_retrain.pipeline.holding_out import HOLDOUT_KIND, set_holdout_apart
+from forest_fire_retrain.pipeline.judging import Question
+from forest_fire_retrain.pipeline.snapshots import original_decision, take_snapshot
+from forest_fire_retrain.pipeline.training_candidates import CANDIDATE_KIND, train_candidate
+
+GROUP = "retraining"
+DECISION = "adjudication_decision"
+REGISTRY_STATE = "registry_state"
+POSTDATES_CHECK = "holdout_postdates_training"
+BASELINE_CHECK = "candidate_beats_climatology"
+GUARDRAIL_CHECKS = {
+    ReasonCode.SCHEMA: "holdout_rows_fit_the_training_schema",
+    ReasonCode.NON_FINITE: "predictions_are_probabilities",
+    ReasonCode.BELOW_CLIMATOLOGY: BASELINE_CHECK,
+    ReasonCode.MISCALIBRATED: "candidate_expects_about_the_recorded_fires",
+    ReasonCode.PREDICTION_SHIFT: "candidate_predicts_about_as_many_fires_as_the_champion",
+    ReasonCode.RANK_SHIFT: "candidate_ranks_cell_days_about_as_the_champion",
+    ReasonCode.SLICE_REGRESSION: "no_region_gets_considerably_worse",
+}
+
+
+class ReplayConfig(dg.Config):
+    """What a rematerialized past period may know; a first materialization ignores it."""
+
+    knowledge: Knowledge = Field(
+        Knowledge.AS_CORRECTED,
+        description="as_corrected: today's data for that window. as_known: exactly the table versions of the original.",
+    )
+
+
+def build_retraining_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """`holdout_set`, `candidate_model`, and `adjudication_decision` with `registry_state`."""
+    holdout = _build_holdout_set(shape, upstream)
+    candidate = _build_candidate_model(shape, [*upstream, holdout])
+    return [holdout, candidate, _build_adjudication(shape, holdout, candidate)]
+
+
+def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=upstream,
+        group_name=GROUP,
+        kinds={"duckdb", "python"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        description="Which rows judge this period: window, gap, counts, content hash and the table versions they "
+        "come from. Persisted, hashed, recorded with the decision.",
+        check_specs=[
+            dg.AssetCheckSpec(
+                POSTDATES_CHECK, asset="holdout_set", description="The holdout lies a full gap behind the training."
+            )
+        ],
+        **shape.shared,
+    )
+    def holdout_set(
+        context: dg.AssetExecutionContext, config: ReplayConfig, installation: dg.ResourceParam[Installation]
+    ) -> dg.MaterializeResult:
+        lake, entries = installation.lake, installation.ledger.entries(installation.settings.model_name)
+        for key in context.partition_keys:
+            windows = windows_of(installation.settings, key)
+            snapshot = take_snapshot(lake, windows, original_decision(entries, key), config.knowledge)
+            holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
+            context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
+            sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"
+            tell(context, installation, "holdout_set", key, sentence)
+        return dg.MaterializeResult(check_results=[_check_holdout(holdout)])
+
+    return holdout_set
+
+
+def _check_holdout(holdout: HoldoutSet) -> dg.AssetCheckResult:
+    windows = holdout.windows
+    n_days = (windows.holdout.start - windows.training.end).days
+    return dg.AssetCheckResult(
+        check_name=POSTDATES_CHECK,
+        passed=n_days >= windows.gap.n_days,
+        description=f"{n_days} days lie between the training's end {windows.training.end} and {windows.holdout.start}.",
+    )
+
+
+def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
+    @dg.asset(
+        deps=upstream,
+        group_name=GROUP,
+        kinds={"scikitlearn", "mlflow"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        description="The model trained on the rows before the gap: same inputs, same predictions bit for bit. "
+        "One nested MLflow run each, stored by skops with its SHA-256.",
+        **shape.shared,
+    )
+    def candidate_model(
+        context: dg.AssetExecutionContext,
+        installation: dg.ResourceParam[Installation],
+        mlflow: dg.ResourceParam[object],  # noqa: ARG001 - opens the parent run
+    ) -> dg.MaterializeResult:
+        for key in context.partition_keys:
+            candidate = _train(context, installation, key)
+            page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
+            context.add_asset_metadata(describe_candidate(candidate, page), partition_key=key)
+            sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {candidate.n_fires} fires"
+            tell(context, installation, "candidate_model", key, sentence)
+        return dg.MaterializeResult()
+
+    return candidate_model
+
+
+def _train(context: dg.AssetExecutionContext, installation: Installation, partition_key: str) -> Candidate:
+    settings, stores = installation.settings, installation.stores
+    holdout = _read_holdout(installation, partition_key)
+    tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": "candidate_model"}
+    entrants = Entrants(
+        recipes=tuple(find_recipe(name) for name in settings.recipe_names),
+        last_good=_champion_recipe(installation),
+        n_trials=settings.tuning_trials,
+        seed=settings.seed,
+        n_threads=settings.n_threads,
+    )
+    recipe, competition = choose_recipe(stores, holdout, entrants, installation.recipe_search, tags)
+    return train_candidate(
+        installation.lake,
+        installation.engine,
+        installation.records,
+        installation.tracker,
+        holdout=holdout,
+        recipe=recipe,
+        seed=settings.seed,
+        environment=installation.environment,
+        tags=tags,
+        competition=competition,
+    )
+
+
+def _champion_recipe(installation: Installation) -> Recipe | None:
+    """The last known good parameters: those of the model in production."""
+    state = fold(installation.ledger.entries(installation.settings.model_name))
+    champion = None if state.champion is None else state.candidates.get(state.champion)
+    return None if champion is None else champion.recipe
+
+
+def _build_adjudication(
+    shape: Shape, holdout: dg.AssetsDefinition, candidate: dg.AssetsDefinition
+) -> dg.AssetsDefinition:
+    decision_spec = dg.AssetSpec(
+        DECISION,
+        deps=[holdout, candidate],
+        group_name=GROUP,
+        kinds={"python", "duckdb"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        description="Champion and candidate on the same unseen rows; a pure function decides, and the decision is "
+        "appended to the ledger. A past period is judged as a replay and moves nothing.",
+    )
+    registry_spec = dg.AssetSpec(
+        REGISTRY_STATE,
+        deps=[decision_spec],
+        group_name=GROUP,
+        kinds={"mlflow", "python"},
+        owners=OWNERS,
+        code_version=shape.code_version,
+        description="The registry as the ledger wants it: the version registered, tagged and described, the replaced "
+        "one archived, the alias champion moved last, read back and confirmed in the ledger.",
+    )
+
+    @dg.multi_asset(
+        name="adjudicate_and_promote",
+        specs=[decision_spec, registry_spec],
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=DECISION, description=f"Guardrail {code}.")
+            for code, name in GUARDRAIL_CHECKS.items()
+        ],
+        **shape.shared,
+    )
+    def adjudicate_and_promote(
+        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> Iterator[dg.MaterializeResult]:
+        for key in context.partition_keys:
+            adjudication = _adjudicate(context, installation, key)
+            report_partition(context, installation, key, adjudication)
+        checks = _check_guardrails(adjudication)
+        yield dg.MaterializeResult(asset_key=DECISION, check_results=checks)
+        yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
+
+    return adjudicate_and_promote
+
+
+def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, partition_key: str) -> Adjudication:
+    settings = installation.settings
+    candidate = installation.records.newest(CANDIDATE_KIND, partition_key)
+    if candidate is None:
+        raise _missing("candidate_model", partition_key)
+    question = Question(
+        model_name=settings.model_name,
+        holdout=_read_holdout(installation, partition_key),
+        candidate=Candidate.model_validate_json(candidate),
+        rule=settings.adjudication,
+    )
+    return adjudicate_partition(installation.stores, question, stamp_of(context, installation))
+
+
+def _read_holdout(installation: Installation, partition_key: str) -> HoldoutSet:
+    text = installation.records.newest(HOLDOUT_KIND, partition_key)
+    if text is None:
+        raise _missing("holdout_set", partition_key)
+    return HoldoutSet.model_validate_json(text)
+
+
+def _missing(asset: str, partition_key: str) -> EvidenceError:
+    return EvidenceError(
+        f"partition {partition_key} has no {asset} yet; materialize it first, or run: "
+        f"forest-fire retrain --partition {partition_key}"
+    )
+
+
+def _check_guardrails(adjudication: Adjudication) -> list[dg.AssetCheckResult]:
+    return [
+        dg.AssetCheckResult(
+            check_name=GUARDRAIL_CHECKS[finding.code],
+            passed=finding.passed,
+            description=f"{adjudication.payload.holdout.windows.partition_key}: {finding.sentence}.",
+            metadata={"value": finding.value, "limit": finding.limit},
+        )
+        for finding in adjudication.payload.guardrails
+    ]

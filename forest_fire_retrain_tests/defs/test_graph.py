@@ -1,0 +1,96 @@
+"""What the code location consists of, pinned: a change of the graph has to be meant."""
+
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain_tests.example_installation import example_settings
+
+EXPECTED = {
+    "weather": ("ingest", set(), {"weather_has_no_gaps"}),
+    "fire_reports": ("ingest", set(), set()),
+    "features": ("features", {"weather", "fire_reports"}, {"features_cover_every_cell_and_day"}),
+    "holdout_set": ("retraining", {"features"}, {"holdout_postdates_training"}),
+    "candidate_model": ("retraining", {"features", "holdout_set"}, set()),
+    "adjudication_decision": (
+        "retraining",
+        {"holdout_set", "candidate_model"},
+        {
+            "holdout_rows_fit_the_training_schema",
+            "predictions_are_probabilities",
+            "candidate_beats_climatology",
+            "candidate_expects_about_the_recorded_fires",
+            "candidate_predicts_about_as_many_fires_as_the_champion",
+            "candidate_ranks_cell_days_about_as_the_champion",
+            "no_region_gets_considerably_worse",
+        },
+    ),
+    "registry_state": ("retraining", {"adjudication_decision"}, set()),
+    "provenance": (
+        "provenance",
+        {"registry_state"},
+        {"ledger_chain_is_intact", "champion_alias_matches_ledger", "export_matches_ledger"},
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return build_definitions(example_settings(tmp_path_factory.mktemp("home")))
+
+
+def test_the_graph_has_these_assets_edges_groups_and_checks(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    found = {
+        node.key.to_user_string(): (
+            node.group_name,
+            {parent.to_user_string() for parent in node.parent_keys},
+            {check.name for check in node.check_keys},
+        )
+        for node in graph.asset_nodes
+    }
+    assert {name: found[name][:2] for name in EXPECTED} == {name: entry[:2] for name, entry in EXPECTED.items()}
+    assert set(found) == set(EXPECTED)
+    for name, (_, _, checks) in EXPECTED.items():
+        assert found[name][2] >= checks
+
+
+def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    for node in graph.asset_nodes:
+        assert node.description, node.key
+        assert node.owners == ["team:fire-risk"]
+        assert len(node.code_version or "") == 64
+        assert node.kinds
+
+
+@pytest.mark.parametrize(("name", "unit"), [("weather", "km/h"), ("fire_reports", "ha"), ("features", "kPa")])
+def test_tables_show_their_columns_with_units(definitions: dg.Definitions, name: str, unit: str) -> None:
+    schema = definitions.resolve_asset_graph().get(dg.AssetKey(name)).metadata["dagster/column_schema"]
+    assert any(f"[{unit}]" in (column.description or "") for column in schema.columns)
+
+
+def test_partitions_are_the_weeks_from_the_first_trainable_one(definitions: dg.Definitions) -> None:
+    partitions = definitions.resolve_asset_graph().get(dg.AssetKey("provenance")).partitions_def
+    assert partitions is not None
+    keys = partitions.get_partition_keys()
+    assert keys[0] == "2024-07-29"  # a Monday, 180 + 14 + 14 days and more after the data's start
+    assert keys[1] == "2024-08-05"
+
+
+def test_months_are_partitions_where_the_cadence_says_so(tmp_path: Path) -> None:
+    definitions = build_definitions(example_settings(tmp_path, cadence="monthly"))
+    partitions = definitions.resolve_asset_graph().get(dg.AssetKey("provenance")).partitions_def
+    assert partitions is not None
+    assert partitions.get_partition_keys()[:2] == ["2024-08-01", "2024-09-01"]
+
+
+def test_schedule_and_sensor_start_running(definitions: dg.Definitions) -> None:
+    schedule = definitions.resolve_schedule_def("retraining_schedule")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert schedule.cron_schedule == "0 6 * * 1"
+    assert definitions.resolve_sensor_def("undecided_partition_sensor").default_status is (
+        dg.DefaultSensorStatus.RUNNING
+    )

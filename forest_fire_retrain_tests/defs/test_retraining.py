@@ -1,0 +1,163 @@
+"""The shell on fakes: ranges run in order, replays say so, and a failure leaves nothing behind."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from forest_fire_retrain.core.errors import TrackingError
+from forest_fire_retrain.core.ledger_entries import EntryKind, ReasonCode
+from forest_fire_retrain.core.ledger_state import candidate_of
+from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.jobs import JOB_NAME
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain_tests.example_installation import example_installation
+
+WEEKS = ("2025-07-07", "2025-07-14", "2025-07-21", "2025-07-28")
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def run(
+    installation: Installation,
+    first: str,
+    last: str | None = None,
+    *,
+    instance: dg.DagsterInstance,
+    **arguments: object,
+) -> dg.ExecuteInProcessResult:
+    resources = {"installation": installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    job = build_definitions(installation.settings, resources).resolve_job_def(JOB_NAME)
+    span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
+    return job.execute_in_process(
+        run_config={**QUIET, **arguments},
+        instance=instance,
+        partition_key=None if last else first,
+        tags=span if last else {},
+    )
+
+
+@pytest.fixture(scope="module")
+def retrained(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Installation, dg.DagsterInstance]]:
+    installation = example_installation(tmp_path_factory.mktemp("home"))
+    with dg.DagsterInstance.ephemeral() as held:
+        assert run(installation, WEEKS[0], WEEKS[2], instance=held).success
+        yield installation, held
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as held:
+        yield held
+
+
+def metadata_of(instance: dg.DagsterInstance, asset: str, partition: str) -> dict[str, object]:
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[partition]), limit=1
+    ).records
+    materialization = records[0].asset_materialization
+    assert materialization is not None
+    return {name: value.value for name, value in materialization.metadata.items()}
+
+
+def test_a_range_decides_every_period_in_its_order(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, _ = retrained
+    decided = [row.partition_key for row in installation.ledger.entries() if row.kind is EntryKind.DECISION]
+    assert decided[:3] == list(WEEKS[:3])
+
+
+def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, _ = retrained
+    promoted = [row for row in installation.ledger.entries() if row.kind is EntryKind.CONFIRMATION]
+    assert promoted[0].reason_code is ReasonCode.INAUGURAL
+    assert installation.registry.champion(installation.settings.model_name) == promoted[-1].champion_after
+
+
+@pytest.mark.parametrize(
+    ("asset", "expected"),
+    [
+        ("weather", {"rows", "recorded in", "content hash", "warnings"}),
+        ("features", {"rows", "table version", "missing values"}),
+        ("holdout_set", {"holdout window", "gap", "fires", "content hash", "table versions"}),
+        ("candidate_model", {"training window", "holdout log loss", "training hash", "MLflow run"}),
+        ("adjudication_decision", {"decision", "relative gain", "guardrails", "reliability", "evidence", "ledger row"}),
+        ("registry_state", {"what happened", "production version", "champion timeline", "MLflow model"}),
+        ("provenance", {"rows of this period", "row hash"}),
+    ],
+)
+def test_each_materialization_carries_what_a_person_asks_next(
+    retrained: tuple[Installation, dg.DagsterInstance], asset: str, expected: set[str]
+) -> None:
+    assert expected <= set(metadata_of(retrained[1], asset, WEEKS[1]))
+
+
+def test_pictures_are_images_in_markdown(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    picture = metadata_of(retrained[1], "adjudication_decision", WEEKS[1])["reliability"]
+    assert str(picture).startswith("![reliability of candidate, champion and climatology](data:image/png;base64,")
+
+
+def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    installation = example_installation(tmp_path)
+    run(installation, WEEKS[0], WEEKS[1], instance=instance)
+    name = installation.settings.model_name
+    champion, rows = installation.registry.champion(name), len(installation.ledger.entries())
+    result = run(installation, WEEKS[0], instance=instance)
+    assert result.success
+    added = installation.ledger.entries()[rows:]
+    assert [row.kind for row in added] == [EntryKind.REPLAY]
+    assert installation.registry.champion(name) == champion
+    shown = metadata_of(instance, "adjudication_decision", WEEKS[0])
+    assert str(shown["decision"]).startswith("REPLAY")
+    assert "REPLAY" in str(metadata_of(instance, "provenance", WEEKS[0])["rows of this period"])
+
+
+def test_the_same_newest_period_again_returns_the_existing_decision(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    installation = example_installation(tmp_path)
+    run(installation, WEEKS[0], instance=instance)
+    before = installation.ledger.entries()
+    run(installation, WEEKS[0], instance=instance)
+    assert installation.ledger.entries() == before
+    assert metadata_of(instance, "adjudication_decision", WEEKS[0])["standing"] == "EXISTING"
+
+
+def test_a_replay_as_known_of_an_undecided_period_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    installation = example_installation(tmp_path)
+    knowledge = {"holdout_set": {"config": {"knowledge": "AS_KNOWN"}}}
+    with pytest.raises(Exception, match="was never decided"):
+        run(installation, WEEKS[0], instance=instance, ops=knowledge)
+    assert installation.ledger.entries() == []
+
+
+def test_a_failing_tracker_stops_the_run_and_nothing_is_decided(
+    tmp_path: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    installation = example_installation(tmp_path)
+
+    def refuse(*_args: object, **_kwargs: object) -> None:
+        raise TrackingError("MLflow is gone")
+
+    monkeypatch.setattr(installation.tracker, "candidate_run", refuse)
+    with pytest.raises(TrackingError, match="MLflow is gone"):
+        run(installation, WEEKS[0], instance=instance)
+    assert installation.ledger.entries() == []
+    assert installation.registry.champion(installation.settings.model_name) is None
+    monkeypatch.undo()
+    assert run(installation, WEEKS[0], instance=instance).success
+
+
+def test_recipes_compete_and_the_competition_is_shown_and_recorded(
+    tmp_path: Path, instance: dg.DagsterInstance
+) -> None:
+    installation = example_installation(
+        tmp_path, recipe_names=("logistic", "gradient_boosting"), tuning_trials=2, training_window_days=300
+    )
+    run(installation, WEEKS[0], instance=instance)
+    decision = installation.ledger.entries()[0]
+    candidate = candidate_of(decision)
+    assert candidate is not None
+    assert [score.recipe.estimator for score in candidate.competition[:2]] == ["logistic", "gradient_boosting"]
+    assert len(candidate.competition) == 4
+    assert candidate.recipe == min(candidate.competition, key=lambda score: score.log_loss).recipe
+    assert "**chosen**" in str(metadata_of(instance, "candidate_model", WEEKS[0])["competition"])
