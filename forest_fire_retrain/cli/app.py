@@ -1,0 +1,227 @@
+"""Commands, their options and their help; what they do is in the modules beside."""
+
+import datetime as dt
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from forest_fire_retrain.settings import load_settings
+
+app = typer.Typer(
+    name="forest-fire",
+    help="Passive retraining of a forest-fire risk model: retrain, adjudicate, promote, account for it.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+ledger_app = typer.Typer(help="Back the ledger up, restore it, export its copy for readers.", no_args_is_help=True)
+app.add_typer(ledger_app, name="ledger")
+
+
+class ReplayKnowledge(StrEnum):
+    """What a person may choose for a replay."""
+
+    AS_KNOWN = "as_known"
+    AS_CORRECTED = "as_corrected"
+
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
+Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
+PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
+
+
+@app.command()
+def up() -> None:
+    """Bring the champion up to date, then serve Dagster with schedule and sensor, and MLflow, until Ctrl-C."""
+    from forest_fire_retrain.cli.serving import bring_up  # noqa: PLC0415 - imports Dagster
+
+    bring_up(load_settings())
+
+
+@app.command()
+def retrain(
+    partition: PartitionKey = None,
+    knowledge: Annotated[
+        ReplayKnowledge | None,
+        typer.Option(help="What a replay may know: as_corrected, today's data (default), or as_known, the original's."),
+    ] = None,
+) -> None:
+    """Retrain one period: the newest closed one, or a past one as a replay."""
+    from forest_fire_retrain.cli.running import retrain_partition  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.core.records import Knowledge  # noqa: PLC0415 - imported with the above
+
+    retrain_partition(load_settings(), partition, None if knowledge is None else Knowledge(knowledge.value))
+
+
+@app.command()
+def backfill(
+    first: Annotated[str, typer.Option("--from", help="First period, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Last period, YYYY-MM-DD.")],
+) -> None:
+    """Retrain a range of periods in their order, in one run."""
+    from forest_fire_retrain.cli.running import backfill_range  # noqa: PLC0415 - imports Dagster
+
+    backfill_range(load_settings(), first, last)
+
+
+@app.command()
+def history(
+    *,
+    model: ModelName = None,
+    events: Annotated[bool, typer.Option("--events", help="Every ledger row, replays and rollbacks too.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """List who was in production after each retraining, in their order."""
+    from forest_fire_retrain.cli.reading import print_events, print_history  # noqa: PLC0415 - imports Arrow
+
+    (print_events if events else print_history)(load_settings(), model, as_json=as_json)
+
+
+@app.command()
+def skill(*, as_json: AsJson = False) -> None:
+    """Compare the model in production with climatology, year by year."""
+    from forest_fire_retrain.cli.reading import print_skill  # noqa: PLC0415 - imports Arrow
+
+    print_skill(load_settings(), as_json=as_json)
+
+
+@app.command()
+def champion(
+    *,
+    on: Annotated[
+        dt.datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="A day; today by default.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which model is, or was, in production, why, and on what it was trained."""
+    from forest_fire_retrain.cli.reading import print_champion  # noqa: PLC0415 - imports Arrow
+
+    print_champion(load_settings(), None if on is None else on.date(), as_json=as_json)
+
+
+@app.command()
+def status(*, as_json: AsJson = False) -> None:
+    """Say what is decided, what is waiting, and where everything lies."""
+    from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster
+
+    print_status(load_settings(), as_json=as_json)
+
+
+@app.command()
+def backtest(
+    *,
+    first: Annotated[str, typer.Option("--from", help="Day from which periods start, YYYY-MM-DD.")],
+    last: Annotated[str, typer.Option("--to", help="Day on which the history ends, YYYY-MM-DD.")],
+    out: Annotated[Path, typer.Option("--out", help="Folder for results.json and the figures.")],
+    source: Annotated[str | None, typer.Option(help="simulator or folder; as configured by default.")] = None,
+    rules: Annotated[
+        str, typer.Option(help="Promotion rules to compare.")
+    ] = "frozen,newest,any-improvement,margin,listing3,ours",
+    scenario: Annotated[
+        list[str] | None,
+        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay; may be repeated."),
+    ] = None,
+    seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
+    cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
+    cores: Annotated[int, typer.Option(help="Processes, one stream each.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Replay a history under several promotion rules with the same candidates, and compare what they cost."""
+    from forest_fire_retrain.cli.backtesting import Options, run_backtest  # noqa: PLC0415 - imports scikit-learn
+
+    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores)
+    run_backtest(options, as_json=as_json)
+
+
+@app.command()
+def rollback(
+    *,
+    to: Annotated[int | None, typer.Option("--to", help="Version; by default the one before the champion.")] = None,
+    reason: Reason,
+    freeze_until: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Freeze promotions until this day too.")
+    ] = None,
+) -> None:
+    """Take an earlier version back into production, and quarantine the present one."""
+    from forest_fire_retrain.cli.repairing import roll_champion_back  # noqa: PLC0415 - imports DuckDB
+
+    roll_champion_back(load_settings(), to, reason, None if freeze_until is None else freeze_until.date())
+
+
+@app.command()
+def freeze(
+    *,
+    until: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Frozen until this day.")],
+    reason: Reason,
+) -> None:
+    """Keep the champion until a day, whatever the evidence says."""
+    from forest_fire_retrain.cli.repairing import freeze_promotions  # noqa: PLC0415 - imports DuckDB
+
+    freeze_promotions(load_settings(), until.date(), reason)
+
+
+@app.command()
+def unfreeze(*, reason: Reason) -> None:
+    """Let the evidence speak again."""
+    from forest_fire_retrain.cli.repairing import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
+
+    unfreeze_promotions(load_settings(), reason)
+
+
+@app.command()
+def clear_labels(
+    *,
+    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
+    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    reason: Reason,
+) -> None:
+    """Vouch for fire reports that were flagged as suspect."""
+    from forest_fire_retrain.cli.repairing import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
+
+    clear_suspect_labels(load_settings(), first.date(), last.date(), reason)
+
+
+@app.command()
+def verify(
+    *,
+    repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare ledger, registry, copy, models and lake; one line per fault, exit code 1 if there is one."""
+    from forest_fire_retrain.cli.repairing import verify_all  # noqa: PLC0415 - imports DuckDB
+
+    verify_all(load_settings(), with_repair=repair, as_json=as_json)
+
+
+@ledger_app.command("backup")
+def back_up_ledger(target: Annotated[Path, typer.Argument(help="File to write; it must not exist.")]) -> None:
+    """Write a consistent, verified copy of the ledger."""
+    from forest_fire_retrain.cli.ledger_files import back_ledger_up  # noqa: PLC0415 - imports DuckDB
+
+    back_ledger_up(load_settings(), target)
+
+
+@ledger_app.command("restore")
+def restore_ledger_file(
+    backup: Annotated[Path, typer.Argument(help="A file that `ledger backup` wrote.")],
+    *,
+    force: Annotated[bool, typer.Option("--force", help="Also if rows that are known would be lost.")] = False,
+) -> None:
+    """Put a backup in the ledger's place; what was there is kept beside."""
+    from forest_fire_retrain.cli.ledger_files import restore_ledger  # noqa: PLC0415 - imports DuckDB
+
+    restore_ledger(load_settings(), backup, force=force)
+
+
+@ledger_app.command("export")
+def export_ledger_copy(
+    *, force: Annotated[bool, typer.Option("--force", help="Also over a copy that knows more.")] = False
+) -> None:
+    """Write the copy that readers see again."""
+    from forest_fire_retrain.cli.ledger_files import export_copy  # noqa: PLC0415 - imports DuckDB
+
+    export_copy(load_settings(), force=force)

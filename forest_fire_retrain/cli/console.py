@@ -1,0 +1,111 @@
+"""Where people are spoken to: progress bars on a terminal, plain lines elsewhere, JSON for programs."""
+
+import datetime as dt
+import getpass
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from forest_fire_retrain.core.ledger_entries import Stamp
+
+WIDTH_ELSEWHERE = 220
+"""Columns where no terminal says its width, so that a log or a file holds whole rows."""
+
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
+
+
+class RunProgress(AbstractContextManager["RunProgress"]):
+    """Tells how far a run has come, one line or one bar per step.
+
+    Parameters
+    ----------
+    n_partitions : int
+        Periods of the run.
+    """
+
+    def __init__(self, n_partitions: int) -> None:
+        self._n_partitions = n_partitions
+        self._bars = Progress(
+            TextColumn("{task.description:<22}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("{task.fields[sentence]}", markup=False),
+            console=out,
+            disable=not out.is_terminal,
+        )
+        self._tasks: dict[str, object] = {}
+
+    def __enter__(self) -> Self:
+        """Show the bars."""
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Leave the bars where they ended."""
+        self._bars.stop()
+
+    def advance(self, step: str, partition_key: str, sentence: str) -> None:
+        """One partition of `step` is done; `sentence` says what came of it."""
+        line = f"{partition_key}: {sentence}"
+        if not out.is_terminal:
+            out.print(f"{step:<22} {line}", markup=False)
+            return
+        if step not in self._tasks:
+            whole = step in ("weather", "fire_reports", "features", "provenance")
+            self._tasks[step] = self._bars.add_task(step, total=1 if whole else self._n_partitions, sentence="")
+        self._bars.update(self._tasks[step], advance=1, sentence=line)  # type: ignore[arg-type] # a task's id
+
+
+def user_name() -> str:
+    """Name of the person at the command line, as far as a tag may hold it."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "unknown"
+    return "".join(letter if letter.isalnum() or letter in "_.-" else "_" for letter in name)[:63]
+
+
+def stamp_now() -> Stamp:
+    """Who is at the command line, and now."""
+    return Stamp(dt.datetime.now(dt.UTC), user_name(), "cli")
+
+
+def print_json(value: object) -> None:
+    """Print `value` as JSON; days and instants in ISO format."""
+    out.print(json.dumps(value, indent=2, ensure_ascii=False, default=_to_text), markup=False)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table, every cell as text."""
+    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("—" if cell is None else _to_text(cell) for cell in row))
+    out.print(table, markup=False)
+
+
+def print_facts(title: str, facts: Mapping[str, object]) -> None:
+    """Print names and their values, one line each."""
+    width = max(map(len, facts), default=0)
+    out.print(title, style="bold", markup=False)
+    for name, value in facts.items():
+        out.print(f"  {name:<{width}}  {'—' if value is None else _to_text(value)}", markup=False)
+
+
+def _to_text(value: object) -> str:
+    if isinstance(value, dt.datetime):
+        return value.astimezone(dt.UTC).isoformat(timespec="seconds")
+    if isinstance(value, list):
+        return "; ".join(map(_to_text, value)) or "none"
+    return str(value)

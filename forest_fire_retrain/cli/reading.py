@@ -1,0 +1,174 @@
+"""Commands that only read: from the ledger's lock-free copy, so that they never block a writer."""
+
+import datetime as dt
+
+from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
+from forest_fire_retrain.core.decision_payload import read_evidence
+from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger_state import LedgerState, Reign, candidate_of, fold
+from forest_fire_retrain.settings import Settings
+
+NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-fire up"
+
+
+def print_history(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
+    """One row per retraining: the article's table, with partition, outcome and reason beside it."""
+    rows = [_history_row(row, entries) for row, entries in _decisions(_read(settings, model_name))]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table("Retrainings, oldest first", list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        out.print(NOTHING_YET)
+
+
+def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
+    """Every row of the ledger."""
+    entries = _read(settings, model_name)
+    if as_json:
+        print_json([entry.model_dump(mode="json", exclude={"payload_json"}) for entry in entries])
+        return
+    columns = ("row", "kind", "partition", "recorded_at", "trigger", "actor", "what")
+    print_table(
+        "Ledger, oldest first",
+        columns,
+        [(e.sequence, e.kind, e.partition_key, e.recorded_at, e.trigger, e.actor, e.summary) for e in entries],
+    )
+
+
+def print_skill(settings: Settings, *, as_json: bool) -> None:
+    """Loss of the model in production against climatology, per year of its holdout windows."""
+    entries = _read(settings, settings.model_name)
+    windows = [read_evidence(row) for row, _ in _decisions(entries)]
+    judged = [window for window in windows if window.loss_champion]
+    years = sorted({window.window.start.year for window in judged})
+    rows = [_skill_row(year, [window for window in judged if window.window.start.year == year]) for year in years]
+    if as_json:
+        print_json(rows)
+    elif rows:
+        print_table(
+            "Production against climatology, by year of the holdout", list(rows[0]), [list(r.values()) for r in rows]
+        )
+    else:
+        out.print(NOTHING_YET)
+
+
+def _skill_row(year: int, windows: list[WindowEvidence]) -> dict[str, object]:
+    n_rows = sum(window.n_rows for window in windows)
+    production = sum(sum(window.loss_champion) for window in windows)
+    climatology = sum(sum(window.loss_climatology) for window in windows)
+    return {
+        "year": year,
+        "windows": len(windows),
+        "fires": sum(window.n_fires for window in windows),
+        "production_loss": round(production / n_rows, 6),
+        "climatology_loss": round(climatology / n_rows, 6),
+        "skill": round(1 - production / climatology, 4),
+    }
+
+
+def print_champion(settings: Settings, on: dt.date | None, *, as_json: bool) -> None:
+    """The reign that held on a day, by partition time and by the wall clock."""
+    entries = _read(settings, settings.model_name)
+    state = fold(entries)
+    by_period = (state.reigns[-1] if state.reigns else None) if on is None else state.champion_for(on)
+    noon = None if on is None else dt.datetime.combine(on, dt.time(12), tzinfo=dt.UTC)
+    by_clock = by_period if noon is None else state.champion_on(noon)
+    answers = {"by_partition_time": by_period, "by_wall_clock": by_clock}
+    described = {name: _describe_reign(reign, state, entries) for name, reign in answers.items()}
+    if as_json:
+        print_json(described)
+        return
+    for name, facts in described.items() if on is not None else [("in_production", described["by_partition_time"])]:
+        title = name.replace("_", " ") + ("" if on is None else f", {on}")
+        if facts is None:
+            out.print(f"{title}: no champion", markup=False)
+        else:
+            print_facts(title, facts)
+
+
+def print_status(settings: Settings, *, as_json: bool) -> None:
+    """What is decided, what is waiting, and where everything lies."""
+    from forest_fire_retrain.defs.partitions import closed_partition_keys  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.installation import read_clock  # noqa: PLC0415 - imports every adapter
+
+    state = fold(_read(settings, settings.model_name))
+    closed = closed_partition_keys(settings, read_clock())
+    newest = max(state.decisions, default=None)
+    last = None if newest is None else state.decisions[newest]
+    facts: dict[str, object] = {
+        "model": settings.model_name,
+        "champion": state.champion,
+        "last decided": newest,
+        "last decision": None if last is None else last.summary,
+        "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
+        "undecided": [key for key in closed if newest is None or key > newest],
+        "frozen until": state.frozen_until,
+        "open intent": None if state.open_intent is None else state.open_intent.summary,
+        "registry": "agrees" if state.meddling is None else state.meddling.summary,
+        "source": f"{settings.source} {settings.data or ''}".strip(),
+        "home": settings.home,
+        "ledger": settings.ledger_file,
+        "MLflow": settings.tracking_uri if "@" not in settings.tracking_uri else "(address with credentials)",
+    }
+    if as_json:
+        print_json(facts)
+        return
+    undecided = facts["undecided"]
+    facts["undecided"] = f"{len(undecided)} period(s)" if isinstance(undecided, list) else undecided
+    print_facts("Status", facts)
+
+
+def _read(settings: Settings, model_name: str | None) -> list[LedgerEntry]:
+    entries = read_export(settings.export_folder)
+    return [entry for entry in entries if model_name is None or entry.model_name == model_name]
+
+
+def _decisions(entries: list[LedgerEntry]) -> list[tuple[LedgerEntry, list[LedgerEntry]]]:
+    """Live decisions, each with the confirmations of its own decision."""
+    confirmed: dict[str | None, list[LedgerEntry]] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.CONFIRMATION:
+            confirmed.setdefault(entry.decision_id, []).append(entry)
+    return [(row, confirmed.get(row.decision_id, [])) for row in entries if row.kind is EntryKind.DECISION]
+
+
+def _history_row(row: LedgerEntry, confirmations: list[LedgerEntry]) -> dict[str, object]:
+    version = confirmations[-1].champion_after if confirmations else row.champion_before
+    return {
+        "model_name": row.model_name,
+        "production_version": version,
+        "updated": bool(confirmations),
+        "training_time": row.recorded_at.isoformat(timespec="seconds"),
+        "partition": row.partition_key,
+        "outcome": row.outcome,
+        "reason": row.reason_code,
+    }
+
+
+def _describe_reign(reign: Reign | None, state: LedgerState, entries: list[LedgerEntry]) -> dict[str, object] | None:
+    if reign is None:
+        return None
+    intent = next((entry for entry in entries if entry.decision_id == reign.decision_id), None)
+    origin = next((e for e in entries if (c := candidate_of(e)) and c == state.candidates.get(reign.version)), None)
+    candidate = state.candidates.get(reign.version)
+    return {
+        "version": reign.version,
+        "since": reign.since.isoformat(timespec="seconds"),
+        "until": None if reign.until is None else reign.until.isoformat(timespec="seconds"),
+        "partition": None if intent is None else intent.partition_key,
+        "why": None if intent is None else intent.summary,
+        "decision id": reign.decision_id,
+        "trained on": None if candidate is None else str(candidate.windows.training),
+        "training rows": None if candidate is None else candidate.n_rows,
+        "training fires": None if candidate is None else candidate.n_fires,
+        "training hash": None if candidate is None else candidate.training_hash,
+        "recipe": None if candidate is None else candidate.recipe.model_dump(mode="json"),
+        "table versions": None if candidate is None else candidate.snapshot.table_versions,
+        "artifact SHA-256": None if candidate is None else candidate.stored.artifact_sha256,
+        "code version": None if candidate is None else candidate.environment.code_version,
+        "MLflow run": None if candidate is None else candidate.stored.mlflow_run_id,
+        "ledger row": None if origin is None else origin.sequence,
+    }

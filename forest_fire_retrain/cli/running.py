@@ -1,0 +1,151 @@
+"""Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from dagster import DagsterError
+from sqlalchemy.exc import SQLAlchemyError
+
+from forest_fire_retrain.cli.console import RunProgress, out, user_name
+from forest_fire_retrain.cli.home import open_instance
+from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
+from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.records import Knowledge
+from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.jobs import JOB_NAME, find_undecided
+from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
+from forest_fire_retrain.defs.partitions import check_partition_key, closed_partition_keys
+from forest_fire_retrain.defs.shape import ACTOR_TAG, TRIGGER_TAG
+from forest_fire_retrain.installation import Installation, build_installation, read_clock
+from forest_fire_retrain.settings import Settings
+
+RANGE_START_TAG = "dagster/asset_partition_range_start"
+RANGE_END_TAG = "dagster/asset_partition_range_end"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+def retrain_partition(settings: Settings, partition_key: str | None, knowledge: Knowledge | None = None) -> None:
+    """Retrain one period, the newest closed one by default; `knowledge` says what a replay may know.
+
+    Raises
+    ------
+    UnknownPartitionError
+        If the key names no closed period.
+    """
+    closed = closed_partition_keys(settings, read_clock())
+    key = check_partition_key(settings, partition_key or (closed[-1] if closed else ""), read_clock())
+    run_range(settings, key, key, knowledge)
+
+
+def backfill_range(settings: Settings, first: str, last: str) -> None:
+    """Retrain the periods from `first` to `last`, both included.
+
+    Raises
+    ------
+    UnknownPartitionError
+        If a key names no closed period, or the range is the wrong way round.
+    """
+    for key in (first, last):
+        check_partition_key(settings, key, read_clock())
+    if first > last:
+        msg = f"the range from {first} to {last} is the wrong way round; swap --from and --to"
+        raise UnknownPartitionError(msg)
+    run_range(settings, first, last)
+
+
+def catch_up(settings: Settings) -> None:
+    """Decide what is undecided up to today; on an empty ledger the last `up_periods` periods."""
+    closed = closed_partition_keys(settings, read_clock())
+    installation = build_installation(settings)
+    undecided = find_undecided(installation, closed)
+    if undecided is not None:
+        run_range(settings, undecided, closed[-1])
+    elif closed and not installation.ledger.entries(settings.model_name):
+        run_range(settings, closed[-settings.up_periods :][0], closed[-1])
+
+
+def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | None = None) -> None:
+    """One run over the periods from `first` to `last`, recorded in the installation's Dagster instance.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        Whatever stopped the run; everything decided before stays decided.
+    """
+    keys = [key for key in closed_partition_keys(settings, read_clock()) if first <= key <= last]
+    with foreseeable_faults_bare(), RunProgress(len(keys)) as progress, open_instance(settings) as instance:
+        close_dead_runs(instance)
+        installation = replace(build_installation(settings), progress=progress)
+        n_rows_before = len(installation.ledger.entries())
+        tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
+        if first != last:
+            tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
+        job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
+        job.execute_in_process(
+            run_config=_configure(knowledge),
+            instance=instance,
+            partition_key=first if first == last else None,
+            tags=tags,
+        )
+    _print_outcome(installation, n_rows_before)
+
+
+@contextmanager
+def foreseeable_faults_bare() -> Iterator[None]:
+    """Take foreseeable faults out of the wrappers that Dagster puts around what fails in a resource.
+
+    Raises
+    ------
+    HomeError
+        If Dagster's store, or a file beside it, could not be read or written.
+    """
+    try:
+        yield
+    except (DagsterError, SQLAlchemyError, OSError) as error:
+        causes = list(_causes(error))
+        foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
+        refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
+        if foreseen is None and refused is not None:
+            foreseen = _home_error(refused)
+        raise foreseen or error from None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__
+
+
+def _home_error(refused: BaseException) -> HomeError:
+    first_line = str(refused).strip().partition("\n")[0].rstrip(".")
+    return HomeError(
+        f"Dagster's store or another file of the home cannot be used: {first_line}. What was decided before stands; "
+        "free space or mend the rights, then run the same command again."
+    )
+
+
+def _configure(knowledge: Knowledge | None) -> dict[str, object]:
+    """The run's configuration; Dagster wants a member of an enumeration by its name."""
+    if knowledge is None:
+        return dict(QUIET)
+    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": knowledge.name}}}}
+
+
+def _print_outcome(installation: Installation, n_rows_before: int) -> None:
+    written = installation.ledger.entries()[n_rows_before:]
+    decisions = [row for row in written if row.kind in (EntryKind.DECISION, EntryKind.REPLAY)]
+    promotions = [row for row in written if row.kind is EntryKind.CONFIRMATION]
+    champion = installation.registry.champion(installation.settings.model_name)
+    if not decisions:
+        out.print("Nothing new was decided: the same inputs were decided before, and that decision stands.")
+    for row in decisions[-1:]:
+        out.print(_last_words(row), markup=False)
+    out.print(
+        f"{len(decisions)} decision(s) recorded, {len(promotions)} promotion(s); "
+        f"champion: {'none' if champion is None else f'version {champion}'}. See: forest-fire history"
+    )
+
+
+def _last_words(row: LedgerEntry) -> str:
+    return f"{row.partition_key}: {row.summary}"

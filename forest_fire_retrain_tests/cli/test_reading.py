@@ -1,0 +1,50 @@
+"""What the reading commands answer, for people and for programs."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from forest_fire_retrain_tests.cli.conftest import Run
+
+
+@pytest.fixture
+def decided(small_park: Path, forest_fire: Run) -> Path:
+    assert forest_fire("backfill", "--from", "2025-07-07", "--to", "2025-07-21").code == 0
+    return small_park
+
+
+def test_history_has_one_row_per_retraining_also_when_nothing_changed(decided: Path, forest_fire: Run) -> None:
+    rows = json.loads(forest_fire("history", "--json").out)
+    assert [row["partition"] for row in rows] == ["2025-07-07", "2025-07-14", "2025-07-21"]
+    assert [row["updated"] for row in rows] == [True, False, False]
+    assert [row["production_version"] for row in rows] == [1, 1, 1]
+    assert list(rows[0])[:4] == ["model_name", "production_version", "updated", "training_time"]
+    assert json.loads(forest_fire("history", "--model", "another", "--json").out) == []
+    assert decided.exists()
+
+
+def test_champion_says_which_why_and_on_what_it_was_trained(decided: Path, forest_fire: Run) -> None:
+    answer = json.loads(forest_fire("champion", "--on", "2025-07-20", "--json").out)
+    by_period = answer["by_partition_time"]
+    assert by_period["version"] == 1
+    assert "Promoted the candidate of 2025-07-07" in by_period["why"]
+    assert by_period["trained on"] == "[2024-05-05, 2025-06-09)"
+    assert answer["by_wall_clock"] is None
+    assert json.loads(forest_fire("champion", "--on", "2025-07-01", "--json").out)["by_partition_time"] is None
+    assert decided.exists()
+
+
+def test_status_lists_what_is_undecided_and_where_things_lie(decided: Path, forest_fire: Run) -> None:
+    facts = json.loads(forest_fire("status", "--json").out)
+    assert facts["champion"] == 1
+    assert facts["last decided"] == "2025-07-21"
+    assert facts["undecided"][0] == "2025-07-28"
+    assert facts["home"] == str(decided)
+
+
+def test_an_empty_ledger_says_how_to_start(home: Path, forest_fire: Run) -> None:
+    answer = forest_fire("history")
+    assert answer.code == 0
+    assert "forest-fire up" in answer.out
+    assert not home.exists()
