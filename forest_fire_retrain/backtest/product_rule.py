@@ -1,0 +1,112 @@
+"""The product's own rule over a replayed history: the pure functions of a retraining, fed from memory."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from forest_fire_retrain.backtest.candidates import TrainedCandidate, days_of, predict_climatology
+from forest_fire_retrain.backtest.panel import Panel
+from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
+from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
+from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
+from forest_fire_retrain.core.label_gate import overlaps_any
+from forest_fire_retrain.core.ledger_entries import Outcome
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
+from forest_fire_retrain.pipeline.training_candidates import hash_probabilities
+from forest_fire_retrain.pipeline.weighing import Challenger, build_case, find_suspect_windows
+
+
+class Reigning(NamedTuple):
+    """The champion and its version, which is its place among the candidates."""
+
+    version: int
+    candidate: TrainedCandidate
+
+
+class ProductRule:
+    """Decides period after period as the pipeline does, remembering what the ledger would.
+
+    Parameters
+    ----------
+    panel : Panel
+        The history.
+    rule : DecisionRule
+        The thresholds.
+    """
+
+    def __init__(self, panel: Panel, rule: DecisionRule) -> None:
+        self._panel, self._rule = panel, rule
+        self._champion: Reigning | None = None
+        self._decided: list[WindowEvidence] = []
+        self.promotions: list[Promotion] = []
+        self.reasons: list[str] = []
+
+    def decide(self, place: int, candidate: TrainedCandidate) -> None:
+        """Judge the candidate of period `place` and promote it if the rule says so."""
+        suspect = self._find_suspect(candidate)
+        facts = None if self._champion is None else _facts_of(self._champion, candidate.windows.holdout, suspect)
+        case = build_case(
+            self._score(candidate),
+            _challenger_of(candidate),
+            facts,
+            earlier=self._decided,
+            suspect=suspect,
+            rule=self._rule,
+        )
+        decision = adjudicate(case, self._rule)
+        self._decided.append(case.newest)
+        self.reasons.append(f"{decision.outcome}:{decision.reason_code}")
+        if decision.outcome is Outcome.PROMOTED:
+            replaced = NO_CHAMPION if self._champion is None else self._champion.version
+            self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
+            self._champion = Reigning(place, candidate)
+
+    def _find_suspect(self, candidate: TrainedCandidate) -> list[Interval]:
+        flagged = [window for window in self._decided if window.labels_are_suspect]
+        as_of = candidate.windows.as_of
+        return find_suspect_windows(
+            flagged, (), lambda window: int(self._panel.labels_known_at(as_of, window).sum()), self._rule
+        )
+
+    def _score(self, candidate: TrainedCandidate) -> ScoredHoldout:
+        panel, window = self._panel, candidate.windows.holdout
+        champion = None if self._champion is None else self._champion.candidate.probabilities_on(window).ravel()
+        shares = panel.null_shares(window)
+        n_rows = window.n_days * panel.n_cells
+        rows = ScoredRows(
+            window=window,
+            dates=days_of(window).repeat(panel.n_cells),
+            regions=np.tile(panel.regions, window.n_days),
+            labels=panel.labels_known_at(candidate.windows.as_of, window).ravel(),
+            challenger=candidate.probabilities_on(window).ravel(),
+            climatology=predict_climatology(candidate.climatology, window).ravel(),
+            champion=champion,
+        )
+        return ScoredHoldout(
+            rows=rows,
+            champion_hash=None if champion is None else hash_probabilities(champion),
+            champion_fault=None,
+            null_growth={name: share - candidate.null_shares[name] for name, share in shares.items()},
+            n_expected_rows=n_rows,
+        )
+
+
+def _challenger_of(candidate: TrainedCandidate) -> Challenger:
+    """The candidate's identity; windows differ between periods, so the period stands for the training rows."""
+    windows = candidate.windows
+    predictions = hash_probabilities(candidate.probabilities_on(windows.holdout).ravel())
+    return Challenger(windows.partition_key, windows.partition_key, predictions, windows)
+
+
+def _facts_of(champion: Reigning, window: Interval, suspect: list[Interval]) -> ChampionFacts:
+    windows = champion.candidate.windows
+    return ChampionFacts(
+        version=champion.version,
+        candidate_id=windows.partition_key,
+        training_hash=windows.partition_key,
+        training_cutoff=windows.training_cutoff,
+        prediction_hash=hash_probabilities(champion.candidate.probabilities_on(window).ravel()),
+        is_tainted=overlaps_any(windows.training, suspect),
+    )

@@ -1,0 +1,129 @@
+"""What goes wrong in a simulated history, and when: one switch of the park, or broken retrains.
+
+Rules
+-----
+- A scenario sets one switch on top of the park as it is configured; `none` leaves it as it is.
+- The change comes a third into the decisions. Gradual drift takes two years, the change of climate one.
+  The outage starts on the first 1 June from there and loses 85 % of the fires of 140 days. From the
+  change on, late reports come 30 days later than promised.
+- `broken` breaks retrains, not the park: each after the first with a chance of 10 %, one of three faults
+  with equal chances, drawn from the stream's seed. Nothing tells a promotion rule.
+"""
+
+import datetime as dt
+from enum import StrEnum
+
+import numpy as np
+
+from forest_fire_retrain.adapters.simulated_settings import Drift, DriftKind, LateReports, Outage, SimulatorConfig
+from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.windows import Interval
+
+BROKEN_SHARE = 0.10
+LOG_ODDS_SHIFT = 0.5
+GRADUAL_RAMP_DAYS = 730
+OUTAGE_DAYS, OUTAGE_SHARE, OUTAGE_MONTH = 140, 0.85, 6
+EXTRA_DELAY_DAYS = 30
+FAULT_STREAM = 71
+
+
+class Scenario(StrEnum):
+    """What a history goes through."""
+
+    NONE = "none"
+    GRADUAL = "gradual"
+    SUDDEN = "sudden"
+    COVARIATE = "covariate"
+    OUTAGE = "outage"
+    BROKEN = "broken"
+    LABEL_DELAY = "label-delay"
+
+    @property
+    def needs_simulator(self) -> bool:
+        """Whether it changes the park itself."""
+        return self not in (Scenario.NONE, Scenario.BROKEN)
+
+    @property
+    def drifts(self) -> bool:
+        """Whether fires follow otherwise from weather afterwards, so that old models are worse."""
+        return self in (Scenario.GRADUAL, Scenario.SUDDEN)
+
+
+class Fault(StrEnum):
+    """How a retrain is broken."""
+
+    SHUFFLED_LABELS = "labels shuffled"
+    HALF_THE_FIRES = "half of the fires dropped"
+    SHIFTED_INTERCEPT = "log odds shifted by +0.5"
+
+
+def change_date(span: Interval) -> dt.date:
+    """The day on which a scenario's change comes, a third into `span`."""
+    return span.start + dt.timedelta(days=span.n_days // 3)
+
+
+def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) -> SimulatorConfig:
+    """The park of `scenario`, `span` being the days of the backtest's decisions.
+
+    Raises
+    ------
+    ConfigurationError
+        If the outage does not fit into the span.
+    """
+    start = change_date(span)
+    match scenario:
+        case Scenario.NONE | Scenario.BROKEN:
+            return config
+        case Scenario.GRADUAL:
+            return config.model_copy(
+                update={"drift": Drift(kind=DriftKind.GRADUAL, start=start, ramp_days=GRADUAL_RAMP_DAYS)}
+            )
+        case Scenario.SUDDEN | Scenario.COVARIATE:
+            return config.model_copy(update={"drift": Drift(kind=DriftKind(scenario.value), start=start)})
+        case Scenario.OUTAGE:
+            return config.model_copy(update={"outage": _plan_outage(start, span)})
+        case Scenario.LABEL_DELAY:
+            return config.model_copy(update={"label_delay": LateReports(start=start, extra_days=EXTRA_DELAY_DAYS)})
+
+
+def plan_faults(seed: int, n_periods: int) -> list[Fault | None]:
+    """Which retrains are broken, and how; the first one never is."""
+    rng = np.random.default_rng((seed, FAULT_STREAM))
+    broken = rng.random(n_periods) < BROKEN_SHARE
+    kinds = rng.integers(len(Fault), size=n_periods)
+    faults = tuple(Fault)
+    return [faults[kinds[place]] if place > 0 and broken[place] else None for place in range(n_periods)]
+
+
+def break_labels(labels: np.ndarray, fault: Fault | None, seed: int) -> np.ndarray:
+    """Training labels as a broken retrain sees them; a whole one sees them as they are."""
+    rng = np.random.default_rng((seed, FAULT_STREAM))
+    if fault is Fault.SHUFFLED_LABELS:
+        return rng.permutation(labels)
+    if fault is Fault.HALF_THE_FIRES:
+        fires = np.flatnonzero(labels)
+        kept = labels.copy()
+        kept[rng.choice(fires, size=len(fires) // 2, replace=False)] = 0
+        return kept
+    return labels
+
+
+def break_probabilities(probabilities: np.ndarray, fault: Fault | None) -> np.ndarray:
+    """Probabilities as a broken retrain's model gives them."""
+    if fault is not Fault.SHIFTED_INTERCEPT:
+        return probabilities
+    odds = probabilities / (1 - probabilities) * np.exp(LOG_ODDS_SHIFT)
+    return odds / (1 + odds)
+
+
+def _plan_outage(start: dt.date, span: Interval) -> Outage:
+    june = dt.date(start.year, OUTAGE_MONTH, 1)
+    first = june if june >= start else june.replace(year=start.year + 1)
+    end = first + dt.timedelta(days=OUTAGE_DAYS)
+    if end > span.end:
+        msg = (
+            f"the outage would last from {first} to {end}, but the backtest ends on {span.end}; "
+            "choose a later --to, or another --scenario"
+        )
+        raise ConfigurationError(msg)
+    return Outage(start=first, end=end, share=OUTAGE_SHARE)
