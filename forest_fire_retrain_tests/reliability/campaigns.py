@@ -1,0 +1,54 @@
+"""Which campaigns there are, at full size and reduced; every one runs on homes that are made here."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from forest_fire_retrain_tests.reliability import crashing
+from forest_fire_retrain_tests.reliability.faults import inject_faults
+from forest_fire_retrain_tests.reliability.instants import cut_at_instants
+from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, make_template, park
+from forest_fire_retrain_tests.reliability.processes import Ended, forest_fire, import_everything, run_in_slots
+from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_head
+from forest_fire_retrain_tests.reliability.replaying import replay_past
+from forest_fire_retrain_tests.reliability.tallies import Tally
+
+PROTOCOL = ("registry.", "ledger.")
+
+
+def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool) -> list[Tally]:
+    """Make the homes, run the campaigns named, and return what they found."""
+    slots = tuple(work / f"slot_{number}" for number in range(n_slots))
+    for slot in slots:
+        slot.mkdir()
+    rehearsal = work / "rehearsal"
+    rehearsal.mkdir()
+    import_everything(forest_fire("retrain"), rehearsal / "log", park(rehearsal, 1))
+    answers = run_in_slots([_make_templates] * n_slots, slots)
+    failed = [answer for answer in answers if isinstance(answer, Ended)]
+    if failed:
+        msg = f"the homes could not be made: {failed[0]}"
+        raise RuntimeError(msg)
+    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick)]
+
+
+def _make_templates(slot: Path) -> None:
+    for template in (FRESH, REIGNING):
+        make_template(slot, template)
+
+
+def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
+    if name == "crash":
+        operations = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR, crashing.ROLLBACK)
+        sides = crashing.AFTER if quick else crashing.SIDES
+        return crashing.crash(slots, operations, only=PROTOCOL if quick else (), sides=sides)
+    if name == "instants":
+        operations = (crashing.INAUGURAL, crashing.SUPERIOR)
+        return cut_at_instants(slots, operations, n_rounds or (8 if quick else 200))
+    if name == "concurrency":
+        return [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)]
+    if name == "mixed":
+        return [mix_doors(slots, n_rounds or (1 if quick else 20))]
+    if name == "replay":
+        n_weeks, n_replays = (6, 3) if quick else (100, 20)
+        return [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))]
+    return inject_faults(slots, quick=quick)
