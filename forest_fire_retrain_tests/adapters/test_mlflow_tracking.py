@@ -36,8 +36,9 @@ def tracker(tracking_uri: str, tmp_path: Path) -> MlflowTracker:
 
 @pytest.fixture
 def parent_run(tracking_uri: str) -> Iterator[mlflow.ActiveRun]:
-    mlflow.set_tracking_uri(tracking_uri)
-    with mlflow.start_run(run_name="dagster") as run:
+    mlflow.set_tracking_uri(tracking_uri)  # the experiment by name: another test's may be MLflow's active one
+    experiment = MlflowClient(tracking_uri).get_experiment_by_name("Default")
+    with mlflow.start_run(experiment_id=experiment.experiment_id, run_name="dagster") as run:
         yield run
 
 
