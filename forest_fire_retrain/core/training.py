@@ -46,9 +46,9 @@ NEGATIVES_PER_POSITIVE = Parameter(None, 1, 1e6, float, "rows without a fire kep
 
 PARAMETERS: Mapping[str, Mapping[str, Parameter]] = {
     "gradient_boosting": {
-        "max_iter": Parameter(150, 1, 5_000, int, "number of trees"),
-        "learning_rate": Parameter(0.05, 1e-4, 1.0, float, "weight of each tree"),
-        "max_leaf_nodes": Parameter(15, 2, 1_024, int, "leaves of a tree"),
+        "max_iter": Parameter(75, 1, 5_000, int, "number of trees"),
+        "learning_rate": Parameter(0.1, 1e-4, 1.0, float, "weight of each tree"),
+        "max_leaf_nodes": Parameter(8, 2, 1_024, int, "leaves of a tree"),
         "min_fires_per_leaf": Parameter(10.0, 0.0, 1e6, float, "fires expected in the smallest leaf"),
         "l2_regularization": Parameter(10.0, 0.0, 1e6, float, "shrinkage of leaf values"),
         "max_features": Parameter(1.0, 0.01, 1.0, float, "share of the features tried at a split"),

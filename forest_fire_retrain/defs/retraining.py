@@ -4,6 +4,7 @@ Deciding and moving are one operation with two asset nodes: partition by partiti
 move, confirm. No backfill can then decide a period before the one before it is carried out.
 """
 
+import datetime as dt
 from collections.abc import Iterator
 
 import dagster as dg
@@ -11,7 +12,7 @@ from pydantic import Field
 
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger_entries import ReasonCode
-from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.ledger_state import state_before
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
 from forest_fire_retrain.core.training import find_recipe
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
@@ -133,7 +134,7 @@ def _train(context: dg.AssetExecutionContext, installation: Installation, partit
     tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": "candidate_model"}
     entrants = Entrants(
         recipes=tuple(find_recipe(name) for name in settings.recipe_names),
-        last_good=_champion_recipe(installation),
+        last_good=_champion_recipe(installation, holdout.windows.as_of),
         n_trials=settings.tuning_trials,
         seed=settings.seed,
         n_threads=settings.n_threads,
@@ -153,9 +154,9 @@ def _train(context: dg.AssetExecutionContext, installation: Installation, partit
     )
 
 
-def _champion_recipe(installation: Installation) -> Recipe | None:
-    """The last known good parameters: those of the model in production."""
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+def _champion_recipe(installation: Installation, as_of: dt.date) -> Recipe | None:
+    """The last known good parameters: those of the model in production as of the partition, also in a replay."""
+    state = state_before(installation.ledger.entries(installation.settings.model_name), as_of)
     champion = None if state.champion is None else state.candidates.get(state.champion)
     return None if champion is None else champion.recipe
 
