@@ -6,7 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RULE_VERSION = "2"
+RULE_VERSION = "3"
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -63,6 +63,8 @@ class DecisionRule(BaseModel):
         Guardrail on recorded against expected fires.
     prediction_ratio_min, prediction_ratio_max : float
         Guardrail on the sum of the candidate's predictions over the champion's.
+    prediction_jump_max : float
+        Guardrail on the same sum over what the last challengers' was, as a factor up or down.
     rank_shift_max : float
         Guardrail on the standard deviation of the difference of log odds.
     slice_p_max, slice_loss_max, slice_min_fires : float, float, int
@@ -102,6 +104,7 @@ class DecisionRule(BaseModel):
     calibration_overdispersion: Positive = 0.15
     prediction_ratio_min: Share = 0.5
     prediction_ratio_max: Annotated[float, Field(gt=1)] = 2.0
+    prediction_jump_max: Annotated[float, Field(gt=1)] = 1.4
     rank_shift_max: Positive = 1.0
     slice_p_max: Share = 0.05
     slice_loss_max: Positive = 0.05

@@ -21,6 +21,9 @@ from forest_fire_retrain.core.ledger_entries import ReasonCode
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.scoring import clip
 
+USUAL_WINDOWS = 3
+"""Windows whose challengers say what is usual: one broken retrain among them does not."""
+
 
 class GuardrailFinding(Record):
     """What one guardrail saw.
@@ -110,20 +113,40 @@ def check_calibration(newest: WindowEvidence, rule: DecisionRule) -> GuardrailFi
     )
 
 
-def check_prediction_shift(rows: ScoredRows, rule: DecisionRule) -> GuardrailFinding:
-    """The candidate's predictions sum to about what the champion's do; needs no labels."""
+def check_prediction_shift(rows: ScoredRows, earlier: Sequence[WindowEvidence], rule: DecisionRule) -> GuardrailFinding:
+    """The candidate's predictions sum to about what the champion's and the last challengers' do; needs no labels.
+
+    The evidence that is pooled comes from the challengers before it: a candidate that suddenly predicts much more or
+    fewer fires than they did, relative to the champion, is not one of them.
+
+    Parameters
+    ----------
+    rows : ScoredRows
+        The newest window.
+    earlier : sequence of WindowEvidence
+        Earlier windows in use, oldest first.
+    rule : DecisionRule
+        Thresholds.
+    """
     if rows.champion is None:
         return _without_champion(ReasonCode.PREDICTION_SHIFT, rule.prediction_ratio_max)
-    total = float(rows.champion.sum())
-    ratio = float(rows.challenger.sum()) / total if total > 0 else math.nan
-    sentence = (
-        f"sum of predictions {ratio:.2f} times the champion's, allowed {rule.prediction_ratio_min:g} to "
-        f"{rule.prediction_ratio_max:g}"
-    )
-    passed = rule.prediction_ratio_min <= ratio <= rule.prediction_ratio_max
-    limit = rule.prediction_ratio_min if ratio < 1 else rule.prediction_ratio_max
+    ratio = _divide(float(rows.challenger.sum()), float(rows.champion.sum()))
+    usual = _usual_ratio(earlier[-USUAL_WINDOWS:])
+    allowed = {
+        "the champion's": (ratio, rule.prediction_ratio_min, rule.prediction_ratio_max),
+        "what is usual": (_divide(ratio, usual), 1 / rule.prediction_jump_max, rule.prediction_jump_max),
+    }
+    failing = [name for name, (value, low, high) in allowed.items() if not low <= value <= high]
+    value, low, high = allowed[failing[0] if failing else "the champion's"]
+    sentence = f"sum of predictions {ratio:.2f} times the champion's, with the last challengers {usual:.2f}"
+    if failing:
+        sentence += f"; {value:.2f} times {failing[0]}, allowed {low:.2f} to {high:.2f}"
     return GuardrailFinding(
-        code=ReasonCode.PREDICTION_SHIFT, passed=passed, value=ratio, limit=limit, sentence=sentence
+        code=ReasonCode.PREDICTION_SHIFT,
+        passed=not failing,
+        value=value,
+        limit=low if value < 1 else high,
+        sentence=sentence,
     )
 
 
@@ -210,6 +233,16 @@ def _joined(series: Sequence[np.ndarray]) -> np.ndarray:
 def _calibration_z(n_fires: int, expected: float, rule: DecisionRule) -> float:
     variance = expected + rule.calibration_overdispersion * expected**2
     return (n_fires - expected) / math.sqrt(variance) if variance > 0 else math.nan
+
+
+def _usual_ratio(windows: Sequence[WindowEvidence]) -> float:
+    """Median over windows of the challenger's expected fires over the champion's; 1 without any."""
+    ratios = [_divide(sum(window.expected_challenger), sum(window.expected_champion)) for window in windows]
+    return float(np.median(ratios)) if ratios else 1.0
+
+
+def _divide(value: float, base: float) -> float:
+    return value / base if base > 0 else math.nan
 
 
 def _without_champion(code: ReasonCode, limit: float) -> GuardrailFinding:

@@ -150,7 +150,7 @@ def _look_at_guardrails(
         check_finite(scored.rows),
         check_climatology(in_use, rule),
         check_calibration(newest, rule),
-        check_prediction_shift(scored.rows, rule),
+        check_prediction_shift(scored.rows, pool.used, rule),
         check_rank_shift(scored.rows, rule),
         check_slices(recent, weekly_overdispersion(in_use, rule), rule),
     )

@@ -61,6 +61,7 @@ def test_only_an_sqlite_file_can_be_absent(tmp_path: Path) -> None:
     assert not is_absent(missing)
 
 
+@pytest.mark.slow
 def test_the_adapters_do_not_import_mlflow_until_it_is_needed() -> None:
     code = (
         "import sys, forest_fire_retrain.adapters.mlflow_tracking, forest_fire_retrain.adapters.mlflow_registry;"

@@ -79,6 +79,7 @@ def test_candidates_of_parallel_threads_are_roots_of_their_own(tracker: MlflowTr
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_two_processes_may_start_on_a_store_that_does_not_exist(tmp_path: Path) -> None:
     uri, artifacts = f"sqlite:///{tmp_path / 'fresh' / 'mlflow.db'}", (tmp_path / "artifacts").as_uri()
     arguments = [[sys.executable, "-c", TWO_STARTERS, uri, artifacts, key] for key in ("a", "b")]

@@ -21,34 +21,45 @@ class Answer(NamedTuple):
 
 
 Run = Callable[..., Answer]
+SMALL_PARK = {
+    "START_DATE": "2024-01-01",
+    "MIN_TRAINING_DAYS": "180",
+    "TRAINING_WINDOW_DAYS": "400",
+    "RECIPE_NAMES": '["logistic"]',
+    "SIMULATOR__N_CELLS": "6",
+    "SIMULATOR__FIRE_RATE": "0.05",
+}
+"""Settings of a park that is retrained in seconds."""
 
 
 @pytest.fixture
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A fresh home; no setting of the person who runs the tests leaks in."""
-    for name in [name for name in os.environ if name.startswith("FOREST_FIRE_")]:
-        monkeypatch.delenv(name)
-    folder = tmp_path / "home"
-    monkeypatch.setenv("FOREST_FIRE_HOME", str(folder))
-    monkeypatch.setenv("FOREST_FIRE_LEDGER_PATIENCE_SECONDS", "1")
-    monkeypatch.setenv("DAGSTER_HOME", str(folder / "dagster"))
-    return folder
+    return settle_in(tmp_path / "home", monkeypatch)
 
 
 @pytest.fixture
 def small_park(home: Path, monkeypatch: pytest.MonkeyPatch, store_template: Path) -> Path:
-    """Settings of a park that is retrained in seconds, with MLflow's store prepared."""
-    for name, value in {
-        "START_DATE": "2024-01-01",
-        "MIN_TRAINING_DAYS": "180",
-        "TRAINING_WINDOW_DAYS": "400",
-        "RECIPE_NAMES": '["logistic"]',
-        "SIMULATOR__N_CELLS": "6",
-        "SIMULATOR__FIRE_RATE": "0.05",
-    }.items():
-        monkeypatch.setenv(f"FOREST_FIRE_{name}", value)
-    copy_store(store_template, home / "mlflow")
+    """The home of a small park, with MLflow's store prepared."""
+    furnish(home, monkeypatch, store_template)
     return home
+
+
+def settle_in(home: Path, environment: pytest.MonkeyPatch) -> Path:
+    """Point the environment at `home`, and at nothing else."""
+    for name in [name for name in os.environ if name.startswith("FOREST_FIRE_")]:
+        environment.delenv(name)
+    environment.setenv("FOREST_FIRE_HOME", str(home))
+    environment.setenv("FOREST_FIRE_LEDGER_PATIENCE_SECONDS", "1")
+    environment.setenv("DAGSTER_HOME", str(home / "dagster"))
+    return home
+
+
+def furnish(home: Path, environment: pytest.MonkeyPatch, store_template: Path) -> None:
+    """Make it the home of a small park."""
+    for name, value in SMALL_PARK.items():
+        environment.setenv(f"FOREST_FIRE_{name}", value)
+    copy_store(store_template, home / "mlflow")
 
 
 @pytest.fixture(scope="session")
@@ -62,14 +73,19 @@ def forest_fire(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[st
     """Run `forest-fire` with the given words."""
 
     def run(*words: str) -> Answer:
-        monkeypatch.setattr(sys, "argv", ["forest-fire", *words])
-        code = 0
-        try:
-            main()
-        except SystemExit as stop:
-            code = int(stop.code or 0)
+        code = run_command(monkeypatch, *words)
         captured = capfd.readouterr()
         return Answer(code, captured.out, captured.err)
 
     yield run
     os.environ.pop("MLFLOW_TRACKING_URI", None)
+
+
+def run_command(environment: pytest.MonkeyPatch, *words: str) -> int:
+    """The exit code of `forest-fire` with these words."""
+    environment.setattr(sys, "argv", ["forest-fire", *words])
+    try:
+        main()
+    except SystemExit as stop:
+        return int(stop.code or 0)
+    return 0

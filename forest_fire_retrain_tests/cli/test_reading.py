@@ -1,17 +1,22 @@
 """What the reading commands answer, for people and for programs."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from forest_fire_retrain_tests.cli.conftest import Run
+from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
 
 
-@pytest.fixture
-def decided(small_park: Path, forest_fire: Run) -> Path:
-    assert forest_fire("backfill", "--from", "2025-07-07", "--to", "2025-07-21").code == 0
-    return small_park
+@pytest.fixture(scope="module")
+def decided(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -> Iterator[Path]:
+    """Three decided periods, which reading does not change."""
+    with pytest.MonkeyPatch.context() as environment:
+        home = settle_in(tmp_path_factory.mktemp("decided") / "home", environment)
+        furnish(home, environment, store_template)
+        assert run_command(environment, "backfill", "--from", "2025-07-07", "--to", "2025-07-21") == 0
+        yield home
 
 
 def test_history_has_one_row_per_retraining_also_when_nothing_changed(decided: Path, forest_fire: Run) -> None:

@@ -158,10 +158,31 @@ def test_predictions_may_sum_to_between_half_and_twice_the_champions(
     ratio: float, *, passed: bool, limit: float
 ) -> None:
     champion = np.full(8, 0.125)
-    found = check_prediction_shift(scored(champion * ratio, champion), RULE)
+    found = check_prediction_shift(scored(champion * ratio, champion), challengers_at(ratio), RULE)
     assert (found.code, found.passed, found.limit) == (ReasonCode.PREDICTION_SHIFT, passed, limit)
     assert found.value == pytest.approx(ratio)
-    assert "times the champion's, allowed 0.5 to 2" in found.sentence
+    assert ("times the champion's, allowed 0.50 to 2.00" in found.sentence) is not passed
+
+
+def challengers_at(*ratios: float) -> list[WindowEvidence]:
+    """Earlier windows whose challengers expected these multiples of the champion's fires."""
+    return [example_window(week, expected_challenger=(ratio,) * 7) for week, ratio in enumerate(ratios)]
+
+
+@pytest.mark.parametrize(("ratio", "passed"), [(0.9, True), (0.6, False), (1.6, False)])
+def test_a_candidate_that_predicts_unlike_the_last_challengers_is_none_of_them(ratio: float, *, passed: bool) -> None:
+    champion = np.full(8, 0.125)
+    for earlier in (challengers_at(0.9, 1.0, 1.1), challengers_at(3.0, 0.9, 5.0, 1.0), []):
+        found = check_prediction_shift(scored(champion * ratio, champion), earlier, RULE)
+        assert found.passed is passed
+        assert ("times what is usual, allowed 0.71 to 1.40" in found.sentence) is not passed
+
+
+def test_what_persists_becomes_usual() -> None:
+    champion = np.full(8, 0.125)
+    rows = scored(champion * 1.8, champion)
+    assert not check_prediction_shift(rows, challengers_at(1.0, 1.0, 1.0, 1.8), RULE).passed
+    assert check_prediction_shift(rows, challengers_at(1.0, 1.0, 1.8, 1.8), RULE).passed
 
 
 def test_log_odds_may_differ_by_a_standard_deviation_of_one() -> None:
@@ -176,15 +197,15 @@ def test_log_odds_may_differ_by_a_standard_deviation_of_one() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_predictions_that_are_no_numbers_fail_the_shifts(bad: float) -> None:
     champion = np.full(4, 0.5)
-    assert not check_prediction_shift(scored(np.array([0.5, 0.5, 0.5, bad]), champion), RULE).passed
+    assert not check_prediction_shift(scored(np.array([0.5, 0.5, 0.5, bad]), champion), [], RULE).passed
     assert not check_rank_shift(scored(np.array([0.5, 0.5, 0.5, math.nan]), champion), RULE).passed
-    assert not check_prediction_shift(scored(champion, np.zeros(4)), RULE).passed
+    assert not check_prediction_shift(scored(champion, np.zeros(4)), [], RULE).passed
 
 
 def test_without_a_champion_comparisons_pass_and_say_so() -> None:
     rows = scored(np.full(4, 0.5), None)
     found = (
-        check_prediction_shift(rows, RULE),
+        check_prediction_shift(rows, [], RULE),
         check_rank_shift(rows, RULE),
         check_slices([without_champion(example_window())], 1.0, RULE),
     )

@@ -43,6 +43,7 @@ def test_fitting_twice_gives_the_same_prediction_bits(recipe: Recipe) -> None:
     assert hash_of_predictions(recipe) == hash_of_predictions(recipe)
 
 
+@pytest.mark.slow
 def test_fitting_in_another_process_gives_the_same_prediction_bits() -> None:
     code = (
         "from forest_fire_retrain_tests.core.test_training import *\n"
