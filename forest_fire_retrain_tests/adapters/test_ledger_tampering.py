@@ -23,6 +23,8 @@ from forest_fire_retrain_tests.fakes.lake import FakeLake
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
 from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 
+pytestmark = pytest.mark.slow
+
 N_ROWS = 6
 MODEL = "forest_fire_risk"
 PROPERTY = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

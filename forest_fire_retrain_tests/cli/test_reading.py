@@ -8,6 +8,8 @@ import pytest
 
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def decided(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -> Iterator[Path]:

@@ -20,6 +20,8 @@ from forest_fire_retrain_tests.example_installation import example_settings
 from forest_fire_retrain_tests.example_reigns import EASY, WEEKS, retrain
 from forest_fire_retrain_tests.prepared_store import copy_store
 
+pytestmark = pytest.mark.slow
+
 MODEL = "forest_fire_risk"
 CLEAN = "No fault: ledger, registry, copy, models and lake agree."
 

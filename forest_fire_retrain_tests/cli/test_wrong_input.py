@@ -110,6 +110,7 @@ def test_an_unreadable_ledger_is_left_as_it_is(small_park: Path, forest_fire: Ru
     assert ledger.read_bytes() == b"this is no database" * 500
 
 
+@pytest.mark.slow
 def test_a_locked_ledger_names_the_process_that_holds_it(small_park: Path, forest_fire: Run) -> None:
     assert forest_fire(*WEEK).code == 0
     with holding_open(small_park / "ledger.duckdb") as holder:
@@ -122,6 +123,7 @@ def test_a_locked_ledger_names_the_process_that_holds_it(small_park: Path, fores
     assert "2025-07-14" not in history.out
 
 
+@pytest.mark.slow
 def test_history_and_champion_are_read_while_the_ledger_is_locked(small_park: Path, forest_fire: Run) -> None:
     assert forest_fire(*WEEK).code == 0
     with holding_open(small_park / "ledger.duckdb"):

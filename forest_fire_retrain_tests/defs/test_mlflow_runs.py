@@ -17,6 +17,8 @@ from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import example_installation
 from forest_fire_retrain_tests.prepared_store import copy_store, prepare_store
 
+pytestmark = pytest.mark.slow
+
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 WEEK = "2025-07-07"
 

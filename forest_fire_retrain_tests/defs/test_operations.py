@@ -20,6 +20,8 @@ from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.provenance import CHECKS, verify
 from forest_fire_retrain_tests.example_reigns import WEEKS, Reigns, three_reigns
 
+pytestmark = pytest.mark.slow
+
 MODEL = "forest_fire_risk"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

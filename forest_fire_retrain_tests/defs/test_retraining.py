@@ -14,6 +14,8 @@ from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import example_installation
 
+pytestmark = pytest.mark.slow
+
 WEEKS = ("2025-07-07", "2025-07-14", "2025-07-21", "2025-07-28")
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

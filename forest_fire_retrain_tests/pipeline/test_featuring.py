@@ -22,6 +22,8 @@ from forest_fire_retrain.pipeline import featuring
 from forest_fire_retrain.pipeline.featuring import ROW_ORDER, build_features
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 
+pytestmark = pytest.mark.slow
+
 ENGINE = DuckDbEngine()
 DAY = dt.timedelta(days=1)
 START = dt.date(2024, 1, 1)

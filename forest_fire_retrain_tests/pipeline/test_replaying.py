@@ -1,5 +1,7 @@
 """A past partition again: judged against the champion as of then, written beside the original, moving nothing."""
 
+import pytest
+
 from forest_fire_retrain.core.decision_payload import read_payload
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.ledger_entries import EntryKind, ReasonCode
@@ -9,6 +11,8 @@ from forest_fire_retrain.pipeline.adjudicating import adjudicate_partition
 from forest_fire_retrain.pipeline.snapshots import take_snapshot
 from forest_fire_retrain_tests.example_evidence import MODEL
 from forest_fire_retrain_tests.example_park import decided_bench, stamp_of, windows_of
+
+pytestmark = pytest.mark.slow
 
 STRICT = DecisionRule()
 

@@ -14,6 +14,8 @@ from forest_fire_retrain.pipeline.rolling_back import roll_back
 from forest_fire_retrain.pipeline.verifying import verify
 from forest_fire_retrain_tests.example_reigns import Reigns, stamp_at, three_reigns
 
+pytestmark = pytest.mark.slow
+
 MODEL = "forest_fire_risk"
 
 
