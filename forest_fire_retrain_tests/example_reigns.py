@@ -43,6 +43,7 @@ EASY = DecisionRule(
     calibration_z=1e3,
     prediction_ratio_min=0.001,
     prediction_ratio_max=1e3,
+    prediction_jump_max=1e3,
     rank_shift_max=1e3,
     slice_p_max=1e-9,
     climatology_confidence=0.9999,

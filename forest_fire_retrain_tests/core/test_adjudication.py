@@ -263,7 +263,7 @@ def test_a_gain_has_to_be_sure_as_well_as_to_matter() -> None:
 
 
 @pytest.mark.parametrize(
-    ("age_days", "reason"), [(363, ReasonCode.NOT_SUPERIOR), (364, ReasonCode.REFRESH_NON_INFERIOR)]
+    ("age_days", "reason"), [(329, ReasonCode.NOT_SUPERIOR), (330, ReasonCode.REFRESH_NON_INFERIOR)]
 )
 def test_a_refresh_waits_for_the_champion_to_be_old(age_days: int, reason: ReasonCode) -> None:
     assert adjudicate(example_case(EQUAL, champion_age_days=age_days), RULE).reason_code is reason

@@ -1,5 +1,6 @@
 """The launchpad's jobs do what the commands do, and the checks on provenance see what verify sees."""
 
+import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.inspecting import publish
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.provenance import CHECKS, verify
+from forest_fire_retrain.defs.retraining import _champion_recipe
 from forest_fire_retrain_tests.example_reigns import WEEKS, Reigns, three_reigns
 
 pytestmark = pytest.mark.slow
@@ -144,3 +146,11 @@ def retrain_again(reigns: Reigns, instance: dg.DagsterInstance, key: str, knowle
     resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
     job = build_definitions(reigns.installation.settings, resources).resolve_job_def(JOB_NAME)
     job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+
+
+def test_tuning_starts_from_the_champion_of_then_also_in_a_replay(reigns: Reigns) -> None:
+    first = reigns.state.reigns[0]
+    assert first.as_of is not None
+    assert _champion_recipe(reigns.installation, first.as_of) is None
+    held = reigns.state.candidates[first.version]
+    assert _champion_recipe(reigns.installation, first.as_of + dt.timedelta(days=1)) == held.recipe

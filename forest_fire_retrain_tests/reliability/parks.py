@@ -25,6 +25,7 @@ RULE = {
     "refresh_confidence": 0.5,
     "refresh_margin": 0.5,
     "slice_min_fires": 1000,
+    "prediction_jump_max": 1000.0,
     "rank_shift_max": 5.0,
     "calibration_z": 50.0,
     "climatology_confidence": 0.999999,
