@@ -89,7 +89,7 @@ class DecisionRule(BaseModel):
     min_fires: Count = 20
     min_blocks: Annotated[int, Field(ge=2)] = 4
     superior_confidence: Share = 0.90
-    superior_min_gain: Annotated[float, Field(ge=0)] = 0.01
+    superior_min_gain: Annotated[float, Field(ge=0)] = 0.015
     own_window_days: Count = 28
     own_window_confidence: Share = 0.80
     refresh_age_days: Count = 330
