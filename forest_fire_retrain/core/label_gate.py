@@ -3,8 +3,9 @@
 Rules
 -----
 - A window is suspect when far fewer fires were recorded than expected: O < 0.45 E and
-  (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the smaller of the challenger's and climatology's
-  expectation.
+  (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the models' expectation, at most climatology's.
+- The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
+  weeks expects few fires itself, and would excuse the weeks after them.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
   brings the window's recorded sums back into the evidence.
 - A suspect window and its neighbours leave the evidence. Whatever was trained on a suspect window
@@ -20,8 +21,9 @@ from forest_fire_retrain.core.windows import Interval
 
 
 def expected_fires(evidence: WindowEvidence) -> float:
-    """The smaller of the challenger's and climatology's expectation over the window."""
-    return min(sum(evidence.expected_challenger), sum(evidence.expected_climatology))
+    """The larger of challenger's and champion's expectation over the window, at most climatology's."""
+    models = max(sum(evidence.expected_challenger), sum(evidence.expected_champion))
+    return min(models, sum(evidence.expected_climatology))
 
 
 def is_suspect(n_fires: int, expected: float, rule: DecisionRule) -> bool:
