@@ -26,7 +26,7 @@ from forest_fire_retrain_tests.example_evidence import (
     without_champion,
 )
 
-BETTER, EQUAL, WORSE = steady_gains(1.0), steady_gains(0.0), steady_gains(-1.0)
+BETTER, EQUAL, WORSE = steady_gains(1.2), steady_gains(0.0), steady_gains(-1.2)
 WEEKLY_LOSS = 7 * CHAMPION_LOSS
 
 
@@ -50,7 +50,7 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         example_case(BETTER),
         Outcome.PROMOTED,
         ReasonCode.SUPERIOR,
-        "Promoted the candidate of 2024-03-04 over version 1: it is better by 1.4% (gain +1.4% against version 1",
+        "Promoted the candidate of 2024-03-04 over version 1: it is better by 1.7% (gain +1.7% against version 1",
     ),
     "refresh": (
         example_case(EQUAL, champion_age_days=364),
@@ -68,16 +68,16 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         example_case(WORSE),
         Outcome.KEPT,
         ReasonCode.OWN_WINDOW_WORSE,
-        "Kept version 1: the newest challengers are surely worse on their own windows (gain -1.4%",
+        "Kept version 1: the newest challengers are surely worse on their own windows (gain -1.7%",
     ),
     "too few fires": (
-        change_newest(example_case(steady_gains(1.0, 3)), fires=(0,) * 7, window=example_window(5).window),
+        change_newest(example_case(steady_gains(1.2, 3)), fires=(0,) * 7, window=example_window(5).window),
         Outcome.INCONCLUSIVE,
         ReasonCode.TOO_FEW_POSITIVES,
         "Inconclusive; version 1 stays: 14 fires in 3 blocks are too few to answer (needed: 20 fires and 4 blocks)",
     ),
     "too few blocks": (
-        example_case(steady_gains(1.0, 3)),
+        example_case(steady_gains(1.2, 3)),
         Outcome.INCONCLUSIVE,
         ReasonCode.TOO_FEW_POSITIVES,
         "21 fires in 3 blocks are too few",
@@ -152,7 +152,7 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         example_case(BETTER, frozen_until=dt.date(2024, 4, 1)),
         Outcome.KEPT,
         ReasonCode.FROZEN,
-        "Kept version 1: promotions are frozen until 2024-04-01; else: it is better by 1.4%",
+        "Kept version 1: promotions are frozen until 2024-04-01; else: it is better by 1.7%",
     ),
     "frozen before the first": (
         inaugural_case([1.0], frozen_until=dt.date(2024, 4, 1)),
@@ -164,20 +164,20 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         example_case(BETTER, is_quarantined=True),
         Outcome.KEPT,
         ReasonCode.QUARANTINED,
-        "the candidate was rolled back from before; else: it is better by 1.4%",
+        "the candidate was rolled back from before; else: it is better by 1.7%",
     ),
     "alias moved by hand": (
         example_case(BETTER, alias_disagrees=True),
         Outcome.KEPT,
         ReasonCode.CHAMPION_CHANGED,
-        "the registry's alias does not point at the ledger's champion; else: it is better by 1.4%",
+        "the registry's alias does not point at the ledger's champion; else: it is better by 1.7%",
     ),
     **{
         f"guardrail {code}": (
             example_case(BETTER, guardrails=findings(failing=code)),
             Outcome.REJECTED_BY_GUARDRAIL,
             code,
-            f"a guardrail fired: {code} 3.5 against 2 (gain +1.4% against version 1, 80% interval",
+            f"a guardrail fired: {code} 3.5 against 2 (gain +1.7% against version 1, 80% interval",
         )
         for code in GUARDRAIL_CODES
     },
@@ -234,7 +234,7 @@ def test_the_first_rule_that_speaks_decides() -> None:
 
 def test_a_worse_own_window_is_looked_at_before_any_promotion() -> None:
     # Very good for half a year, surely worse for four weeks: superior over all, kept all the same.
-    case = example_case(steady_gains(3.0, 26) + steady_gains(-1.0, 4))
+    case = example_case(steady_gains(3.0, 26) + steady_gains(-1.2, 4))
     bound = describe_blocks(np.array(compare(case.used, RULE).block_gains)).lower_bound(RULE.superior_confidence)
     assert bound > 0
     assert adjudicate(case, RULE).reason_code is ReasonCode.OWN_WINDOW_WORSE
@@ -256,9 +256,9 @@ def test_a_gain_has_to_matter_as_well_as_to_be_sure() -> None:
 
 
 def test_a_gain_has_to_be_sure_as_well_as_to_matter() -> None:
-    # t(0.90, 7) = 1.415; the sd of ±s over eight weeks is s·sqrt(8/7), so se = s/sqrt(7) and the limit is s = 1.870.
-    kept = adjudicate(example_case(steady_gains(1.0, spread=1.89)), RULE)
-    promoted = adjudicate(example_case(steady_gains(1.0, spread=1.85)), RULE)
+    # t(0.90, 7) = 1.415; the sd of ±s over eight weeks is s·sqrt(8/7), so se = s/sqrt(7) and the limit is s = 2.244.
+    kept = adjudicate(example_case(steady_gains(1.2, spread=2.26)), RULE)
+    promoted = adjudicate(example_case(steady_gains(1.2, spread=2.23)), RULE)
     assert (kept.reason_code, promoted.reason_code) == (ReasonCode.NOT_SUPERIOR, ReasonCode.SUPERIOR)
 
 
@@ -297,7 +297,7 @@ def test_a_freeze_ends_on_its_day() -> None:
 
 
 def test_the_smallest_evidence_that_is_enough() -> None:
-    case = example_case(steady_gains(1.0, 4))
+    case = example_case(steady_gains(1.2, 4))
     fires = [window.n_fires for window in case.used]
     assert (sum(fires), compare(case.used, RULE).n_blocks) == (28, 4)
     assert adjudicate(case, RULE).reason_code is ReasonCode.SUPERIOR
@@ -364,7 +364,7 @@ def test_no_windows_at_all_compare_to_nothing() -> None:
 
 @pytest.mark.parametrize(("before", "n_alerts"), [(0, 0), (1, 0), (2, 1), (6, 1)])
 def test_the_third_inconclusive_decision_in_a_row_raises_an_alert(before: int, n_alerts: int) -> None:
-    case = example_case(steady_gains(1.0, 3), inconclusive_in_a_row=before)
+    case = example_case(steady_gains(1.2, 3), inconclusive_in_a_row=before)
     alerts = adjudicate(case, RULE).alerts
     assert len(alerts) == n_alerts
     assert all(f"{before + 1} decisions in a row were inconclusive" in alert for alert in alerts)

@@ -33,7 +33,7 @@ from forest_fire_retrain_tests.example_evidence import (
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
-GAINS = steady_gains(1.0)
+GAINS = steady_gains(1.2)
 
 
 def entry_of(payload: DecisionPayload, ledger: FakeLedger | None = None) -> LedgerEntry:
@@ -175,7 +175,7 @@ def test_a_replay_names_what_it_has_otherwise() -> None:
     assert find_differences(original, replay) == (
         Difference(what="holdout hash", original="e" * 16, replay="0123456789abcdef"),
         Difference(what="fires in the holdout", original="7", replay="8"),
-        Difference(what="relative gain", original="+1.4286%", replay="+0.0000%"),
+        Difference(what="relative gain", original="+1.7143%", replay="+0.0000%"),
         Difference(what="outcome", original="PROMOTED", replay="KEPT"),
         Difference(what="reason", original="SUPERIOR", replay="NOT_SUPERIOR"),
     )

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.label_gate import expected_fires, is_suspect, overlaps_any, with_neighbours
 from forest_fire_retrain.core.windows import Interval
-from forest_fire_retrain_tests.example_evidence import RULE, example_window
+from forest_fire_retrain_tests.example_evidence import RULE, example_window, without_champion
 
 
 def week_of(day: int, n_days: int = 7) -> Interval:
@@ -59,10 +59,21 @@ def test_an_expectation_that_is_no_number_raises_none(expected: float) -> None:
     assert not is_suspect(0, expected, RULE)
 
 
-def test_the_smaller_expectation_counts() -> None:
-    window = example_window(expected_challenger=(3.0,) * 7, expected_climatology=(2.0,) * 7)
-    assert expected_fires(window) == 14.0
-    assert expected_fires(example_window(expected_challenger=(1.5,) * 7, expected_climatology=(2.0,) * 7)) == 10.5
+@pytest.mark.parametrize(
+    ("challenger", "champion", "climatology", "expected"),
+    [(3.0, 1.0, 2.0, 14.0), (1.5, 1.0, 2.0, 10.5), (0.5, 1.5, 2.0, 10.5), (0.5, 3.0, 2.0, 14.0)],
+)
+def test_the_larger_of_the_models_counts_at_most_climatology(
+    challenger: float, champion: float, climatology: float, expected: float
+) -> None:
+    series = {"challenger": challenger, "champion": champion, "climatology": climatology}
+    window = example_window(**{f"expected_{model}": (value,) * 7 for model, value in series.items()})
+    assert expected_fires(window) == expected
+
+
+def test_without_a_champion_the_challenger_counts() -> None:
+    window = example_window(expected_challenger=(0.5,) * 7, expected_climatology=(2.0,) * 7)
+    assert expected_fires(without_champion(window)) == 3.5
 
 
 def test_intervals_overlap_when_they_share_a_day() -> None:
