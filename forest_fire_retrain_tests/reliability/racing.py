@@ -24,8 +24,8 @@ from forest_fire_retrain_tests.reliability.processes import Ended, ask, forest_f
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, find_bad_ending, read_verdicts
 
 MAY_REFUSE = (0, 2)
-LONGEST_DELAY_SECONDS = {"tick": 1.0, "ad hoc": 1.0, "rollback": 6.0}
-"""A rollback is quick: begun later, it meets the others at every stage."""
+LONGEST_DELAYS = {"tick": 0.2, "ad hoc": 0.2, "rollback": 2.0}
+"""In units of an undisturbed retraining here: a rollback is quick, and begun later meets the others at every stage."""
 DOORS = {"tick": {"dagster/schedule_name": "retraining_schedule"}, "ad hoc": {"forest_fire/actor": "somebody"}}
 
 
@@ -45,7 +45,8 @@ def race_for_head(slots: tuple[Path, ...], n_rounds: int, n_processes: int) -> T
 def mix_doors(slots: tuple[Path, ...], n_rounds: int) -> Tally:
     """Let a schedule's run, an ad-hoc materialization of the same partition and a rollback meet."""
     began = time.monotonic()
-    rounds = [partial(_mix, number=number) for number in range(1, n_rounds + 1)]
+    unit = rehearse(slots, SUPERIOR).seconds
+    rounds = [partial(_mix, number=number, delay_unit_seconds=unit) for number in range(1, n_rounds + 1)]
     verdicts = read_verdicts(run_in_slots(rounds, slots[:1]))
     return count_up("mixed, tick and ad hoc and rollback", verdicts, time.monotonic() - began)
 
@@ -70,7 +71,7 @@ def _describe_endings(endings: Sequence[Ended]) -> str:
     return f"rounds where {n_returned} returned the decision{''.join(f' [{reason}]' for reason in reasons)}:"
 
 
-def _mix(slot: Path, *, number: int) -> Verdict:
+def _mix(slot: Path, *, number: int, delay_unit_seconds: float) -> Verdict:
     draw = random.Random(SEED + number)  # noqa: S311 - delays, not secrets
     lay_out(slot, REIGNING)
     environment = park(slot, REIGNING.head)
@@ -78,7 +79,9 @@ def _mix(slot: Path, *, number: int) -> Verdict:
     tasks["rollback"] = forest_fire("rollback", "--reason", "a trial")
     started = {
         name: start(
-            _later(task, draw.uniform(0, LONGEST_DELAY_SECONDS[name])), slot / name.replace(" ", "_"), environment
+            _later(task, delay_unit_seconds * draw.uniform(0, LONGEST_DELAYS[name])),
+            slot / name.replace(" ", "_"),
+            environment,
         )
         for name, task in tasks.items()
     }
