@@ -52,6 +52,7 @@ class ProductRule:
             _challenger_of(candidate),
             facts,
             earlier=self._decided,
+            just_before=self._decided,
             suspect=suspect,
             rule=self._rule,
         )

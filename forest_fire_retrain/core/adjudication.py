@@ -27,6 +27,7 @@ from forest_fire_retrain.core.comparison import Comparison, compare
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import WindowEvidence
 from forest_fire_retrain.core.guardrails import GuardrailFinding
+from forest_fire_retrain.core.label_gate import count_of
 from forest_fire_retrain.core.ledger_entries import Outcome, ReasonCode
 from forest_fire_retrain.core.records import Record
 
@@ -218,7 +219,11 @@ def _check_sameness(case: Case) -> Verdict | None:
 def _check_labels(case: Case) -> Verdict | None:
     if not case.newest.labels_are_suspect:
         return None
-    because = f"far fewer fires were recorded in {case.newest.window} ({case.newest.n_fires}) than can be believed"
+    count = count_of(case.newest)
+    because = (
+        f"far fewer fires were recorded in {count.window} ({count.n_fires}) than can be believed "
+        f"(expected: {count.n_expected:.0f})"
+    )
     return Verdict(Outcome.INCONCLUSIVE, ReasonCode.LABELS_SUSPECT, because)
 
 
@@ -265,8 +270,8 @@ def _check_own_windows(comparison: Comparison) -> Verdict | None:
 
 def _find_promotion(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
     pooled = describe_blocks(np.array(comparison.block_gains))
-    superior = pooled.lower_bound(rule.superior_confidence) > 0
-    if superior and comparison.relative_gain > rule.superior_min_gain:
+    needed = rule.superior_min_gain * (rule.tainted_gain_factor if case.newest.challenger_is_tainted else 1)
+    if pooled.lower_bound(rule.superior_confidence) > 0 and comparison.relative_gain > needed:
         because = f"it is better by {comparison.relative_gain:.1%}"
         return Verdict(Outcome.PROMOTED, ReasonCode.SUPERIOR, because)
     champion = case.champion
@@ -274,7 +279,8 @@ def _find_promotion(case: Case, comparison: Comparison, rule: DecisionRule) -> V
         return None
     age = (case.as_of - champion.training_cutoff).days
     margin = -rule.refresh_margin * comparison.champion_loss
-    if age >= rule.refresh_age_days and pooled.lower_bound(rule.refresh_confidence) > margin:
+    is_no_worse = pooled.lower_bound(rule.refresh_confidence) > margin
+    if age >= rule.refresh_age_days and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain:
         because = (
             f"the champion's training ended {age} days ago, and it is worse by less than {rule.refresh_margin:.1%}"
         )

@@ -6,7 +6,9 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RULE_VERSION = "3"
+RULE_VERSION = "4"
+ABSENT_BEFORE_4 = {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0}
+"""Thresholds that rules 1 to 3 did not have, at the values under which they decide as those did."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -51,14 +53,20 @@ class DecisionRule(BaseModel):
         Evidence below these answers nothing.
     superior_confidence, superior_min_gain : float
         One-sided confidence of the superior bound; smallest gain relative to the champion's loss.
+    tainted_gain_factor : float
+        How many times that gain a challenger needs that was trained on suspect labels.
     own_window_days, own_window_confidence : int, float
         Days of the newest challengers' windows, and the confidence of their upper bound.
     refresh_age_days, refresh_confidence, refresh_margin : int, float, float
         Age of the champion's training cut-off from which a challenger no worse than the margin replaces it.
+    refresh_min_gain : float
+        Smallest gain, relative to the champion's loss, of such a challenger; below zero is a loss.
     interval_confidence : float
         Two-sided confidence of the reported intervals.
     suspect_share, suspect_z, suspect_overdispersion, suspect_min_expected : float
         Label gate: fires below this share of the expectation, that far below it, where it exceeds the minimum.
+    suspect_days : int
+        Days that the label gate counts, back from the end of the newest window; never less than that window.
     calibration_z, calibration_overdispersion : float
         Guardrail on recorded against expected fires.
     prediction_ratio_min, prediction_ratio_max : float
@@ -89,17 +97,20 @@ class DecisionRule(BaseModel):
     min_fires: Count = 20
     min_blocks: Annotated[int, Field(ge=2)] = 4
     superior_confidence: Share = 0.90
-    superior_min_gain: Annotated[float, Field(ge=0)] = 0.015
+    superior_min_gain: Annotated[float, Field(ge=0)] = 0.01
+    tainted_gain_factor: Annotated[float, Field(ge=1)] = 3.0
     own_window_days: Count = 28
     own_window_confidence: Share = 0.80
     refresh_age_days: Count = 330
     refresh_confidence: Share = 0.95
     refresh_margin: Positive = 0.02
+    refresh_min_gain: Annotated[float, Field(ge=-1)] = -0.0025
     interval_confidence: Share = 0.80
     suspect_share: Share = 0.45
     suspect_z: Positive = 1.75
     suspect_overdispersion: Positive = 0.1
     suspect_min_expected: Positive = 10.0
+    suspect_days: Count = 28
     calibration_z: Positive = 3.0
     calibration_overdispersion: Positive = 0.15
     prediction_ratio_min: Share = 0.5
@@ -114,6 +125,13 @@ class DecisionRule(BaseModel):
     patrol_budget_share: Share = 0.05
     alert_inconclusive_in_a_row: Count = 3
     alert_champion_age_days: Count = 547
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_older_versions(cls, data: object) -> object:
+        if isinstance(data, dict) and data.get("version", RULE_VERSION) in ("1", "2", "3"):
+            return {**ABSENT_BEFORE_4, **data}
+        return data
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

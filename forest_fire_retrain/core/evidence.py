@@ -62,6 +62,24 @@ class SliceSums(Record):
         return all(math.isfinite(value) for value in sums)
 
 
+class LabelCount(Record):
+    """What the label gate looked at.
+
+    Attributes
+    ----------
+    window : Interval
+        The newest window, and those just before it where windows are short.
+    n_fires : int
+        Recorded cell-days with a fire start.
+    n_expected : float
+        How many were expected.
+    """
+
+    window: Interval
+    n_fires: int
+    n_expected: Figure
+
+
 class WindowEvidence(Record):
     """One window, day by day; every series has one figure per day of `window`.
 
@@ -93,6 +111,8 @@ class WindowEvidence(Record):
         Regions; empty without a champion.
     labels_are_suspect : bool
         Verdict of the label gate when the window was new.
+    label_count : LabelCount, optional
+        What the gate looked at; `None` in rows of rule version 3 and before, whose gate looked at the window alone.
     """
 
     partition_key: str
@@ -113,6 +133,7 @@ class WindowEvidence(Record):
     loss_climatology: Series
     slices: tuple[SliceSums, ...]
     labels_are_suspect: bool
+    label_count: LabelCount | None = None
 
     @property
     def n_fires(self) -> int:

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import WindowEvidence
-from forest_fire_retrain.core.label_gate import overlaps_any, with_neighbours
+from forest_fire_retrain.core.label_gate import count_of, overlaps_any, with_neighbours
 from forest_fire_retrain.core.windows import Interval
 
 NEXT_TO_SUSPECT = "labels suspect there or next to it"
@@ -52,7 +52,7 @@ def pool_windows(
         Windows whose labels a person vouched for.
     """
     held = sorted(earlier, key=lambda window: window.window.start)
-    stale = [w.window for w in held if w.labels_are_suspect and not overlaps_any(w.window, cleared)]
+    stale = [count_of(w).window for w in held if w.labels_are_suspect and not overlaps_any(w.window, cleared)]
     oldest_day = newest.window.end - dt.timedelta(days=rule.evidence_days)
     left_out = with_neighbours([*suspect, *stale])
     used: list[WindowEvidence] = []

@@ -4,19 +4,21 @@ Rules
 -----
 - A window is suspect when far fewer fires were recorded than expected: O < 0.45 E and
   (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the models' expectation, at most climatology's.
+- O and E are of the last 28 days: a shorter window is counted together with those just before it. Looked at
+  alone, some quiet week of a few years would taint whatever is trained afterwards.
 - The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
   weeks expects few fires itself, and would excuse the weeks after them.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
   brings the window's recorded sums back into the evidence.
-- A suspect window and its neighbours leave the evidence. Whatever was trained on a suspect window
-  is tainted.
+- The days counted and their neighbours leave the evidence. Whatever was trained on them is tainted.
 """
 
+import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
 
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 
 
@@ -24,6 +26,33 @@ def expected_fires(evidence: WindowEvidence) -> float:
     """The larger of challenger's and champion's expectation over the window, at most climatology's."""
     models = max(sum(evidence.expected_challenger), sum(evidence.expected_champion))
     return min(models, sum(evidence.expected_climatology))
+
+
+def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule: DecisionRule) -> LabelCount:
+    """Recorded and expected fires of the newest window and of those that end less than `suspect_days` before its end.
+
+    Parameters
+    ----------
+    newest : WindowEvidence
+        The partition's own window.
+    before : iterable of WindowEvidence
+        Windows of earlier live decisions, of any reign.
+    rule : DecisionRule
+        Thresholds.
+    """
+    first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
+    counted = [window for window in before if first_day < window.window.end <= newest.window.start] + [newest]
+    return LabelCount(
+        window=Interval(start=min(window.window.start for window in counted), end=newest.window.end),
+        n_fires=sum(window.n_fires for window in counted),
+        n_expected=sum(expected_fires(window) for window in counted),
+    )
+
+
+def count_of(evidence: WindowEvidence) -> LabelCount:
+    """What the gate looked at when the window was new."""
+    alone = LabelCount(window=evidence.window, n_fires=evidence.n_fires, n_expected=expected_fires(evidence))
+    return evidence.label_count or alone
 
 
 def is_suspect(n_fires: int, expected: float, rule: DecisionRule) -> bool:

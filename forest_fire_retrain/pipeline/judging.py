@@ -19,7 +19,7 @@ from forest_fire_retrain.core.decision_payload import (
 )
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
-from forest_fire_retrain.core.label_gate import overlaps_any
+from forest_fire_retrain.core.label_gate import count_of, overlaps_any
 from forest_fire_retrain.core.ledger_entries import LedgerEntry, Outcome
 from forest_fire_retrain.core.ledger_state import LedgerState
 from forest_fire_retrain.core.ports import Lake, Ledger, Registry, SqlEngine, Tracker
@@ -88,11 +88,15 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
     suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
     champion = _champion_facts(state, opponent, scored)
     challenger = Challenger(candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows)
-    reach = holdout.windows.as_of - dt.timedelta(days=rule.evidence_days + holdout.windows.partition.n_days)
-    reign = _decided_in_reign(decided, state)
-    within_reach = (read_evidence(entry) for entry in reign if entry.as_of is not None and entry.as_of > reach)
     case = build_case(
-        scored, challenger, champion, earlier=within_reach, suspect=suspect, rule=rule, cleared=state.cleared
+        scored,
+        challenger,
+        champion,
+        earlier=_read_last(_decided_in_reign(decided, state), holdout, rule.evidence_days),
+        just_before=_read_last(decided, holdout, rule.suspect_days),
+        suspect=suspect,
+        rule=rule,
+        cleared=state.cleared,
     ).model_copy(
         update={
             "frozen_until": state.frozen_until,
@@ -124,6 +128,12 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
     return payload, scored.rows
 
 
+def _read_last(decided: list[LedgerEntry], holdout: HoldoutSet, n_days: int) -> list[WindowEvidence]:
+    """Windows of the decisions of the last days, reading no more rows than may be needed."""
+    reach = holdout.windows.as_of - dt.timedelta(days=n_days + holdout.windows.partition.n_days)
+    return [read_evidence(entry) for entry in decided if entry.as_of is not None and entry.as_of > reach]
+
+
 def _decided_in_reign(decided: list[LedgerEntry], state: LedgerState) -> list[LedgerEntry]:
     """Decisions since the champion came into production: what spoke against it before it was rolled back to is over."""
     return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].since]
@@ -148,8 +158,9 @@ def _is_tainted(opponent: Candidate, state: LedgerState) -> bool:
     decided = state.decisions.get(opponent.windows.partition_key)
     if decided is not None and not read_evidence(decided).challenger_is_tainted:
         return False
-    flagged = (read_evidence(entry).window for entry in state.decisions.values() if has_suspect_labels(entry))
-    return overlaps_any(opponent.windows.training, [w for w in flagged if not overlaps_any(w, state.cleared)])
+    flagged = (read_evidence(entry) for entry in state.decisions.values() if has_suspect_labels(entry))
+    suspect = [count_of(window).window for window in flagged if not overlaps_any(window.window, state.cleared)]
+    return overlaps_any(opponent.windows.training, suspect)
 
 
 def _suspect_windows(

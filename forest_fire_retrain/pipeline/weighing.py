@@ -22,7 +22,7 @@ from forest_fire_retrain.core.guardrails import (
     check_slices,
     weekly_overdispersion,
 )
-from forest_fire_retrain.core.label_gate import expected_fires, is_suspect, overlaps_any
+from forest_fire_retrain.core.label_gate import count_labels, count_of, is_suspect, overlaps_any
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
 
@@ -50,7 +50,7 @@ def find_suspect_windows(
     count_fires_known_now: Callable[[Interval], int],
     rule: DecisionRule,
 ) -> list[Interval]:
-    """Flagged windows that neither late reports nor a person have cleared.
+    """What the flagged windows' gate looked at, where neither late reports nor a person have cleared it.
 
     Parameters
     ----------
@@ -63,12 +63,8 @@ def find_suspect_windows(
     rule : DecisionRule
         Thresholds.
     """
-    return [
-        evidence.window
-        for evidence in flagged
-        if not overlaps_any(evidence.window, cleared)
-        and is_suspect(count_fires_known_now(evidence.window), expected_fires(evidence), rule)
-    ]
+    counts = [count_of(evidence) for evidence in flagged if not overlaps_any(evidence.window, cleared)]
+    return [count.window for count in counts if is_suspect(count_fires_known_now(count.window), count.n_expected, rule)]
 
 
 def build_case(
@@ -77,6 +73,7 @@ def build_case(
     champion: ChampionFacts | None,
     *,
     earlier: Iterable[WindowEvidence],
+    just_before: Iterable[WindowEvidence],
     suspect: Sequence[Interval],
     rule: DecisionRule,
     cleared: Sequence[Interval] = (),
@@ -92,7 +89,9 @@ def build_case(
     champion : ChampionFacts, optional
         The opponent.
     earlier : iterable of WindowEvidence
-        Windows of earlier live decisions.
+        Windows of earlier live decisions of the champion's reign.
+    just_before : iterable of WindowEvidence
+        The last windows of earlier live decisions, whoever reigned, for the label gate.
     suspect : sequence of Interval
         Windows under a flag that was not lifted.
     rule : DecisionRule
@@ -100,7 +99,8 @@ def build_case(
     cleared : sequence of Interval
         Windows whose labels a person vouched for.
     """
-    newest = _sum_up_newest(scored, challenger, champion, suspect, rule)
+    unvouched = [window for window in just_before if not overlaps_any(window.window, cleared)]
+    newest = _sum_up_newest(scored, challenger, champion, just_before=unvouched, suspect=suspect, rule=rule)
     pool = pool_windows(newest, earlier, suspect, rule, cleared)
     return Case(
         as_of=challenger.windows.as_of,
@@ -119,6 +119,8 @@ def _sum_up_newest(
     scored: ScoredHoldout,
     challenger: Challenger,
     champion: ChampionFacts | None,
+    *,
+    just_before: Iterable[WindowEvidence],
     suspect: Sequence[Interval],
     rule: DecisionRule,
 ) -> WindowEvidence:
@@ -133,8 +135,9 @@ def _sum_up_newest(
         champion_version=None if champion is None else champion.version,
         champion_cutoff=None if champion is None else champion.training_cutoff,
     )
-    suspicious = is_suspect(evidence.n_fires, expected_fires(evidence), rule)
-    return evidence.model_copy(update={"labels_are_suspect": suspicious})
+    count = count_labels(evidence, just_before, rule)
+    suspicious = is_suspect(count.n_fires, count.n_expected, rule)
+    return evidence.model_copy(update={"labels_are_suspect": suspicious, "label_count": count})
 
 
 def _look_at_guardrails(

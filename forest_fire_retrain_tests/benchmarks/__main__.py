@@ -102,7 +102,7 @@ def time_decision(repeats: int, n_cells: int = 10_000) -> Timing:
         start = START + (week + 2) * WEEK
         windows = plan_windows(Interval(start=start, end=start + WEEK), START - 100 * WEEK, policy)
         challenger = Challenger(f"candidate-{week}", f"t{week}", f"h{week}", windows)
-        case = build_case(weeks[week], challenger, facts, earlier=earlier, suspect=(), rule=RULE)
+        case = build_case(weeks[week], challenger, facts, earlier=earlier, just_before=earlier, suspect=(), rule=RULE)
         adjudicate(case, RULE)
         return case.newest
 
