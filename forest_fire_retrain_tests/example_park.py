@@ -43,6 +43,7 @@ EAGER = DecisionRule(
     refresh_age_days=1,
     refresh_confidence=0.5,
     refresh_margin=0.9,
+    refresh_min_gain=-1.0,
     own_window_confidence=0.999,
     superior_confidence=0.999,
 )

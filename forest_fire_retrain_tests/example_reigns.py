@@ -38,6 +38,7 @@ EASY = DecisionRule(
     refresh_age_days=1,
     refresh_confidence=0.01,
     refresh_margin=100.0,
+    refresh_min_gain=-1.0,
     own_window_confidence=0.9999,
     suspect_min_expected=1e9,
     calibration_z=1e3,

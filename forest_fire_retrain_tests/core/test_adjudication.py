@@ -92,7 +92,7 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         change_newest(example_case(BETTER), labels_are_suspect=True),
         Outcome.INCONCLUSIVE,
         ReasonCode.LABELS_SUSPECT,
-        "far fewer fires were recorded in [2024-02-19, 2024-02-26) (7) than can be believed (gain",
+        "far fewer fires were recorded in [2024-02-19, 2024-02-26) (7) than can be believed (expected: 7) (gain",
     ),
     "climatology not beaten": (
         inaugural_case([0.0]),
@@ -279,14 +279,28 @@ def test_a_refresh_may_be_worse_by_the_margin_and_no_more(share: float, reason: 
     assert adjudicate(case, RULE).reason_code is reason
 
 
-def test_a_tainted_lineage_is_never_refreshed_but_may_be_superior() -> None:
-    for gains, reason in ((EQUAL, ReasonCode.NOT_SUPERIOR), (BETTER, ReasonCode.SUPERIOR)):
-        case = example_case(gains, champion_age_days=400)
-        for changed in (
-            change_newest(case, challenger_is_tainted=True),
-            change_champion(case, is_tainted=True),
-        ):
-            assert adjudicate(changed, RULE).reason_code is reason
+@pytest.mark.parametrize(
+    ("gain", "reason"), [(-0.0024, ReasonCode.REFRESH_NON_INFERIOR), (-0.0026, ReasonCode.NOT_SUPERIOR)]
+)
+def test_a_refresh_may_not_look_worse_by_more_than_a_quarter_of_a_percent(gain: float, reason: ReasonCode) -> None:
+    case = example_case(steady_gains(gain * WEEKLY_LOSS, spread=0.5), champion_age_days=400)
+    assert adjudicate(case, RULE).reason_code is reason
+
+
+def test_a_tainted_lineage_is_never_refreshed() -> None:
+    case = example_case(EQUAL, champion_age_days=400)
+    assert adjudicate(case, RULE).reason_code is ReasonCode.REFRESH_NON_INFERIOR
+    for changed in (change_newest(case, challenger_is_tainted=True), change_champion(case, is_tainted=True)):
+        assert adjudicate(changed, RULE).reason_code is ReasonCode.NOT_SUPERIOR
+
+
+@pytest.mark.parametrize(("gain", "reason"), [(0.031, ReasonCode.SUPERIOR), (0.029, ReasonCode.NOT_SUPERIOR)])
+def test_a_tainted_challenger_is_superior_only_with_three_times_the_gain(gain: float, reason: ReasonCode) -> None:
+    case = example_case(steady_gains(gain * WEEKLY_LOSS))
+    assert adjudicate(case, RULE).reason_code is ReasonCode.SUPERIOR
+    assert adjudicate(change_newest(case, challenger_is_tainted=True), RULE).reason_code is reason
+    tainted_champion = change_champion(case, is_tainted=True)
+    assert adjudicate(tainted_champion, RULE).reason_code is ReasonCode.SUPERIOR
 
 
 def test_a_freeze_ends_on_its_day() -> None:

@@ -5,7 +5,7 @@ import math
 import pytest
 
 from forest_fire_retrain.core.decision_rule import DecisionRule, Metric
-from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.evidence_pool import EvidencePool, pool_windows
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import DAY, RULE, example_window, without_champion
@@ -69,6 +69,18 @@ def test_sums_recorded_under_a_flag_come_back_only_when_a_person_vouches_for_the
     assert NEWEST.partition_key not in pool(example_window(59, labels_are_suspect=True)).dropped
     vouched = pool_windows(NEWEST, windows, [], RULE, cleared=[flagged.window])
     assert vouched == EvidencePool(tuple(windows), {})
+
+
+def test_all_days_that_were_counted_leave_with_a_suspect_week() -> None:
+    count = LabelCount(
+        window=Interval(start=example_window(54).window.start, end=example_window(57).window.end),
+        n_fires=2,
+        n_expected=30.0,
+    )
+    windows = [example_window(week) for week in range(48, 60)]
+    windows[9] = windows[9].model_copy(update={"labels_are_suspect": True, "label_count": count})
+    found = pool(*windows, newest=example_window(62))
+    assert found.used == (windows[0], windows[1])
 
 
 def test_clean_challengers_are_compared_with_clean_evidence_only_and_tainted_with_tainted() -> None:

@@ -8,7 +8,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.label_gate import expected_fires, is_suspect, overlaps_any, with_neighbours
+from forest_fire_retrain.core.evidence import LabelCount
+from forest_fire_retrain.core.label_gate import (
+    count_labels,
+    count_of,
+    expected_fires,
+    is_suspect,
+    overlaps_any,
+    with_neighbours,
+)
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import RULE, example_window, without_champion
 
@@ -74,6 +82,47 @@ def test_the_larger_of_the_models_counts_at_most_climatology(
 def test_without_a_champion_the_challenger_counts() -> None:
     window = example_window(expected_challenger=(0.5,) * 7, expected_climatology=(2.0,) * 7)
     assert expected_fires(without_champion(window)) == 3.5
+
+
+def test_a_week_is_counted_with_the_three_before_it() -> None:
+    weeks = [example_window(week, fires=(week,) + (0,) * 6) for week in range(10)]
+    held = count_labels(weeks[8], reversed(weeks), RULE)
+    assert held == LabelCount(window=week_of(5 * 7, 28), n_fires=5 + 6 + 7 + 8, n_expected=28.0)
+    assert count_labels(weeks[8], [], RULE) == LabelCount(window=week_of(8 * 7), n_fires=8, n_expected=7.0)
+
+
+def test_a_period_of_four_weeks_or_more_is_counted_alone() -> None:
+    for n_days in (28, 31):
+        start = dt.date(2024, 3, 1)
+        before = [
+            example_window(0, n_days=n_days).model_copy(
+                update={"window": Interval(start=start - dt.timedelta(days=n_days), end=start)}
+            )
+        ]
+        newest = before[0].model_copy(update={"window": Interval(start=start, end=start + dt.timedelta(days=n_days))})
+        assert count_labels(newest, before, RULE).window == newest.window
+
+
+def test_one_quiet_week_is_not_suspect_and_four_are() -> None:
+    busy = {f"expected_{model}": (2.0,) * 7 for model in ("challenger", "champion", "climatology")}
+    quiet = example_window(8, **{**busy, "fires": (0,) * 7})
+    lively = [example_window(week, **{**busy, "fires": (2,) * 7}) for week in (5, 6, 7)]
+    silent = [window.model_copy(update={"fires": (0,) * 7}) for window in lively]
+
+    def is_doubted(before: list) -> bool:  # type: ignore[type-arg] # of windows
+        count = count_labels(quiet, before, RULE)
+        return is_suspect(count.n_fires, count.n_expected, RULE)
+
+    assert is_doubted([])  # as rule version 3 would have it
+    assert not is_doubted(lively)
+    assert is_doubted(silent)
+
+
+def test_a_window_recorded_without_a_count_was_counted_alone() -> None:
+    window = example_window(3)
+    assert count_of(window) == LabelCount(window=window.window, n_fires=7, n_expected=7.0)
+    counted = LabelCount(window=week_of(0, 28), n_fires=1, n_expected=30.0)
+    assert count_of(window.model_copy(update={"label_count": counted})) is counted
 
 
 def test_intervals_overlap_when_they_share_a_day() -> None:

@@ -24,6 +24,7 @@ RULE = {
     "refresh_age_days": 1,
     "refresh_confidence": 0.5,
     "refresh_margin": 0.5,
+    "refresh_min_gain": -1.0,
     "slice_min_fires": 1000,
     "prediction_jump_max": 1000.0,
     "rank_shift_max": 5.0,

@@ -1,0 +1,34 @@
+"""Thresholds are read back as they were when a decision was taken, whatever today's defaults are."""
+
+import pytest
+
+from forest_fire_retrain.core.adjudication import adjudicate
+from forest_fire_retrain.core.decision_rule import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.ledger_entries import ReasonCode
+from forest_fire_retrain_tests.example_evidence import RULE, example_case
+
+ADDED_IN_4 = {"refresh_min_gain", "tainted_gain_factor"}
+
+
+def recorded_by_version_3() -> dict[str, object]:
+    """The thresholds as a ledger row of version 3 has them."""
+    return {**RULE.model_dump(mode="json", exclude=ADDED_IN_4), "version": "3"}
+
+
+def test_a_rule_of_today_has_todays_defaults() -> None:
+    assert DecisionRule.model_validate({}) == RULE
+    assert DecisionRule.model_validate(RULE.model_dump(mode="json")) == RULE
+    assert RULE.version == RULE_VERSION
+
+
+@pytest.mark.parametrize("version", ["1", "2", "3"])
+def test_thresholds_an_older_rule_did_not_have_bind_nothing(version: str) -> None:
+    rule = DecisionRule.model_validate({**recorded_by_version_3(), "version": version})
+    assert (rule.version, rule.refresh_min_gain, rule.tainted_gain_factor) == (version, -1.0, 1.0)
+
+
+def test_a_decision_of_version_3_is_computed_again_as_it_was() -> None:
+    slightly_worse = example_case([0.4, -1.2] * 4, champion_age_days=400)
+    before = DecisionRule.model_validate(recorded_by_version_3())
+    assert adjudicate(slightly_worse, before).reason_code is ReasonCode.REFRESH_NON_INFERIOR
+    assert adjudicate(slightly_worse, RULE).reason_code is ReasonCode.NOT_SUPERIOR
