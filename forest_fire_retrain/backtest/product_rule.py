@@ -68,7 +68,7 @@ class ProductRule:
         flagged = [window for window in self._decided if window.labels_are_suspect]
         as_of = candidate.windows.as_of
         return find_suspect_windows(
-            flagged, (), lambda window: int(self._panel.labels_known_at(as_of, window).sum()), self._rule
+            flagged, lambda window: int(self._panel.labels_known_at(as_of, window).sum()), self._rule
         )
 
     def _score(self, candidate: TrainedCandidate) -> ScoredHoldout:

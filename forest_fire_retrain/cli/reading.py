@@ -4,8 +4,9 @@ import datetime as dt
 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
-from forest_fire_retrain.core.decision_payload import read_evidence
+from forest_fire_retrain.core.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.evidence import WindowEvidence
+from forest_fire_retrain.core.label_gate import count_of
 from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger_state import LedgerState, Reign, candidate_of, fold
 from forest_fire_retrain.settings import Settings
@@ -104,6 +105,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "last decided": newest,
         "last decision": None if last is None else last.summary,
         "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
+        "doubted labels": describe_doubts(state),
         "undecided": [key for key in closed if newest is None or key > newest],
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
@@ -119,6 +121,16 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     undecided = facts["undecided"]
     facts["undecided"] = f"{len(undecided)} period(s)" if isinstance(undecided, list) else undecided
     print_facts("Status", facts)
+
+
+def describe_doubts(state: LedgerState) -> list[str]:
+    """Windows that taint what is trained now, until late reports or a person lift the doubt."""
+    last = state.decisions.get(max(state.decisions, default=""))
+    evidence = None if last is None else read_evidence(last)
+    if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
+        return []
+    remedy = "if the reports are complete: forest-fire clear-labels"
+    return [f"{count_of(window).window}, {remedy}" for window in read_flagged(state.decisions.values(), state.cleared)]
 
 
 def _read(settings: Settings, model_name: str | None) -> list[LedgerEntry]:

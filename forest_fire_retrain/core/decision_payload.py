@@ -1,14 +1,16 @@
 """What a decision's ledger row embeds, and how the decision is computed again from rows alone."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from forest_fire_retrain.core.adjudication import Case, ChampionFacts, Decision, adjudicate
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import Figure, WindowEvidence
 from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.guardrails import GuardrailFinding
+from forest_fire_retrain.core.label_gate import overlaps_any
 from forest_fire_retrain.core.ledger_entries import LedgerEntry
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
+from forest_fire_retrain.core.windows import Interval
 
 Quality = dict[str, dict[str, Figure]]
 
@@ -96,6 +98,12 @@ def read_evidence(entry: LedgerEntry) -> WindowEvidence:
 def has_suspect_labels(entry: LedgerEntry) -> bool:
     """Whether the label gate flagged the row's window."""
     return SUSPECT_MARK in entry.payload_json
+
+
+def read_flagged(decided: Iterable[LedgerEntry], cleared: Sequence[Interval] = ()) -> list[WindowEvidence]:
+    """Windows whose labels were suspect when they were new, without those that a person has vouched for since."""
+    flagged = (read_evidence(entry) for entry in decided if has_suspect_labels(entry))
+    return [window for window in flagged if not overlaps_any(window.window, cleared)]
 
 
 def facts_of(case: Case) -> dict[str, str | int | bool | None]:

@@ -6,7 +6,7 @@ A promotion that was decided before a freeze is still carried out: it is open on
 import datetime as dt
 from collections.abc import Mapping
 
-from forest_fire_retrain.core.decision_payload import has_suspect_labels, read_evidence
+from forest_fire_retrain.core.decision_payload import read_flagged
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.fingerprints import canonical_json
 from forest_fire_retrain.core.label_gate import overlaps_any
@@ -69,7 +69,7 @@ def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: s
     refuse_blank(reason, "clearing labels")
     with ledger.exclusive():
         state = fold(ledger.entries(model_name))
-        flagged = [read_evidence(entry) for entry in state.decisions.values() if has_suspect_labels(entry)]
+        flagged = read_flagged(state.decisions.values())
         keys = [evidence.partition_key for evidence in flagged if overlaps_any(evidence.window, [window])]
         if not keys:
             listed = ", ".join(str(evidence.window) for evidence in flagged) or "none"

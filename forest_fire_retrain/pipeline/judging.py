@@ -13,9 +13,9 @@ from forest_fire_retrain.core.decision_payload import (
     DecisionPayload,
     Quality,
     facts_of,
-    has_suspect_labels,
     idempotency_key,
     read_evidence,
+    read_flagged,
 )
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
@@ -158,9 +158,8 @@ def _is_tainted(opponent: Candidate, state: LedgerState) -> bool:
     decided = state.decisions.get(opponent.windows.partition_key)
     if decided is not None and not read_evidence(decided).challenger_is_tainted:
         return False
-    flagged = (read_evidence(entry) for entry in state.decisions.values() if has_suspect_labels(entry))
-    suspect = [count_of(window).window for window in flagged if not overlaps_any(window.window, state.cleared)]
-    return overlaps_any(opponent.windows.training, suspect)
+    flagged = read_flagged(state.decisions.values(), state.cleared)
+    return overlaps_any(opponent.windows.training, [count_of(window).window for window in flagged])
 
 
 def _suspect_windows(
@@ -171,8 +170,9 @@ def _suspect_windows(
     rule: DecisionRule,
 ) -> list[Interval]:
     """Flagged windows that neither late reports nor a person have cleared."""
-    flagged = (read_evidence(entry) for entry in decided if has_suspect_labels(entry))
-    return find_suspect_windows(flagged, cleared, lambda window: _count_fires_known_now(stores, snapshot, window), rule)
+    return find_suspect_windows(
+        read_flagged(decided, cleared), lambda window: _count_fires_known_now(stores, snapshot, window), rule
+    )
 
 
 def _count_fires_known_now(stores: Stores, snapshot: Snapshot, window: Interval) -> int:

@@ -46,24 +46,21 @@ class Challenger(NamedTuple):
 
 def find_suspect_windows(
     flagged: Iterable[WindowEvidence],
-    cleared: Sequence[Interval],
     count_fires_known_now: Callable[[Interval], int],
     rule: DecisionRule,
 ) -> list[Interval]:
-    """What the flagged windows' gate looked at, where neither late reports nor a person have cleared it.
+    """What the flagged windows' gate looked at, where late reports have not cleared it.
 
     Parameters
     ----------
     flagged : iterable of WindowEvidence
-        Windows of earlier live decisions whose labels were suspect.
-    cleared : sequence of Interval
-        Windows a person has cleared.
+        Windows of earlier live decisions whose labels were suspect, and for which no person has vouched.
     count_fires_known_now : callable
         Cell-days with a fire start in a window, as known now.
     rule : DecisionRule
         Thresholds.
     """
-    counts = [count_of(evidence) for evidence in flagged if not overlaps_any(evidence.window, cleared)]
+    counts = [count_of(evidence) for evidence in flagged]
     return [count.window for count in counts if is_suspect(count_fires_known_now(count.window), count.n_expected, rule)]
 
 

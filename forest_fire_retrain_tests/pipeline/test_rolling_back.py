@@ -5,6 +5,7 @@ from contextlib import suppress
 
 import pytest
 
+from forest_fire_retrain.cli.reading import describe_doubts
 from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry, Outcome, ReasonCode
 from forest_fire_retrain.core.ledger_state import fold
@@ -247,6 +248,15 @@ def test_labels_are_cleared_where_they_were_flagged_and_nowhere_else(reigns: Rei
         clear(reigns, dt.date(2024, 1, 1), dt.date(2024, 1, 7))
     with pytest.raises(RefusedRequestError, match="wrong way round"):
         clear(reigns, dt.date(2024, 1, 7), dt.date(2024, 1, 1))
+
+
+def test_status_names_the_doubted_days_until_somebody_vouches_for_them(reigns: Reigns) -> None:
+    assert describe_doubts(reigns.state) == []
+    flag_labels(reigns, WEEKS[2])
+    (doubt,) = describe_doubts(reigns.state)
+    assert doubt.endswith("2025-07-14), if the reports are complete: forest-fire clear-labels")
+    clear(reigns, dt.date(2025, 7, 7), dt.date(2025, 7, 13))
+    assert describe_doubts(reigns.state) == []
 
 
 def clear(reigns: Reigns, first: dt.date, last: dt.date) -> LedgerEntry:
