@@ -188,6 +188,7 @@ LATER_FIRES = st.builds(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(weather=st.lists(LATER_WEATHER, max_size=8), fires=st.lists(LATER_FIRES, max_size=8))
 def test_rows_recorded_later_never_change_earlier_features(weather: list[Row], fires: list[Row]) -> None:

@@ -1,5 +1,7 @@
 """Fires that nobody recorded: the window answers nothing, what was trained on it is tainted, and who lifts the flag."""
 
+import pytest
+
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.ledger_entries import EntryKind, Outcome, ReasonCode
 from forest_fire_retrain.core.records import Knowledge
@@ -8,6 +10,8 @@ from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_p
 from forest_fire_retrain.pipeline.snapshots import take_snapshot
 from forest_fire_retrain_tests.example_evidence import draft
 from forest_fire_retrain_tests.example_park import Bench, decided_bench, empty_bench, stamp_of, windows_of
+
+pytestmark = pytest.mark.slow
 
 STRICT = DecisionRule()
 SUSPECT = "labels suspect there or next to it"
