@@ -115,6 +115,17 @@ def example_case(gains: Sequence[float], *, champion_age_days: int = 100, **chan
     return Case.model_validate({**plain, **changes})
 
 
+def change_newest(case: Case, **changes: object) -> Case:
+    """The case with other fields in its newest window."""
+    return case.model_copy(update={"newest": case.newest.model_copy(update=changes)})
+
+
+def change_champion(case: Case, **changes: object) -> Case:
+    """The case with other facts of its champion."""
+    assert case.champion is not None
+    return case.model_copy(update={"champion": case.champion.model_copy(update=changes)})
+
+
 def inaugural_case(gains: Sequence[float], **changes: object) -> Case:
     """As `example_case`, but without a champion; the gains are over climatology."""
     case = example_case([gain + 7 * (CHAMPION_LOSS - CLIMATOLOGY_LOSS) for gain in gains])
