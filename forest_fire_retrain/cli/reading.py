@@ -124,7 +124,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 
 def describe_doubts(state: LedgerState) -> list[str]:
-    """Windows that taint what is trained now, until late reports or a person lift the doubt."""
+    """Flagged windows that nobody has vouched for, as long as what is trained now is tainted by one of them."""
     last = state.decisions.get(max(state.decisions, default=""))
     evidence = None if last is None else read_evidence(last)
     if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):

@@ -5,7 +5,7 @@ Rules
 - A window is suspect when far fewer fires were recorded than expected: O < 0.45 E and
   (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the models' expectation, at most climatology's.
 - O and E are of the last 28 days: a shorter window is counted together with those just before it. Looked at
-  alone, some quiet week of a few years would taint whatever is trained afterwards.
+  alone, one quiet week in some years would taint whatever is trained afterwards.
 - The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
   weeks expects few fires itself, and would excuse the weeks after them.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
@@ -29,7 +29,9 @@ def expected_fires(evidence: WindowEvidence) -> float:
 
 
 def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule: DecisionRule) -> LabelCount:
-    """Recorded and expected fires of the newest window and of those that end less than `suspect_days` before its end.
+    """Recorded and expected fires of the newest window and of those that lead up to it within `suspect_days`.
+
+    Only windows without a gap between them are counted, so that the days can be counted again later.
 
     Parameters
     ----------
@@ -41,9 +43,12 @@ def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule:
         Thresholds.
     """
     first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
-    counted = [window for window in before if first_day < window.window.end <= newest.window.start] + [newest]
+    by_end = {window.window.end: window for window in before}
+    counted = [newest]
+    while counted[-1].window.start > first_day and (previous := by_end.get(counted[-1].window.start)) is not None:
+        counted.append(previous)
     return LabelCount(
-        window=Interval(start=min(window.window.start for window in counted), end=newest.window.end),
+        window=Interval(start=counted[-1].window.start, end=newest.window.end),
         n_fires=sum(window.n_fires for window in counted),
         n_expected=sum(expected_fires(window) for window in counted),
     )

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import WebDriverWait
@@ -100,7 +101,7 @@ def visit(browser: webdriver.Chrome, address: str, *expected: str) -> str:
     browser.get(address)
     try:
         WebDriverWait(browser, PAGE_SECONDS).until(lambda b: all(text in page_text(b) for text in expected))
-    except Exception as error:  # a timeout that does not say what the page shows helps nobody
+    except WebDriverException as error:
         raise AssertionError(f"{address} does not show {expected}, but:\n{page_text(browser)}") from error
     return page_text(browser)
 

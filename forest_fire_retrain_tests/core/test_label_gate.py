@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import LabelCount
+from forest_fire_retrain.core.evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.label_gate import (
     count_labels,
     count_of,
@@ -91,6 +91,12 @@ def test_a_week_is_counted_with_the_three_before_it() -> None:
     assert count_labels(weeks[8], [], RULE) == LabelCount(window=week_of(8 * 7), n_fires=8, n_expected=7.0)
 
 
+def test_days_are_counted_back_to_the_first_gap_only() -> None:
+    weeks = {week: example_window(week) for week in (5, 6, 8)}
+    assert count_labels(weeks[8], weeks.values(), RULE).window == weeks[8].window
+    assert count_labels(example_window(7), weeks.values(), RULE).window == week_of(5 * 7, 21)
+
+
 def test_a_period_of_four_weeks_or_more_is_counted_alone() -> None:
     for n_days in (28, 31):
         start = dt.date(2024, 3, 1)
@@ -109,7 +115,7 @@ def test_one_quiet_week_is_not_suspect_and_four_are() -> None:
     lively = [example_window(week, **{**busy, "fires": (2,) * 7}) for week in (5, 6, 7)]
     silent = [window.model_copy(update={"fires": (0,) * 7}) for window in lively]
 
-    def is_doubted(before: list) -> bool:  # type: ignore[type-arg] # of windows
+    def is_doubted(before: list[WindowEvidence]) -> bool:
         count = count_labels(quiet, before, RULE)
         return is_suspect(count.n_fires, count.n_expected, RULE)
 

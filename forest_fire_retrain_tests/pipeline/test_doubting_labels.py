@@ -9,7 +9,15 @@ from forest_fire_retrain.core.tables import TableName
 from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
 from forest_fire_retrain.pipeline.snapshots import take_snapshot
 from forest_fire_retrain_tests.example_evidence import draft
-from forest_fire_retrain_tests.example_park import Bench, decided_bench, empty_bench, stamp_of, windows_of
+from forest_fire_retrain_tests.example_park import (
+    EAGER,
+    PERIOD_DAYS,
+    Bench,
+    decided_bench,
+    empty_bench,
+    stamp_of,
+    windows_of,
+)
 
 pytestmark = pytest.mark.slow
 
@@ -71,3 +79,18 @@ def test_a_champion_trained_on_suspect_labels_stays_tainted_when_the_reports_arr
     vouched = decide_now(bench, 5).payload
     assert vouched.champion is not None
     assert not vouched.champion.is_tainted
+
+
+def test_the_gate_counts_the_periods_before_whoever_reigned_unless_a_person_vouched_for_them() -> None:
+    wide = EAGER.model_copy(update={"suspect_days": 3 * PERIOD_DAYS})
+    bench = decided_bench(0, 1)
+    assert bench.champion() == 2
+    counted = bench.copy().decide(2, rule=wide).payload.evidence.label_count
+    assert counted is not None
+    assert counted.window.start == windows_of(0).holdout.start
+    assert counted.n_fires == sum(bench.question(period).holdout.n_fires for period in (0, 1, 2))
+    window = windows_of(1).holdout.model_dump(mode="json")
+    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}))
+    vouched = bench.decide(2, rule=wide).payload.evidence.label_count
+    assert vouched is not None
+    assert vouched.window == windows_of(2).holdout
