@@ -70,6 +70,8 @@ class Settings(BaseSettings):
         Parameter sets tried per period, the champion's first; 0 switches tuning off.
     seed, n_threads : int
         Seed and threads of training.
+    n_processes : int
+        Processes that train the candidates of a long range and draw its pictures.
     rollback_horizon : int
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
@@ -106,6 +108,7 @@ class Settings(BaseSettings):
     tuning_trials: Annotated[int, Field(ge=0, le=200)] = 0
     seed: int = 20260101
     n_threads: Annotated[int, Field(ge=1)] = 1
+    n_processes: Annotated[int, Field(ge=1)] = 2
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
     simulator: SimulatorConfig = SimulatorConfig()

@@ -2,7 +2,7 @@
 
 Rules
 -----
-- One run per candidate, nested under the run that is active in the process, if there is one.
+- One run per candidate, nested under the run that is active in the process that trains or asks for it.
 - A run ends FINISHED; FAILED if the block raises, KILLED on an interrupt. What kill -9 left RUNNING
   is closed by the next start.
 - Models are stored by skops, hashed as the store hands them back, and loaded only after their bytes
@@ -130,12 +130,22 @@ class MlflowTracker:
         The experiment; created on first use.
     artifact_location : str, optional
         Absolute URI of the experiment's artifacts; `None` leaves it to the server.
+    parent_run_id : str, optional
+        The run that candidates are nested under; the active one by default.
     """
 
-    def __init__(self, tracking_uri: str, experiment_name: str, artifact_location: str | None = None) -> None:
+    def __init__(
+        self,
+        tracking_uri: str,
+        experiment_name: str,
+        artifact_location: str | None = None,
+        *,
+        parent_run_id: str | None = None,
+    ) -> None:
         self._tracking_uri = tracking_uri
         self._experiment_name = experiment_name
         self._artifact_location = artifact_location
+        self._parent_run_id = parent_run_id
 
     def prepare(self) -> None:
         """Create the store and the experiment where they are missing.
@@ -157,6 +167,14 @@ class MlflowTracker:
         """End the process's active run, if there is one, FINISHED or FAILED."""
         if import_mlflow().active_run() is not None:
             self._end("FAILED" if failed else "FINISHED")
+
+    def for_workers(self) -> "MlflowTracker":
+        """A tracker to use in another process: its runs are nested under the run that is active here."""
+        active = import_mlflow().active_run()
+        parent_run_id = None if active is None else active.info.run_id
+        return MlflowTracker(
+            self._tracking_uri, self._experiment_name, self._artifact_location, parent_run_id=parent_run_id
+        )
 
     @contextmanager
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> Iterator[MlflowCandidateRun]:
@@ -213,6 +231,7 @@ class MlflowTracker:
                 experiment_id=self._experiment_id(client),
                 run_name=name,
                 nested=mlflow.active_run() is not None,
+                parent_run_id=self._parent_run_id,
                 tags=dict(tags),
             )
         run_id: str = run.info.run_id

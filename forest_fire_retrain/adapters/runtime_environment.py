@@ -1,6 +1,7 @@
 """Read the running interpreter, the installed packages and the project's own code."""
 
 import platform
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -38,8 +39,9 @@ def read_computing_sources(package_root: Path) -> dict[str, bytes]:
     return {path.relative_to(package_root).as_posix(): path.read_bytes() for path in files}
 
 
+@cache
 def read_requirements() -> list[str]:
-    """One `name==version` per package a stored model needs to be read again, sorted."""
+    """One `name==version` per package a stored model needs to be read again, sorted; the same while this runs."""
     return pinned_requirements(read_environment(n_threads=1))
 
 

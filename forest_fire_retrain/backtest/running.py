@@ -1,10 +1,9 @@
 """Replay many streams over the cores given; the results are in the order of the plans, whatever ended first."""
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from functools import partial
-from multiprocessing import get_context
 
+from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.backtest.replaying import StreamResult, replay_stream
 from forest_fire_retrain.backtest.streams import StreamPlan
 
@@ -30,19 +29,9 @@ def run_streams(plans: Sequence[StreamPlan], n_cores: int, progress: StreamProgr
     """
     if n_cores == 1 or len(plans) == 1:
         return [replay_stream(plan, partial(progress, plan.label)) for plan in plans]
-    with ProcessPoolExecutor(min(n_cores, len(plans)), mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(replay_stream, plan) for plan in plans]
-        try:
-            for future in as_completed(futures):
-                result = future.result()
-                n_decisions = result.rules[0].n_decisions
-                progress(result.label, n_decisions, n_decisions)
-        except BaseException:
-            _drop(futures)
-            raise
-        return [future.result() for future in futures]
-
-
-def _drop(futures: Sequence["Future[StreamResult]"]) -> None:
-    for future in futures:
-        future.cancel()
+    results = []
+    for result in run_tasks([partial(replay_stream, plan) for plan in plans], len(plans), n_processes=n_cores):
+        n_decisions = result.rules[0].n_decisions
+        progress(result.label, n_decisions, n_decisions)
+        results.append(result)
+    return results

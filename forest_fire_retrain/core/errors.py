@@ -47,6 +47,10 @@ class InputContractError(ForestFireRetrainError):
             f"{shown}{more}\nMend the data and run the same command again."
         )
 
+    def __reduce__(self) -> tuple[type["InputContractError"], tuple[str, tuple[str, ...]]]:
+        """Made again from its parts, so that it comes back whole from a worker process."""
+        return type(self), (self.where, self.violations)
+
 
 class EvidenceError(ForestFireRetrainError):
     """A window holds too little or contradictory data to train or judge on."""
@@ -54,6 +58,10 @@ class EvidenceError(ForestFireRetrainError):
 
 class HomeError(ForestFireRetrainError):
     """The installation's own files, or Dagster's store among them, cannot be read or written: the operator acts."""
+
+
+class WorkerLostError(ForestFireRetrainError):
+    """A process that worked for this one was killed: the operator acts."""
 
 
 class LakeError(ForestFireRetrainError):

@@ -148,6 +148,10 @@ class Tracker(Protocol):
         """Open a run; it ends FINISHED, FAILED if the block raises, KILLED on an interrupt."""
         ...
 
+    def for_workers(self) -> "Tracker":
+        """A tracker to use in another process: its runs are nested under the run that is active here."""
+        ...
+
     def load_model(self, stored: StoredModel) -> BaseEstimator:
         """Load a model after checking its bytes.
 

@@ -7,6 +7,7 @@ import base64
 import datetime as dt
 import io
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -24,6 +25,34 @@ FRAME = (0.13, 0.2, 0.84, 0.68)
 N_BINS = 10
 MIN_BINS = 2
 COLOURS = {"candidate": "#c1440e", "champion": "#20639b", "climatology": "#7a7a7a"}
+
+
+class Pictures(NamedTuple):
+    """What is drawn for a decision and for the registry behind it, as markdown by name."""
+
+    decision: dict[str, str]
+    registry: dict[str, str]
+
+
+def draw_pictures(
+    *,
+    comparison: Comparison,
+    against: str,
+    rows: ScoredRows | None,
+    reigns: Sequence[Reign],
+    until: dt.date,
+    days: Sequence[dt.date],
+    skills: Sequence[float],
+) -> Pictures:
+    """Draw all pictures of a partition; without scored `rows` there is no reliability."""
+    decision = {"evidence": draw_evidence(comparison, against)}
+    if rows is not None:
+        decision["reliability"] = draw_reliability(rows)
+    registry = {
+        "champion timeline": draw_timeline(reigns, until),
+        "skill against climatology": draw_skill(days, skills),
+    }
+    return Pictures(decision, registry)
 
 
 def draw_reliability(rows: ScoredRows) -> str:

@@ -8,8 +8,7 @@ from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger_state import fold
 from forest_fire_retrain.defs.inspecting import publish
 from forest_fire_retrain.defs.metadata import Metadata
-from forest_fire_retrain.defs.retraining import REGISTRY_STATE
-from forest_fire_retrain.defs.shape import OWNERS, Shape, tell
+from forest_fire_retrain.defs.shape import OWNERS, REGISTRY_STATE, Shape, tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.comparing_registry import Fault, check_alias, check_versions_known
 from forest_fire_retrain.pipeline.promoting import look_at

@@ -1,10 +1,14 @@
 """What the UI shows of a decided partition: the sentence, the tables, and the pictures."""
 
+from collections.abc import Callable
+from functools import partial
+
 import dagster as dg
 
 from forest_fire_retrain.core.decision_payload import read_evidence
+from forest_fire_retrain.core.ledger_entries import LedgerEntry
 from forest_fire_retrain.core.ledger_state import LedgerState, fold
-from forest_fire_retrain.defs.figures import draw_evidence, draw_reliability, draw_skill, draw_timeline
+from forest_fire_retrain.defs.figures import Pictures, draw_pictures
 from forest_fire_retrain.defs.metadata import (
     Metadata,
     describe_adjudication,
@@ -12,7 +16,7 @@ from forest_fire_retrain.defs.metadata import (
     skill_of_production,
     text,
 )
-from forest_fire_retrain.defs.shape import tell
+from forest_fire_retrain.defs.shape import DECISION, REGISTRY_STATE, tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.adjudicating import Adjudication
 
@@ -21,14 +25,31 @@ N_WINDOWS_SHOWN = 60
 
 def report_partition(
     context: dg.AssetExecutionContext, installation: Installation, key: str, adjudication: Adjudication
-) -> None:
-    """Attach everything a person asks next to the two assets of the operation."""
+) -> Callable[[], Pictures]:
+    """Attach what a person asks next to the two assets of the operation; what comes back draws the pictures."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
-    decision = describe_adjudication(adjudication) | _decision_pictures(adjudication)
-    context.add_asset_metadata(decision, asset_key="adjudication_decision", partition_key=key)
-    registry = _describe_registry(installation, adjudication, state) | _registry_pictures(adjudication, state)
-    context.add_asset_metadata(registry, asset_key="registry_state", partition_key=key)
-    tell(context, installation, "adjudication_decision", key, adjudication.entry.summary)
+    context.add_asset_metadata(describe_adjudication(adjudication), asset_key=DECISION, partition_key=key)
+    registry = _describe_registry(installation, adjudication, state)
+    context.add_asset_metadata(registry, asset_key=REGISTRY_STATE, partition_key=key)
+    tell(context, installation, DECISION, key, adjudication.entry.summary)
+    payload, windows = adjudication.payload, [read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN)]
+    return partial(
+        draw_pictures,
+        comparison=payload.decision.comparison,
+        against="climatology" if payload.champion is None else f"version {payload.champion.version}",
+        rows=adjudication.rows,
+        reigns=state.reigns,
+        until=payload.holdout.windows.as_of,
+        days=[evidence.window.start for evidence in windows],
+        skills=[skill_of_production(evidence) for evidence in windows],
+    )
+
+
+def attach_pictures(context: dg.AssetExecutionContext, key: str, pictures: Pictures) -> None:
+    """Attach the pictures of a partition to the two assets of the operation."""
+    for asset_key, drawn in ((DECISION, pictures.decision), (REGISTRY_STATE, pictures.registry)):
+        metadata = {name: dg.MetadataValue.md(picture) for name, picture in drawn.items()}
+        context.add_asset_metadata(metadata, asset_key=asset_key, partition_key=key)
 
 
 def _describe_registry(installation: Installation, adjudication: Adjudication, state: LedgerState) -> Metadata:
@@ -47,24 +68,8 @@ def _describe_registry(installation: Installation, adjudication: Adjudication, s
     }
 
 
-def _decision_pictures(adjudication: Adjudication) -> Metadata:
-    payload = adjudication.payload
-    against = "climatology" if payload.champion is None else f"version {payload.champion.version}"
-    pictures: Metadata = {"evidence": dg.MetadataValue.md(draw_evidence(payload.decision.comparison, against))}
-    if adjudication.rows is not None:
-        pictures["reliability"] = dg.MetadataValue.md(draw_reliability(adjudication.rows))
-    return pictures
-
-
-def _registry_pictures(adjudication: Adjudication, state: LedgerState) -> Metadata:
-    windows = [read_evidence(entry) for entry in list(state.decisions.values())[-N_WINDOWS_SHOWN:]]
-    days = [evidence.window.start for evidence in windows]
-    skills = [skill_of_production(evidence) for evidence in windows]
-    until = adjudication.payload.holdout.windows.as_of
-    return {
-        "champion timeline": dg.MetadataValue.md(draw_timeline(state.reigns, until)),
-        "skill against climatology": dg.MetadataValue.md(draw_skill(days, skills)),
-    }
+def _newest(state: LedgerState, n_decisions: int) -> list[LedgerEntry]:
+    return list(state.decisions.values())[-n_decisions:]
 
 
 def _named(version: int | None) -> str:

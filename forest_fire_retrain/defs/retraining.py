@@ -5,31 +5,34 @@ move, confirm. No backfill can then decide a period before the one before it is 
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 import dagster as dg
 from pydantic import Field
 
+from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger_entries import ReasonCode
 from forest_fire_retrain.core.ledger_state import state_before
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
 from forest_fire_retrain.core.training import find_recipe
+from forest_fire_retrain.defs.figures import Pictures
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.partitions import windows_of
-from forest_fire_retrain.defs.reporting import report_partition
-from forest_fire_retrain.defs.shape import OWNERS, Shape, stamp_of, tell
+from forest_fire_retrain.defs.reporting import attach_pictures, report_partition
+from forest_fire_retrain.defs.shape import DECISION, OWNERS, REGISTRY_STATE, Shape, stamp_of, tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
-from forest_fire_retrain.pipeline.choosing_recipes import Entrants, choose_recipe
+from forest_fire_retrain.pipeline.choosing_recipes import Entrants, Workshop, train_winner
 from forest_fire_retrain.pipeline.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.judging import Question
 from forest_fire_retrain.pipeline.snapshots import original_decision, take_snapshot
-from forest_fire_retrain.pipeline.training_candidates import CANDIDATE_KIND, train_candidate
+from forest_fire_retrain.pipeline.training_candidates import CANDIDATE_KIND
 
 GROUP = "retraining"
-DECISION = "adjudication_decision"
-REGISTRY_STATE = "registry_state"
+TRAININGS_WORTH_A_PROCESS = 8
+DRAWINGS_WORTH_A_PROCESS = 16
 POSTDATES_CHECK = "holdout_postdates_training"
 BASELINE_CHECK = "candidate_beats_climatology"
 GUARDRAIL_CHECKS = {
@@ -117,8 +120,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
         installation: dg.ResourceParam[Installation],
         mlflow: dg.ResourceParam[object],  # noqa: ARG001 - opens the parent run
     ) -> dg.MaterializeResult:
-        for key in context.partition_keys:
-            candidate = _train(context, installation, key)
+        for key, candidate in _train_all(context, installation):
             page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
             context.add_asset_metadata(describe_candidate(candidate, page), partition_key=key)
             sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {candidate.n_fires} fires"
@@ -128,29 +130,39 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
     return candidate_model
 
 
-def _train(context: dg.AssetExecutionContext, installation: Installation, partition_key: str) -> Candidate:
-    settings, stores = installation.settings, installation.stores
-    holdout = _read_holdout(installation, partition_key)
-    tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": "candidate_model"}
-    entrants = Entrants(
-        recipes=tuple(find_recipe(name) for name in settings.recipe_names),
-        last_good=_champion_recipe(installation, holdout.windows.as_of),
-        n_trials=settings.tuning_trials,
-        seed=settings.seed,
-        n_threads=settings.n_threads,
-    )
-    recipe, competition = choose_recipe(stores, holdout, entrants, installation.recipe_search, tags)
-    return train_candidate(
+def _train_all(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[tuple[str, Candidate]]:
+    """The candidates of all partitions of the run, in their order, trained side by side where they are many."""
+    keys = context.partition_keys
+    workshop = Workshop(
         installation.lake,
         installation.engine,
         installation.records,
-        installation.tracker,
-        holdout=holdout,
-        recipe=recipe,
+        installation.tracker.for_workers(),
+        installation.recipe_search,
+    )
+    tasks = (_training_of(context, installation, workshop, key) for key in keys)
+    n_processes = installation.settings.n_processes
+    candidates = run_tasks(tasks, len(keys), n_processes=n_processes, worth_a_process=TRAININGS_WORTH_A_PROCESS)
+    yield from zip(keys, candidates, strict=True)
+
+
+def _training_of(
+    context: dg.AssetExecutionContext, installation: Installation, workshop: Workshop, partition_key: str
+) -> Callable[[], Candidate]:
+    holdout = _read_holdout(installation, partition_key)
+    tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": "candidate_model"}
+    entrants = _entrants(installation, holdout.windows.as_of)
+    return partial(train_winner, workshop, holdout, entrants, installation.environment, tags)
+
+
+def _entrants(installation: Installation, as_of: dt.date) -> Entrants:
+    settings = installation.settings
+    return Entrants(
+        recipes=tuple(find_recipe(name) for name in settings.recipe_names),
+        last_good=_champion_recipe(installation, as_of) if settings.tuning_trials else None,
+        n_trials=settings.tuning_trials,
         seed=settings.seed,
-        environment=installation.environment,
-        tags=tags,
-        competition=competition,
+        n_threads=settings.n_threads,
     )
 
 
@@ -197,10 +209,18 @@ def _build_adjudication(
     def adjudicate_and_promote(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
-        for key in context.partition_keys:
-            adjudication = _adjudicate(context, installation, key)
-            report_partition(context, installation, key, adjudication)
-        checks = _check_guardrails(adjudication)
+        keys, adjudications = context.partition_keys, list[Adjudication]()
+
+        def decide_all() -> Iterator[Callable[[], Pictures]]:
+            for key in keys:
+                adjudications.append(_adjudicate(context, installation, key))
+                yield report_partition(context, installation, key, adjudications[-1])
+
+        n_processes = installation.settings.n_processes
+        drawn = run_tasks(decide_all(), len(keys), n_processes=n_processes, worth_a_process=DRAWINGS_WORTH_A_PROCESS)
+        for key, pictures in zip(keys, drawn, strict=True):
+            attach_pictures(context, key, pictures)
+        checks = _check_guardrails(adjudications[-1])
         yield dg.MaterializeResult(asset_key=DECISION, check_results=checks)
         yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
 

@@ -7,6 +7,8 @@ import dagster as dg
 from forest_fire_retrain.core.ledger_entries import Stamp
 from forest_fire_retrain.installation import Installation
 
+DECISION = "adjudication_decision"
+REGISTRY_STATE = "registry_state"
 OWNERS = ["team:fire-risk"]
 TRIGGER_TAG = "forest_fire/trigger"
 TRIGGER_TAGS = {

@@ -1,15 +1,14 @@
-"""Let recipes compete for a period's candidate, on its training rows only, and record how each one did."""
+"""Let recipes compete for a period's candidate, on its training rows only, and train the one that wins."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from forest_fire_retrain.core.ports import RecipeSearch, Tracker
+from forest_fire_retrain.core.ports import Lake, RecipeSearch, RecordStore, SqlEngine, Tracker
 from forest_fire_retrain.core.recipe_choice import InnerRows, choose_best, score_recipe
-from forest_fire_retrain.core.records import HoldoutSet, Recipe, RecipeScore
+from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Recipe, RecipeScore
 from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.pipeline.holding_out import read_labelled
-from forest_fire_retrain.pipeline.judging import Stores
-from forest_fire_retrain.pipeline.training_candidates import feature_frame, label_array
+from forest_fire_retrain.pipeline.training_candidates import feature_frame, label_array, train_candidate
 
 TRIAL = "trial"
 
@@ -36,21 +35,58 @@ class Entrants(NamedTuple):
     n_threads: int
 
 
+class Workshop(NamedTuple):
+    """Where rows come from, and where models and their records go; with files behind it, fit for another process."""
+
+    lake: Lake
+    engine: SqlEngine
+    records: RecordStore
+    tracker: Tracker
+    search: RecipeSearch
+
+
+def train_winner(
+    workshop: Workshop,
+    holdout: HoldoutSet,
+    entrants: Entrants,
+    environment: Environment,
+    tags: Mapping[str, str],
+) -> Candidate:
+    """Let the entrants compete, and train the candidate with the recipe that wins.
+
+    Raises
+    ------
+    ConfigurationError, EvidenceError
+        If a recipe is wrong, or the training window cannot be split or learned from.
+    """
+    recipe, competition = choose_recipe(workshop, holdout, entrants, tags)
+    return train_candidate(
+        workshop.lake,
+        workshop.engine,
+        workshop.records,
+        workshop.tracker,
+        holdout=holdout,
+        recipe=recipe,
+        seed=entrants.seed,
+        environment=environment,
+        tags=tags,
+        competition=competition,
+    )
+
+
 def choose_recipe(
-    stores: Stores, holdout: HoldoutSet, entrants: Entrants, search: RecipeSearch, tags: Mapping[str, str]
+    workshop: Workshop, holdout: HoldoutSet, entrants: Entrants, tags: Mapping[str, str]
 ) -> tuple[Recipe, tuple[RecipeScore, ...]]:
     """The recipe to train a period's candidate with, and the scores it was chosen by.
 
     Parameters
     ----------
-    stores : Stores
-        Where rows come from and trials are logged.
+    workshop : Workshop
+        Where rows come from, who proposes parameters where tuning is on, and where trials are logged.
     holdout : HoldoutSet
         Whose snapshot pins the training rows.
     entrants : Entrants
         Who competes.
-    search : RecipeSearch
-        Proposes parameters where tuning is on.
     tags : mapping
         Tags of the trials' tracking runs.
 
@@ -61,13 +97,13 @@ def choose_recipe(
     """
     if len(entrants.recipes) == 1 and not entrants.n_trials:
         return entrants.recipes[0], ()
-    table = read_labelled(stores.lake, stores.engine, holdout.snapshot, holdout.windows.training)
+    table = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, holdout.windows.training)
     rows = InnerRows(feature_frame(table), label_array(table), table["date"].to_numpy().astype("datetime64[D]"))
-    contest = _Contest(stores.tracker, holdout.windows, entrants, rows, tags)
+    contest = _Contest(workshop.tracker, holdout.windows, entrants, rows, tags)
     scores = [contest.score(recipe) for recipe in entrants.recipes]
     if entrants.n_trials:
         start = entrants.last_good or choose_best(scores)
-        scores += search.run(start, contest.score, n_trials=entrants.n_trials, seed=entrants.seed)
+        scores += workshop.search.run(start, contest.score, n_trials=entrants.n_trials, seed=entrants.seed)
     return choose_best(scores), tuple(scores)
 
 

@@ -1,5 +1,6 @@
 """What is particular to MLflow tracking: nesting, the store's making, tampering, silence."""
 
+import pickle
 import shutil
 import subprocess
 import sys
@@ -52,6 +53,21 @@ def test_a_candidate_run_is_nested_under_the_active_run_and_leaves_it_open(
     assert active is not None
     assert active.info.run_id == parent_run.info.run_id
     assert client.get_run(parent_run.info.run_id).info.status == "RUNNING"
+
+
+def test_a_tracker_for_workers_nests_its_runs_under_the_run_that_was_active_where_it_was_made(
+    tracker: MlflowTracker, tracking_uri: str, parent_run: mlflow.ActiveRun
+) -> None:
+    handed_over = pickle.dumps(tracker.for_workers())
+
+    def work() -> str:
+        with pickle.loads(handed_over).candidate_run("child", {}) as run:  # noqa: S301 - our own bytes
+            return str(run.run_id)
+
+    with ThreadPoolExecutor(1) as pool:  # no run is active in another thread, as in another process
+        child = MlflowClient(tracking_uri).get_run(pool.submit(work).result())
+    assert child.data.tags[MLFLOW_PARENT_RUN_ID] == parent_run.info.run_id
+    assert child.info.status == "FINISHED"
 
 
 def test_a_failed_candidate_leaves_the_active_run_open(

@@ -64,6 +64,9 @@ class FakeTracker:
     def page_of_run(self, run_id: str) -> str:
         return f"#/experiments/0/runs/{run_id}"
 
+    def for_workers(self) -> "FakeTracker":
+        return self
+
     def end_active_run(self, *, failed: bool) -> None:
         for run in self.runs:
             if run.status == "RUNNING":
