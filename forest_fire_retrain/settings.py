@@ -75,7 +75,7 @@ class Settings(BaseSettings):
     rollback_horizon : int
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
-        The decision rule and its thresholds.
+        The decision rule's thresholds; `decision_rule` is the rule at this cadence.
     simulator : SimulatorConfig
         The embedded park.
     up_periods : int
@@ -147,6 +147,11 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         _ = self.window_policy
         return self
+
+    @property
+    def decision_rule(self) -> DecisionRule:
+        """The decision rule at this installation's cadence."""
+        return self.adjudication.at(self.cadence)
 
     @property
     def window_policy(self) -> WindowPolicy:

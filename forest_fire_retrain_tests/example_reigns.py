@@ -107,7 +107,7 @@ def decide(installation: Installation, key: str, knowledge: Knowledge = Knowledg
     """Hold out, train, adjudicate."""
     settings = installation.settings
     holdout, candidate = train(installation, key, knowledge)
-    question = Question(settings.model_name, holdout, candidate, settings.adjudication)
+    question = Question(settings.model_name, holdout, candidate, settings.decision_rule)
     return adjudicate_partition(installation.stores, question, stamp_at(installation))
 
 

@@ -40,6 +40,7 @@ class ProductRule:
         self._panel, self._rule = panel, rule
         self._champion: Reigning | None = None
         self._decided: list[WindowEvidence] = []
+        self._newest: TrainedCandidate | None = None
         self.promotions: list[Promotion] = []
         self.reasons: list[str] = []
 
@@ -58,6 +59,7 @@ class ProductRule:
         )
         decision = adjudicate(case, self._rule)
         self._decided.append(case.newest)
+        self._newest = candidate
         self.reasons.append(f"{decision.outcome}:{decision.reason_code}")
         if decision.outcome is Outcome.PROMOTED:
             replaced = NO_CHAMPION if self._champion is None else self._champion.version
@@ -74,6 +76,7 @@ class ProductRule:
     def _score(self, candidate: TrainedCandidate) -> ScoredHoldout:
         panel, window = self._panel, candidate.windows.holdout
         champion = None if self._champion is None else self._champion.candidate.probabilities_on(window).ravel()
+        before = self._newest if self._champion is None else None
         shares = panel.null_shares(window)
         n_rows = window.n_days * panel.n_cells
         rows = ScoredRows(
@@ -84,6 +87,7 @@ class ProductRule:
             challenger=candidate.probabilities_on(window).ravel(),
             climatology=predict_climatology(candidate.climatology, window).ravel(),
             champion=champion,
+            predecessor=None if before is None else before.probabilities_on(window).ravel(),
         )
         return ScoredHoldout(
             rows=rows,

@@ -173,7 +173,7 @@ def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[S
             recipes=tuple(find_recipe(name) for name in settings.recipe_names),
             training_seed=settings.seed,
             n_threads=settings.n_threads,
-            rule=settings.adjudication,
+            rule=settings.decision_rule,
             rules=request.rules,
         )
         for scenario in request.scenarios

@@ -6,9 +6,14 @@ from typing import Annotated, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-RULE_VERSION = "4"
+from forest_fire_retrain.core.windows import Cadence
+
+RULE_VERSION = "5"
 ABSENT_BEFORE_4 = {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0}
 """Thresholds that rules 1 to 3 did not have, at the values under which they decide as those did."""
+
+REFRESH_AGE_DAYS = {Cadence.WEEKLY: 84, Cadence.MONTHLY: 330}
+"""Who retrains weekly asks to follow sooner, and has twelve challengers' windows after twelve weeks."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -58,7 +63,8 @@ class DecisionRule(BaseModel):
     own_window_days, own_window_confidence : int, float
         Days of the newest challengers' windows, and the confidence of their upper bound.
     refresh_age_days, refresh_confidence, refresh_margin : int, float, float
-        Age of the champion's training cut-off from which a challenger no worse than the margin replaces it.
+        Age of the champion's training cut-off from which a challenger no worse than the margin replaces it; `at` gives
+        a cadence its own age.
     refresh_min_gain : float
         Smallest gain, relative to the champion's loss, of such a challenger; below zero is a loss.
     interval_confidence : float
@@ -72,7 +78,8 @@ class DecisionRule(BaseModel):
     prediction_ratio_min, prediction_ratio_max : float
         Guardrail on the sum of the candidate's predictions over the champion's.
     prediction_jump_max : float
-        Guardrail on the same sum over what the last challengers' was, as a factor up or down.
+        Guardrail on the same sum over what the last challengers' was, as a factor up or down; without a champion, on
+        the candidate's sum over the preceding candidate's.
     rank_shift_max : float
         Guardrail on the standard deviation of the difference of log odds.
     slice_p_max, slice_loss_max, slice_min_fires : float, float, int
@@ -101,7 +108,7 @@ class DecisionRule(BaseModel):
     tainted_gain_factor: Annotated[float, Field(ge=1)] = 3.0
     own_window_days: Count = 28
     own_window_confidence: Share = 0.80
-    refresh_age_days: Count = 330
+    refresh_age_days: Count = REFRESH_AGE_DAYS[Cadence.MONTHLY]
     refresh_confidence: Share = 0.95
     refresh_margin: Positive = 0.02
     refresh_min_gain: Annotated[float, Field(ge=-1)] = -0.0025
@@ -125,6 +132,12 @@ class DecisionRule(BaseModel):
     patrol_budget_share: Share = 0.05
     alert_inconclusive_in_a_row: Count = 3
     alert_champion_age_days: Count = 547
+
+    def at(self, cadence: Cadence) -> Self:
+        """The rule at a cadence: the age of a refresh is the cadence's own, unless it was set."""
+        if "refresh_age_days" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"refresh_age_days": REFRESH_AGE_DAYS[cadence]})
 
     @model_validator(mode="before")
     @classmethod

@@ -177,6 +177,8 @@ class ScoredRows(Record):
         Probabilities.
     champion : numpy.ndarray, optional
         Probabilities of the opponent, if there is one.
+    predecessor : numpy.ndarray, optional
+        Probabilities of the candidate before this one, where there is no champion.
     """
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
@@ -188,6 +190,14 @@ class ScoredRows(Record):
     challenger: np.ndarray
     climatology: np.ndarray
     champion: np.ndarray | None
+    predecessor: np.ndarray | None = None
+
+    @property
+    def reference(self) -> tuple[str, np.ndarray] | None:
+        """Whose predictions the candidate's are held against without labels, and these predictions."""
+        if self.champion is not None:
+            return "the champion's", self.champion
+        return None if self.predecessor is None else ("the preceding candidate's", self.predecessor)
 
     @property
     def day_index(self) -> np.ndarray:
@@ -199,8 +209,9 @@ class ScoredRows(Record):
         order = np.lexsort((cell_ids, self.dates))
         arrays = ("dates", "regions", "labels", "challenger", "climatology")
         moved = {name: getattr(self, name)[order] for name in arrays}
-        champion = None if self.champion is None else self.champion[order]
-        return self.model_copy(update={**moved, "champion": champion})
+        others = {"champion": self.champion, "predecessor": self.predecessor}
+        moved |= {name: None if values is None else values[order] for name, values in others.items()}
+        return self.model_copy(update=moved)
 
 
 def sum_up_slices(rows: ScoredRows) -> tuple[SliceSums, ...]:

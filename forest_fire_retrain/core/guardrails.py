@@ -4,7 +4,8 @@ Rules
 -----
 - A finding always says its value and its limit, also when it passes.
 - A figure that is not finite fails the guardrail that needs it.
-- Without a champion, the guardrails that compare with one pass and say so.
+- Without a champion, predictions are compared with the candidate's before; without that too, what compares passes
+  and says so.
 """
 
 import math
@@ -128,17 +129,19 @@ def check_prediction_shift(rows: ScoredRows, earlier: Sequence[WindowEvidence], 
     rule : DecisionRule
         Thresholds.
     """
-    if rows.champion is None:
+    if rows.reference is None:
         return _without_champion(ReasonCode.PREDICTION_SHIFT, rule.prediction_ratio_max)
-    ratio = _divide(float(rows.challenger.sum()), float(rows.champion.sum()))
-    usual = _usual_ratio(earlier[-USUAL_WINDOWS:])
-    allowed = {
-        "the champion's": (ratio, rule.prediction_ratio_min, rule.prediction_ratio_max),
-        "what is usual": (_divide(ratio, usual), 1 / rule.prediction_jump_max, rule.prediction_jump_max),
-    }
+    whose, probabilities = rows.reference
+    ratio, sentence = _divide(float(rows.challenger.sum()), float(probabilities.sum())), ""
+    allowed = {whose: (ratio, rule.prediction_ratio_min, rule.prediction_ratio_max)}
+    usual = 1.0
+    if rows.champion is not None:
+        usual = _usual_ratio(earlier[-USUAL_WINDOWS:])
+        sentence = f", with the last challengers {usual:.2f}"
+    allowed["what is usual"] = (_divide(ratio, usual), 1 / rule.prediction_jump_max, rule.prediction_jump_max)
     failing = [name for name, (value, low, high) in allowed.items() if not low <= value <= high]
-    value, low, high = allowed[failing[0] if failing else "the champion's"]
-    sentence = f"sum of predictions {ratio:.2f} times the champion's, with the last challengers {usual:.2f}"
+    value, low, high = allowed[failing[0] if failing else whose]
+    sentence = f"sum of predictions {ratio:.2f} times {whose}{sentence}"
     if failing:
         sentence += f"; {value:.2f} times {failing[0]}, allowed {low:.2f} to {high:.2f}"
     return GuardrailFinding(
@@ -151,11 +154,12 @@ def check_prediction_shift(rows: ScoredRows, earlier: Sequence[WindowEvidence], 
 
 
 def check_rank_shift(rows: ScoredRows, rule: DecisionRule) -> GuardrailFinding:
-    """The candidate orders the cell-days about as the champion does; needs no labels."""
-    if rows.champion is None:
+    """The candidate orders the cell-days about as the champion does, or the candidate before it; needs no labels."""
+    if rows.reference is None:
         return _without_champion(ReasonCode.RANK_SHIFT, rule.rank_shift_max)
-    spread = float(np.std(logit(clip(rows.challenger)) - logit(clip(rows.champion))))
-    sentence = f"log odds differ from the champion's by a standard deviation of {spread:.2f}"
+    whose, probabilities = rows.reference
+    spread = float(np.std(logit(clip(rows.challenger)) - logit(clip(probabilities))))
+    sentence = f"log odds differ from {whose} by a standard deviation of {spread:.2f}"
     return GuardrailFinding(
         code=ReasonCode.RANK_SHIFT,
         passed=spread <= rule.rank_shift_max,

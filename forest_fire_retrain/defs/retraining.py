@@ -236,7 +236,7 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
         model_name=settings.model_name,
         holdout=_read_holdout(installation, partition_key),
         candidate=Candidate.model_validate_json(candidate),
-        rule=settings.adjudication,
+        rule=settings.decision_rule,
     )
     return adjudicate_partition(installation.stores, question, stamp_of(context, installation))
 

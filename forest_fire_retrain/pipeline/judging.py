@@ -21,7 +21,7 @@ from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
 from forest_fire_retrain.core.label_gate import count_of, overlaps_any
 from forest_fire_retrain.core.ledger_entries import LedgerEntry, Outcome
-from forest_fire_retrain.core.ledger_state import LedgerState
+from forest_fire_retrain.core.ledger_state import LedgerState, candidate_of
 from forest_fire_retrain.core.ports import Lake, Ledger, Registry, SqlEngine, Tracker
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Snapshot
 from forest_fire_retrain.core.scoring import describe_quality
@@ -76,6 +76,8 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
     """
     holdout, candidate, rule = question.holdout, question.candidate, question.rule
     opponent = state.candidates.get(state.champion) if state.champion is not None else None
+    decided = list(state.decisions.values())
+    before = candidate_of(decided[-1]) if decided and state.champion is None else None
     scored = score_holdout(
         stores.lake,
         stores.engine,
@@ -83,8 +85,8 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         holdout=holdout,
         candidate=candidate,
         champion=None if opponent is None else opponent.stored,
+        predecessor=None if before is None else before.stored,
     )
-    decided = list(state.decisions.values())
     suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
     champion = _champion_facts(state, opponent, scored)
     challenger = Challenger(candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows)

@@ -54,8 +54,11 @@ def score_holdout(
     holdout: HoldoutSet,
     candidate: Candidate,
     champion: StoredModel | None,
+    predecessor: StoredModel | None = None,
 ) -> ScoredHoldout:
     """Probabilities of all models on the holdout; the stored artifacts themselves are scored.
+
+    `predecessor` is the candidate before this one, where there is no champion; one that is gone says nothing.
 
     Raises
     ------
@@ -74,7 +77,7 @@ def score_holdout(
     table = read_holdout(lake, engine, holdout)
     challenger = predict(tracker.load_model(candidate.stored), table)
     _refuse_other_predictions(candidate, challenger)
-    probabilities, fault = _score_champion(tracker, champion, table)
+    probabilities, fault = _score_stored(tracker, champion, table)
     cells = lake.read(TableName.CELLS, version=holdout.snapshot.table_versions[TableName.CELLS])
     rows = ScoredRows(
         window=holdout.windows.holdout,
@@ -84,6 +87,7 @@ def score_holdout(
         challenger=challenger,
         climatology=_climatology(lake, engine, holdout, table),
         champion=probabilities,
+        predecessor=_score_stored(tracker, predecessor, table)[0],
     )
     shares = null_shares(table)
     return ScoredHoldout(
@@ -105,14 +109,14 @@ def _refuse_other_predictions(candidate: Candidate, probabilities: np.ndarray) -
         raise EvidenceError(msg)
 
 
-def _score_champion(
-    tracker: Tracker, champion: StoredModel | None, table: pa.Table
+def _score_stored(
+    tracker: Tracker, stored: StoredModel | None, table: pa.Table
 ) -> tuple[np.ndarray | None, str | None]:
-    """Champion's probabilities, or why there are none: a champion that is gone must not stop the record."""
-    if champion is None:
+    """An earlier model's probabilities, or why there are none: one that is gone must not stop the record."""
+    if stored is None:
         return None, None
     try:
-        return predict(tracker.load_model(champion), table), None
+        return predict(tracker.load_model(stored), table), None
     except (TrackingError, RegistryError, EvidenceError) as error:
         return None, str(error)
 

@@ -5,6 +5,7 @@ import pytest
 from forest_fire_retrain.core.adjudication import adjudicate
 from forest_fire_retrain.core.decision_rule import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.ledger_entries import ReasonCode
+from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case
 
 ADDED_IN_4 = {"refresh_min_gain", "tainted_gain_factor"}
@@ -19,6 +20,12 @@ def test_a_rule_of_today_has_todays_defaults() -> None:
     assert DecisionRule.model_validate({}) == RULE
     assert DecisionRule.model_validate(RULE.model_dump(mode="json")) == RULE
     assert RULE.version == RULE_VERSION
+
+
+def test_a_cadence_has_its_own_age_of_a_refresh_unless_one_was_set() -> None:
+    assert [RULE.at(cadence).refresh_age_days for cadence in (Cadence.WEEKLY, Cadence.MONTHLY)] == [84, 330]
+    assert DecisionRule(refresh_age_days=200).at(Cadence.WEEKLY).refresh_age_days == 200
+    assert RULE.at(Cadence.WEEKLY).model_copy(update={"refresh_age_days": 330}) == RULE
 
 
 @pytest.mark.parametrize("version", ["1", "2", "3"])

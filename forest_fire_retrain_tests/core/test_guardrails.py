@@ -202,7 +202,20 @@ def test_predictions_that_are_no_numbers_fail_the_shifts(bad: float) -> None:
     assert not check_prediction_shift(scored(champion, np.zeros(4)), [], RULE).passed
 
 
-def test_without_a_champion_comparisons_pass_and_say_so() -> None:
+@pytest.mark.parametrize(
+    ("ratio", "passed"), [(1.39, True), (1.41, False), (1 / 1.39, True), (1 / 1.41, False), (math.nan, False)]
+)
+def test_without_a_champion_predictions_are_held_against_the_candidates_before(ratio: float, *, passed: bool) -> None:
+    before = np.full(8, 0.125)
+    rows = scored(before * ratio, None).model_copy(update={"predecessor": before})
+    found = check_prediction_shift(rows, challengers_at(5.0), RULE)
+    assert found.passed is passed
+    assert "times the preceding candidate's" in found.sentence
+    shuffled = scored(np.array([0.5, 0.01] * 4), None).model_copy(update={"predecessor": np.array([0.01, 0.5] * 4)})
+    assert not check_rank_shift(shuffled, RULE).passed
+
+
+def test_without_anything_before_comparisons_pass_and_say_so() -> None:
     rows = scored(np.full(4, 0.5), None)
     found = (
         check_prediction_shift(rows, [], RULE),

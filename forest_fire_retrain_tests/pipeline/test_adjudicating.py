@@ -1,5 +1,9 @@
 """From scored rows to the ledger and the registry: live, the same again, cut, tampered with, held back."""
 
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
 import pytest
 
 from forest_fire_retrain.core.decision_payload import DecisionPayload, read_payload, recompute
@@ -7,6 +11,7 @@ from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.errors import ArtifactTamperedError, EvidenceError, LedgerLockedError
 from forest_fire_retrain.core.ledger_entries import EntryKind, Outcome, ReasonCode, find_first_fault
 from forest_fire_retrain.core.promotion import Standing
+from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.pipeline.adjudicating import adjudicate_partition
 from forest_fire_retrain_tests.example_evidence import GUARDRAIL_CODES, MODEL, draft
 from forest_fire_retrain_tests.example_park import (
@@ -243,6 +248,34 @@ def test_a_freeze_holds_promotions_back_until_its_day() -> None:
     assert bench.champion() == 1
     assert bench.decide(2).entry.outcome is Outcome.PROMOTED
     assert bench.champion() == 2
+
+
+class Trebled(NamedTuple):
+    """A model that predicts three times what another does."""
+
+    model: RiskModel
+
+    def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
+        fire = np.minimum(3 * self.model.predict_proba(features)[:, 1], 0.99)
+        return np.column_stack([1 - fire, fire])
+
+
+def test_a_first_champion_predicts_about_what_the_candidate_before_it_does() -> None:
+    bench = empty_bench()
+    until = windows_of(1).as_of
+    bench.ledger.append(draft(EntryKind.FREEZE, payload={"until": until.isoformat()}))
+    assert bench.decide(0).entry.reason_code is ReasonCode.FROZEN
+    unlike = bench.copy()
+    uri = unlike.question(0).candidate.stored.model_uri
+    unlike.tracker.models[uri] = Trebled(unlike.tracker.models[uri])
+    rejected = unlike.decide(1)
+    assert (rejected.entry.outcome, rejected.entry.reason_code) == (
+        Outcome.REJECTED_BY_GUARDRAIL,
+        ReasonCode.PREDICTION_SHIFT,
+    )
+    assert "the preceding candidate's" in rejected.entry.summary
+    assert unlike.champion() is None
+    assert bench.decide(1).entry.reason_code is ReasonCode.INAUGURAL
 
 
 def test_a_quarantined_candidate_is_not_promoted() -> None:
