@@ -12,8 +12,8 @@ RULE_VERSION = "5"
 ABSENT_BEFORE_4 = {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0}
 """Thresholds that rules 1 to 3 did not have, at the values under which they decide as those did."""
 
-REFRESH_AGE_DAYS = {Cadence.WEEKLY: 84, Cadence.MONTHLY: 330}
-"""Who retrains weekly asks to follow sooner, and has twelve challengers' windows after twelve weeks."""
+REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
+"""Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
