@@ -11,11 +11,14 @@ DATABASE = "mlflow.db"
 
 
 def prepare_store(shared: Path) -> Path:
-    """The empty store's database below `shared`; the first of several test processes creates it."""
+    """The empty store's database below `shared`; the first of several test processes creates it.
+
+    Every process opens it: MLflow's table definitions are then loaded with their warnings muted, and a test may open
+    its copy with a client of MLflow's own.
+    """
     database = shared / "mlflow_template" / DATABASE
     with FileLock(shared / "mlflow_template.lock"):
-        if not database.exists():
-            connect(f"sqlite:///{database}")
+        connect(f"sqlite:///{database}")
     return database
 
 
