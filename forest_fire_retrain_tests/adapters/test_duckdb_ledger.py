@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -53,12 +54,18 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "ledger.duckdb"
 
 
-@pytest.fixture
-def ledger(path: Path) -> DuckDbLedger:
-    ledger = DuckDbLedger(path, patience_seconds=PATIENCE_SECONDS)
+@pytest.fixture(scope="module")
+def two_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger's file that tests copy."""
+    made = DuckDbLedger(tmp_path_factory.mktemp("two_rows") / "ledger.duckdb", patience_seconds=PATIENCE_SECONDS)
     for number in range(2):
-        ledger.append(draft(f"row {number}"))
-    return ledger
+        made.append(draft(f"row {number}"))
+    return made.path
+
+
+@pytest.fixture
+def ledger(two_rows: Path, path: Path) -> DuckDbLedger:
+    return DuckDbLedger(Path(shutil.copy(two_rows, path)), patience_seconds=PATIENCE_SECONDS)
 
 
 @contextmanager

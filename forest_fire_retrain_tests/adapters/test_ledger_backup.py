@@ -1,6 +1,7 @@
 """The ledger as files: backups are whole, restores forget nothing unasked, old schemas are brought up to date."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -36,12 +37,19 @@ def tamper(path: Path, sequence: int = 2) -> None:
     run_sql(path, "DROP TRIGGER ledger_refuses_update ON ledger", update)
 
 
-@pytest.fixture
-def ledger(tmp_path: Path) -> DuckDbLedger:
-    made = DuckDbLedger(tmp_path / "ledger.duckdb", patience_seconds=PATIENCE_SECONDS)
+@pytest.fixture(scope="module")
+def three_rows(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A ledger's file that tests copy."""
+    made = DuckDbLedger(tmp_path_factory.mktemp("three_rows") / "ledger.duckdb", patience_seconds=PATIENCE_SECONDS)
     for number in range(3):
         made.append(draft(f"row {number}"))
-    return made
+    return made.path
+
+
+@pytest.fixture
+def ledger(three_rows: Path, tmp_path: Path) -> DuckDbLedger:
+    path = Path(shutil.copy(three_rows, tmp_path / "ledger.duckdb"))
+    return DuckDbLedger(path, patience_seconds=PATIENCE_SECONDS)
 
 
 @pytest.fixture
