@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.folder_source import FolderSource, slice_recorded
@@ -20,6 +20,7 @@ from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ports import Source, SourceSlice
 from forest_fire_retrain.core.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain_tests.property_examples import examples
 
 START = dt.date(2024, 7, 1)
 TODAY = dt.date(2024, 7, 31)
@@ -139,7 +140,7 @@ def test_a_folder_source_is_a_source(park: Path) -> None:
     assert delivered.fires["fire_id"].to_pylist() == ["f2"]
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(cuts=st.sets(st.integers(1, N_DAYS - 1)))
 def test_slices_of_consecutive_windows_add_up_to_the_whole(cuts: set[int]) -> None:
     raw = {

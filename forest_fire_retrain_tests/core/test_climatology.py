@@ -5,11 +5,12 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.climatology import CELL_PSEUDO_DAYS, MONTH_PSEUDO_DAYS, fit_climatology
 from forest_fire_retrain.core.errors import EvidenceError
+from forest_fire_retrain_tests.property_examples import examples
 
 Row = tuple[str, dt.date, bool]
 ROWS = st.lists(
@@ -32,7 +33,7 @@ def month_of(cell: str, month: int, n_days: int, n_fires: int) -> list[Row]:
     return [(cell, dt.date(2000 + day // 28, month, day % 28 + 1), day < n_fires) for day in range(n_days)]
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=ROWS, asked=ROWS)
 def test_every_cell_and_month_has_a_rate_strictly_between_nothing_and_certainty(
     rows: list[Row], asked: list[Row]
@@ -41,7 +42,7 @@ def test_every_cell_and_month_has_a_rate_strictly_between_nothing_and_certainty(
     assert ((rates > 0) & (rates < 1)).all()
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(rows=ROWS, random=st.randoms())
 def test_the_order_of_the_rows_plays_no_part(rows: list[Row], random: object) -> None:
     shuffled = list(rows)

@@ -7,13 +7,14 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.contracts import MAX_INVERSION_C, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.errors import InputContractError
 from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
+from forest_fire_retrain_tests.property_examples import examples
 
 TODAY = dt.date(2024, 7, 31)
 Columns = dict[str, Any]  # lists and Arrow arrays
@@ -379,14 +380,14 @@ def test_whole_numbers_identify_cells_alike_in_every_table() -> None:
     assert check(tables).fires["cell_id"].to_pylist() == ["8", "7"]
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(area_ha=st.floats(0, 1e8))
 def test_a_number_written_as_text_is_read_to_the_last_bit(area_ha: float) -> None:
     checked = check(with_columns("fires", area_ha=[repr(area_ha), None]))
     assert checked.fires["area_ha"].to_pylist() == [area_ha, None]
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_of_the_rows_plays_no_part(random: random.Random) -> None:
     tables = with_columns("fires", fire_id=["f1", "f1"], recorded_at=["2024-07-03", "2024-07-09"])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
@@ -17,6 +17,7 @@ from forest_fire_retrain.core.features import WEATHER_LOOK_BACK_DAYS, compute_fe
 from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain_tests.property_examples import examples
 
 ENGINE = DuckDbEngine()
 DAY = dt.timedelta(days=1)
@@ -140,7 +141,7 @@ def test_the_example_park_has_values_and_gaps_in_every_weather_feature() -> None
     assert not any(math.isnan(v) for name in FEATURE_NAMES for v in FULL_REBUILD[name].to_pylist() if v is not None)
 
 
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(offset=st.integers(0, 190), n_days=st.integers(1, 31))
 def test_one_period_alone_equals_the_full_rebuild_bit_for_bit(offset: int, n_days: int) -> None:
     window = Interval(start=START + offset * DAY, end=min(START + (offset + n_days) * DAY, SPAN.end))
@@ -156,7 +157,7 @@ def test_one_period_alone_equals_the_full_rebuild_bit_for_bit(offset: int, n_day
     assert fingerprint_table(alone) == fingerprint_table(between(FULL_REBUILD, window.start, window.end))
 
 
-@settings(max_examples=10, deadline=None)
+@examples(10)
 @given(random=st.randoms(use_true_random=False))
 def test_the_order_in_which_rows_arrive_plays_no_part(random: object) -> None:
     def shuffled(table: pa.Table) -> pa.Table:
@@ -189,7 +190,7 @@ LATER_FIRES = st.builds(
 
 
 @pytest.mark.slow
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(weather=st.lists(LATER_WEATHER, max_size=8), fires=st.lists(LATER_FIRES, max_size=8))
 def test_rows_recorded_later_never_change_earlier_features(weather: list[Row], fires: list[Row]) -> None:
     """Weather counts from the day it is recorded on, a fire report from the day after."""

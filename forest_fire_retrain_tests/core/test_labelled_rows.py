@@ -3,12 +3,13 @@
 import datetime as dt
 
 import pyarrow as pa
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.labelled_rows import labelled_rows
 from forest_fire_retrain.core.tables import FIRES_SCHEMA
+from forest_fire_retrain_tests.property_examples import examples
 
 ENGINE = DuckDbEngine()
 DAY = dt.timedelta(days=1)
@@ -102,7 +103,7 @@ REPORTS = st.lists(
 )
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(reports=REPORTS)
 def test_labels_are_those_of_the_last_known_row_of_each_fire(reports: list[Report]) -> None:
     last: dict[str, Report] = {}

@@ -3,7 +3,7 @@
 import datetime as dt
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -18,6 +18,7 @@ from forest_fire_retrain.core.ledger_entries import (
     find_first_fault,
     seal,
 )
+from forest_fire_retrain_tests.property_examples import examples
 
 INSTANTS = st.datetimes(dt.datetime(2020, 1, 1), timezones=st.just(dt.UTC))  # noqa: DTZ001 - the zone is added
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
@@ -50,7 +51,7 @@ PLAIN: dict[str, object] = {
     "summary": "Kept version 3",
 }
 DRAFTS = st.fixed_dictionaries(FIELDS).map(EntryDraft.model_validate)
-PROPERTY = settings(max_examples=60, deadline=None)
+PROPERTY = examples(60)
 
 
 def sealed(drafts: list[EntryDraft]) -> list[LedgerEntry]:
@@ -91,7 +92,7 @@ def test_a_row_read_back_from_json_is_the_row_that_was_sealed(chain: list[Ledger
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(chain=CHAINS, data=st.data())
 def test_an_edit_of_any_field_is_found_at_its_row(name: str, chain: list[LedgerEntry], data: st.DataObject) -> None:
     place = data.draw(st.integers(0, len(chain) - 1))

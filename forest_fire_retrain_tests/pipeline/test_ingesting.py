@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import InputContractError, LakeError
@@ -18,6 +18,7 @@ from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain_tests.fakes.lake import FakeLake, falls_into
+from forest_fire_retrain_tests.property_examples import examples
 
 DAY = dt.timedelta(days=1)
 START = dt.date(2024, 1, 1)
@@ -221,7 +222,7 @@ def test_cells_are_written_with_the_weather_and_only_when_they_changed() -> None
     assert lake.read("cells")["cell_id"].to_pylist() == ["a", "b", "c"]
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(order=st.lists(st.integers(0, 4), min_size=1, max_size=8))
 def test_any_order_of_weeks_ends_in_the_same_rows_as_one_long_run(order: list[int]) -> None:
     for case in (Case("weather", ingest_weather), Case("fires", ingest_fire_reports)):
