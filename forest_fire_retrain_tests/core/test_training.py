@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from forest_fire_retrain.core.errors import ConfigurationError, EvidenceError
 from forest_fire_retrain.core.records import Recipe
@@ -23,6 +23,7 @@ from forest_fire_retrain.core.training import (
     resolve_parameters,
 )
 from forest_fire_retrain_tests.example_models import SMALL_BOOSTING, SMALL_LOGISTIC, example_rows
+from forest_fire_retrain_tests.property_examples import examples
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 BOTH = [find_recipe("gradient_boosting"), find_recipe("logistic")]
@@ -53,14 +54,17 @@ def test_fitting_in_another_process_gives_the_same_prediction_bits() -> None:
     assert printed.stdout.split() == [hash_of_predictions(recipe) for recipe in BOTH]
 
 
+@pytest.mark.slow
 def test_gradient_boosting_has_the_same_bits_on_one_and_two_threads() -> None:
     assert hash_of_predictions(BOTH[0], n_threads=1) == hash_of_predictions(BOTH[0], n_threads=2)
 
 
 def test_pinned_threads_are_given_back_afterwards() -> None:
-    before = [pool["num_threads"] for pool in threadpool_info()]
-    hash_of_predictions(SMALL_LOGISTIC)
-    assert [pool["num_threads"] for pool in threadpool_info()] == before
+    with threadpool_limits(2):
+        before = [pool["num_threads"] for pool in threadpool_info()]
+        hash_of_predictions(SMALL_LOGISTIC)
+        assert [pool["num_threads"] for pool in threadpool_info()] == before
+    assert 2 in before
 
 
 @pytest.mark.parametrize("recipe", BOTH, ids=lambda recipe: recipe.name)
@@ -165,7 +169,7 @@ def test_default_recipes_spell_every_parameter_out() -> None:
         assert resolve_parameters(recipe) == recipe.parameters
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(
     positive=st.lists(st.booleans(), min_size=1, max_size=200).map(lambda drawn: np.array(drawn, dtype=bool)),
     per_positive=st.none() | st.floats(1, 50),
