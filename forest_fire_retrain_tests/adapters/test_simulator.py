@@ -7,7 +7,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
@@ -42,6 +42,7 @@ from forest_fire_retrain.core.ports import SourceSlice
 from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.training import find_recipe, fit
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain_tests.property_examples import examples
 
 START = dt.date(2020, 1, 6)
 YEARS = Interval(start=START, end=dt.date(2023, 1, 2))
@@ -104,7 +105,7 @@ def all_years(config: SimulatorConfig) -> SourceSlice:
     return Simulator(config, START).read(ALL_FIRES)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(window=windows())
 def test_a_window_read_alone_has_the_bits_of_the_same_window_read_with_all_the_years(
     config: SimulatorConfig, all_years: SourceSlice, window: Interval
@@ -115,7 +116,7 @@ def test_a_window_read_alone_has_the_bits_of_the_same_window_read_with_all_the_y
     assert alone.fires.equals(cut(all_years.fires, "recorded_at", window))
 
 
-@settings(max_examples=20, deadline=None)
+@examples(20)
 @given(window=windows())
 def test_the_true_probability_of_a_window_has_the_bits_of_the_whole(window: Interval) -> None:
     whole = REFERENCE.true_probability(Interval(start=window.start, end=ALL_FIRES.end))
@@ -195,7 +196,7 @@ def test_the_data_keep_the_contract(everything: SourceSlice) -> None:
     assert checked.fires.num_rows == everything.fires.num_rows
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(window=windows())
 def test_no_row_is_recorded_outside_the_window_and_none_is_dated_before_the_history(window: Interval) -> None:
     for table in (REFERENCE.read(window).weather, REFERENCE.read(window).fires):
@@ -273,6 +274,7 @@ def test_fires_are_as_frequent_as_the_true_probability_says(seed: int) -> None:
         assert abs(rows.label.sum() - rows.probability.sum()) < 4.5 * spread + 0.5
 
 
+@pytest.mark.slow
 def test_the_mean_probability_over_many_years_is_the_configured_rate() -> None:
     century = Interval(start=dt.date(1950, 1, 1), end=dt.date(2010, 1, 1))
     # Over 12 seeds the mean of 30 years was 0.0149 with a standard deviation of 5 % (8 cells: 8 %).
@@ -288,6 +290,7 @@ def test_most_fires_start_in_summer() -> None:
     assert by_month[[6, 7, 8, 9]].mean() > 10 * by_month[[12, 1, 2]].mean()
 
 
+@pytest.mark.slow
 def test_gradient_boosting_learns_the_park_better_than_climatology_knows_it() -> None:
     engine, known_at = DuckDbEngine(), dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
     slice_ = REFERENCE.read(ALL_FIRES)

@@ -58,6 +58,7 @@ def test_tuning_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pyt
         run("--source", "simulator", *SPAN, "--out", str(tmp_path / "out"))
 
 
+@pytest.mark.slow
 def test_a_backtest_leaves_results_and_pictures_the_same_every_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

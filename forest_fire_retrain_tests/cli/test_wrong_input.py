@@ -52,21 +52,25 @@ def test_a_missing_folder(folder: Path, small_park: Path, forest_fire: Run) -> N
     assert_refused(forest_fire(*WEEK), small_park, str(folder), "nothing was written")
 
 
+@pytest.mark.slow
 def test_a_missing_column(folder: Path, small_park: Path, forest_fire: Run) -> None:
     write_folder(folder, weather="cell_id,date,temp_max_c\na,2024-01-01,10\n")
     assert_refused(forest_fire(*WEEK), small_park, "weather.csv", "precip_mm", "wind_speed_kmh")
 
 
+@pytest.mark.slow
 def test_a_text_in_a_number_column(folder: Path, small_park: Path, forest_fire: Run) -> None:
     write_folder(folder, fires="fire_id,cell_id,date,area_ha\nf1,a,2024-01-01,large\n")
     assert_refused(forest_fire(*WEEK), small_park, "fires.csv", "area_ha", "large")
 
 
+@pytest.mark.slow
 def test_a_duplicate_key_with_other_values(folder: Path, small_park: Path, forest_fire: Run) -> None:
     write_folder(folder, fires="fire_id,cell_id,date,area_ha\nf1,a,2024-01-01,5\nf1,b,2024-01-01,5\n")
     assert_refused(forest_fire(*WEEK), small_park, "fires.csv", "share a key and differ")
 
 
+@pytest.mark.slow
 def test_a_future_date(folder: Path, small_park: Path, forest_fire: Run) -> None:
     write_folder(folder, fires="fire_id,cell_id,date,area_ha\nf1,a,2999-01-01,5\n")
     assert_refused(forest_fire(*WEEK), small_park, "fires.csv", "2999-01-01", "future")

@@ -162,6 +162,7 @@ def test_days_as_the_sample_would_err_more_often() -> None:
     assert (means - student_t.ppf(0.9, YEAR_DAYS - 1) * errors > 0).mean() > 0.2
 
 
+@pytest.mark.slow
 def test_the_e_value_exceeds_ten_in_at_most_a_tenth_of_null_streams_looked_at_every_week() -> None:
     """Ville's inequality: P(sup e >= 10) <= 1/10 under the null, however often it is looked at."""
     n_streams = 2_000

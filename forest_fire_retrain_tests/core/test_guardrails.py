@@ -319,6 +319,7 @@ def simulate_month(rng: np.random.Generator, broken_shift: float) -> GuardrailFi
     return check_slices([example_window(slices=slices)], 1.0, RULE)
 
 
+@pytest.mark.slow
 def test_equal_models_are_almost_never_blocked_by_a_region() -> None:
     rng = np.random.default_rng(21)
     blocked = [not simulate_month(rng, 0.0).passed for _ in range(N_SIMULATED)]

@@ -109,6 +109,7 @@ def test_a_row_holds_only_json_that_reads_back() -> None:
         assert payload.decision.outcome is entry.outcome
 
 
+@pytest.mark.slow
 def test_every_decision_is_computed_again_from_the_rows_alone() -> None:
     bench = decided_bench(0, 1, 2, 3, 4, 5, rule=STRICT)
     decided = bench.live_decisions()
