@@ -12,10 +12,8 @@ ENGINE = DuckDbEngine()
 
 
 def add_up(*values: int) -> int:
-    result: int = ENGINE.query("SELECT sum(value) AS total FROM given", {"given": pa.table({"value": values})})[
-        "total"
-    ][0].as_py()
-    return result
+    result = ENGINE.query("SELECT sum(value) AS total FROM given", {"given": pa.table({"value": values})})
+    return int(result["total"][0].as_py())
 
 
 def test_a_query_sees_no_table_of_the_query_before() -> None:
