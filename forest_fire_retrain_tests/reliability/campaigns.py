@@ -1,6 +1,6 @@
 """Which campaigns there are, at full size and reduced; every one runs on homes that are made here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from forest_fire_retrain_tests.reliability import crashing
@@ -9,6 +9,7 @@ from forest_fire_retrain_tests.reliability.instants import cut_at_instants
 from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, make_template, park
 from forest_fire_retrain_tests.reliability.processes import Ended, forest_fire, import_everything, run_in_slots
 from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_head
+from forest_fire_retrain_tests.reliability.ranges import cut_ranges
 from forest_fire_retrain_tests.reliability.replaying import replay_past
 from forest_fire_retrain_tests.reliability.tallies import Tally
 
@@ -37,18 +38,20 @@ def _make_templates(slot: Path) -> None:
 
 
 def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
-    if name == "crash":
-        operations = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR, crashing.ROLLBACK)
-        sides = crashing.AFTER if quick else crashing.SIDES
-        return crashing.crash(slots, operations, only=PROTOCOL if quick else (), sides=sides)
-    if name == "instants":
-        operations = (crashing.INAUGURAL, crashing.SUPERIOR)
-        return cut_at_instants(slots, operations, n_rounds or (8 if quick else 200))
-    if name == "concurrency":
-        return [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)]
-    if name == "mixed":
-        return [mix_doors(slots, n_rounds or (1 if quick else 20))]
-    if name == "replay":
-        n_weeks, n_replays = (6, 3) if quick else (100, 20)
-        return [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))]
-    return inject_faults(slots, quick=quick)
+    cut = (crashing.INAUGURAL, crashing.SUPERIOR)
+    n_weeks, n_replays = (6, 3) if quick else (100, 20)
+    campaigns: dict[str, Callable[[], list[Tally]]] = {
+        "crash": lambda: crashing.crash(
+            slots,
+            (crashing.SUPERIOR,) if quick else (*cut, crashing.ROLLBACK),
+            only=PROTOCOL if quick else (),
+            sides=crashing.AFTER if quick else crashing.SIDES,
+        ),
+        "instants": lambda: cut_at_instants(slots, cut, n_rounds or (4 if quick else 200)),
+        "ranges": lambda: cut_ranges(slots, 16 if quick else 32, n_rounds or (1 if quick else 10)),
+        "concurrency": lambda: [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)],
+        "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],
+        "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
+        "faults": lambda: inject_faults(slots, quick=quick),
+    }
+    return campaigns[name]()
