@@ -392,8 +392,7 @@ def test_a_number_written_as_text_is_read_to_the_last_bit(area_ha: float) -> Non
 def test_the_order_of_the_rows_plays_no_part(random: random.Random) -> None:
     tables = with_columns("fires", fire_id=["f1", "f1"], recorded_at=["2024-07-03", "2024-07-09"])
     for columns in tables.values():
-        n_rows = len(columns["cell_id"])
-        order = [*range(n_rows), random.randrange(n_rows)]
+        order = [*range(n_rows := len(columns["cell_id"])), random.randrange(n_rows)]
         random.shuffle(order)
         columns.update({name: [values[position] for position in order] for name, values in columns.items()})
     expected = check(with_columns("fires", fire_id=["f1", "f1"], recorded_at=["2024-07-03", "2024-07-09"]))
