@@ -9,8 +9,8 @@ from forest_fire_retrain.backtest.panel import Panel
 from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
-from forest_fire_retrain.core.label_gate import overlaps_any
+from forest_fire_retrain.core.evidence import LabelCount, ScoredRows, WindowEvidence
+from forest_fire_retrain.core.label_gate import is_tainted
 from forest_fire_retrain.core.ledger_entries import Outcome
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
@@ -47,10 +47,10 @@ class ProductRule:
     def decide(self, place: int, candidate: TrainedCandidate) -> None:
         """Judge the candidate of period `place` and promote it if the rule says so."""
         suspect = self._find_suspect(candidate)
-        facts = None if self._champion is None else _facts_of(self._champion, candidate.windows.holdout, suspect)
+        facts = None if self._champion is None else self._facts_of(self._champion, candidate.windows.holdout, suspect)
         case = build_case(
             self._score(candidate),
-            _challenger_of(candidate),
+            self._challenger_of(candidate),
             facts,
             earlier=self._decided,
             just_before=self._decided,
@@ -66,7 +66,7 @@ class ProductRule:
             self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
             self._champion = Reigning(place, candidate)
 
-    def _find_suspect(self, candidate: TrainedCandidate) -> list[Interval]:
+    def _find_suspect(self, candidate: TrainedCandidate) -> list[LabelCount]:
         flagged = [window for window in self._decided if window.labels_are_suspect]
         as_of = candidate.windows.as_of
         return find_suspect_windows(
@@ -97,21 +97,24 @@ class ProductRule:
             n_expected_rows=n_rows,
         )
 
+    def _challenger_of(self, candidate: TrainedCandidate) -> Challenger:
+        """The candidate's identity; windows differ between periods, so the period stands for the training rows."""
+        windows = candidate.windows
+        predictions = hash_probabilities(candidate.probabilities_on(windows.holdout).ravel())
+        n_fires = self._count_fires(candidate)
+        return Challenger(windows.partition_key, windows.partition_key, predictions, windows, n_fires)
 
-def _challenger_of(candidate: TrainedCandidate) -> Challenger:
-    """The candidate's identity; windows differ between periods, so the period stands for the training rows."""
-    windows = candidate.windows
-    predictions = hash_probabilities(candidate.probabilities_on(windows.holdout).ravel())
-    return Challenger(windows.partition_key, windows.partition_key, predictions, windows)
+    def _facts_of(self, champion: Reigning, window: Interval, suspect: list[LabelCount]) -> ChampionFacts:
+        windows = champion.candidate.windows
+        return ChampionFacts(
+            version=champion.version,
+            candidate_id=windows.partition_key,
+            training_hash=windows.partition_key,
+            training_cutoff=windows.training_cutoff,
+            prediction_hash=hash_probabilities(champion.candidate.probabilities_on(window).ravel()),
+            is_tainted=is_tainted(windows.training, self._count_fires(champion.candidate), suspect, self._rule),
+        )
 
-
-def _facts_of(champion: Reigning, window: Interval, suspect: list[Interval]) -> ChampionFacts:
-    windows = champion.candidate.windows
-    return ChampionFacts(
-        version=champion.version,
-        candidate_id=windows.partition_key,
-        training_hash=windows.partition_key,
-        training_cutoff=windows.training_cutoff,
-        prediction_hash=hash_probabilities(champion.candidate.probabilities_on(window).ravel()),
-        is_tainted=overlaps_any(windows.training, suspect),
-    )
+    def _count_fires(self, candidate: TrainedCandidate) -> int:
+        """Fires it was trained on, as they were known then."""
+        return int(self._panel.labels_known_at(candidate.windows.as_of, candidate.windows.training).sum())

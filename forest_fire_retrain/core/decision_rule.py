@@ -11,6 +11,8 @@ from forest_fire_retrain.core.windows import Cadence
 RULE_VERSION = "5"
 ABSENT_BEFORE_4 = {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0}
 """Thresholds that rules 1 to 3 did not have, at the values under which they decide as those did."""
+ABSENT_BEFORE_5 = {"taint_share": 0.0}
+"""The same of rules 1 to 4."""
 
 REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
 """Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
@@ -73,6 +75,8 @@ class DecisionRule(BaseModel):
         Label gate: fires below this share of the expectation, that far below it, where it exceeds the minimum.
     suspect_days : int
         Days that the label gate counts, back from the end of the newest window; never less than that window.
+    taint_share : float
+        Share of its training fires missing from suspect windows above which a model is tainted.
     calibration_z, calibration_overdispersion : float
         Guardrail on recorded against expected fires.
     prediction_ratio_min, prediction_ratio_max : float
@@ -118,6 +122,7 @@ class DecisionRule(BaseModel):
     suspect_overdispersion: Positive = 0.1
     suspect_min_expected: Positive = 10.0
     suspect_days: Count = 28
+    taint_share: Annotated[float, Field(ge=0, lt=1)] = 0.025
     calibration_z: Positive = 3.0
     calibration_overdispersion: Positive = 0.15
     prediction_ratio_min: Share = 0.5
@@ -142,9 +147,11 @@ class DecisionRule(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_older_versions(cls, data: object) -> object:
-        if isinstance(data, dict) and data.get("version", RULE_VERSION) in ("1", "2", "3"):
-            return {**ABSENT_BEFORE_4, **data}
-        return data
+        version = data.get("version", RULE_VERSION) if isinstance(data, dict) else RULE_VERSION
+        absent = ABSENT_BEFORE_4 if version in ("1", "2", "3") else {}
+        if version in ("1", "2", "3", "4"):
+            absent = absent | ABSENT_BEFORE_5
+        return {**absent, **data} if isinstance(data, dict) else data
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

@@ -10,7 +10,8 @@ Rules
   weeks expects few fires itself, and would excuse the weeks after them.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
   brings the window's recorded sums back into the evidence.
-- The days counted and their neighbours leave the evidence. Whatever was trained on them is tainted.
+- The days counted and their neighbours leave the evidence. Whatever was trained on them is tainted, unless what they
+  lack is a small share of all the fires it was trained on: that much a model bears, and false alarms are as small.
 """
 
 import datetime as dt
@@ -74,6 +75,33 @@ def is_suspect(n_fires: int, expected: float, rule: DecisionRule) -> bool:
         return False
     z = (expected - n_fires) / math.sqrt(expected + rule.suspect_overdispersion * expected**2)
     return n_fires < rule.suspect_share * expected and z > rule.suspect_z
+
+
+def missing_share(training: Interval, n_fires: int, suspect: Iterable[LabelCount]) -> float:
+    """Share of a training window's fires that is missing, if suspect counts are right; a day is missed once.
+
+    Parameters
+    ----------
+    training : Interval
+        The training window.
+    n_fires : int
+        Recorded cell-days with a fire start in it.
+    suspect : iterable of LabelCount
+        What suspect windows hold and were expected to hold.
+    """
+    missing: dict[int, float] = {}
+    for count in suspect:
+        a_day = max(count.n_expected - count.n_fires, 0.0) / count.window.n_days
+        first = max(count.window.start, training.start).toordinal()
+        for day in range(first, min(count.window.end, training.end).toordinal()):
+            missing[day] = max(missing.get(day, 0.0), a_day)
+    n_missing = math.fsum(missing.values())
+    return n_missing / (n_fires + n_missing) if n_missing > 0 else 0.0
+
+
+def is_tainted(training: Interval, n_fires: int, suspect: Iterable[LabelCount], rule: DecisionRule) -> bool:
+    """Whether a model lacks too many of the fires it should have been trained on."""
+    return not missing_share(training, n_fires, suspect) <= rule.taint_share
 
 
 def overlaps_any(interval: Interval, others: Iterable[Interval]) -> bool:

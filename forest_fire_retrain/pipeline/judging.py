@@ -18,8 +18,8 @@ from forest_fire_retrain.core.decision_payload import (
     read_flagged,
 )
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
-from forest_fire_retrain.core.label_gate import count_of, overlaps_any
+from forest_fire_retrain.core.evidence import LabelCount, ScoredRows, WindowEvidence
+from forest_fire_retrain.core.label_gate import count_of, is_tainted
 from forest_fire_retrain.core.ledger_entries import LedgerEntry, Outcome
 from forest_fire_retrain.core.ledger_state import LedgerState, candidate_of
 from forest_fire_retrain.core.ports import Lake, Ledger, Registry, SqlEngine, Tracker
@@ -88,8 +88,10 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         predecessor=None if before is None else before.stored,
     )
     suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
-    champion = _champion_facts(state, opponent, scored)
-    challenger = Challenger(candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows)
+    champion = _champion_facts(state, opponent, scored, rule)
+    challenger = Challenger(
+        candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows, candidate.n_fires
+    )
     case = build_case(
         scored,
         challenger,
@@ -141,7 +143,9 @@ def _decided_in_reign(decided: list[LedgerEntry], state: LedgerState) -> list[Le
     return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].since]
 
 
-def _champion_facts(state: LedgerState, opponent: Candidate | None, scored: ScoredHoldout) -> ChampionFacts | None:
+def _champion_facts(
+    state: LedgerState, opponent: Candidate | None, scored: ScoredHoldout, rule: DecisionRule
+) -> ChampionFacts | None:
     """Facts of the champion; one that the ledger knows no candidate of counts as unscorable."""
     if state.champion is None:
         return None
@@ -151,17 +155,17 @@ def _champion_facts(state: LedgerState, opponent: Candidate | None, scored: Scor
         training_hash="" if opponent is None else opponent.training_hash,
         training_cutoff=dt.date.min if opponent is None else opponent.windows.training_cutoff,
         prediction_hash=scored.champion_hash,
-        is_tainted=opponent is not None and _is_tainted(opponent, state),
+        is_tainted=opponent is not None and _was_tainted(opponent, state, rule),
     )
 
 
-def _is_tainted(opponent: Candidate, state: LedgerState) -> bool:
+def _was_tainted(opponent: Candidate, state: LedgerState, rule: DecisionRule) -> bool:
     """Whether its labels were suspect when it was trained and no person vouched since; late reports came too late."""
     decided = state.decisions.get(opponent.windows.partition_key)
     if decided is not None and not read_evidence(decided).challenger_is_tainted:
         return False
     flagged = read_flagged(state.decisions.values(), state.cleared)
-    return overlaps_any(opponent.windows.training, [count_of(window).window for window in flagged])
+    return is_tainted(opponent.windows.training, opponent.n_fires, [count_of(window) for window in flagged], rule)
 
 
 def _suspect_windows(
@@ -170,7 +174,7 @@ def _suspect_windows(
     cleared: list[Interval],
     snapshot: Snapshot,
     rule: DecisionRule,
-) -> list[Interval]:
+) -> list[LabelCount]:
     """Flagged windows that neither late reports nor a person have cleared."""
     return find_suspect_windows(
         read_flagged(decided, cleared), lambda window: _count_fires_known_now(stores, snapshot, window), rule

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.adjudication import Case, ChampionFacts
 from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import WindowEvidence, sum_up_window
+from forest_fire_retrain.core.evidence import LabelCount, WindowEvidence, sum_up_window
 from forest_fire_retrain.core.evidence_pool import EvidencePool, pool_windows
 from forest_fire_retrain.core.guardrails import (
     GuardrailFinding,
@@ -22,7 +22,7 @@ from forest_fire_retrain.core.guardrails import (
     check_slices,
     weekly_overdispersion,
 )
-from forest_fire_retrain.core.label_gate import count_labels, count_of, is_suspect, overlaps_any
+from forest_fire_retrain.core.label_gate import count_labels, count_of, is_suspect, is_tainted, overlaps_any
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
 
@@ -36,20 +36,23 @@ class Challenger(NamedTuple):
         What it was made of, and its probabilities on the holdout.
     windows : RetrainingWindows
         The windows of its partition.
+    n_fires : int
+        Recorded cell-days with a fire start in its training window.
     """
 
     candidate_id: str
     training_hash: str
     prediction_hash: str
     windows: RetrainingWindows
+    n_fires: int = 0
 
 
 def find_suspect_windows(
     flagged: Iterable[WindowEvidence],
     count_fires_known_now: Callable[[Interval], int],
     rule: DecisionRule,
-) -> list[Interval]:
-    """What the flagged windows' gate looked at, where late reports have not cleared it.
+) -> list[LabelCount]:
+    """What the flagged windows' gate looked at, counted again, where late reports have not cleared it.
 
     Parameters
     ----------
@@ -60,8 +63,9 @@ def find_suspect_windows(
     rule : DecisionRule
         Thresholds.
     """
-    counts = [count_of(evidence) for evidence in flagged]
-    return [count.window for count in counts if is_suspect(count_fires_known_now(count.window), count.n_expected, rule)]
+    then = [count_of(evidence) for evidence in flagged]
+    now = [count.model_copy(update={"n_fires": count_fires_known_now(count.window)}) for count in then]
+    return [count for count in now if is_suspect(count.n_fires, count.n_expected, rule)]
 
 
 def build_case(
@@ -71,7 +75,7 @@ def build_case(
     *,
     earlier: Iterable[WindowEvidence],
     just_before: Iterable[WindowEvidence],
-    suspect: Sequence[Interval],
+    suspect: Sequence[LabelCount],
     rule: DecisionRule,
     cleared: Sequence[Interval] = (),
 ) -> Case:
@@ -89,8 +93,8 @@ def build_case(
         Windows of earlier live decisions of the champion's reign.
     just_before : iterable of WindowEvidence
         The last windows of earlier live decisions, whoever reigned, for the label gate.
-    suspect : sequence of Interval
-        Windows under a flag that was not lifted.
+    suspect : sequence of LabelCount
+        Windows under a flag that was not lifted, and what they hold.
     rule : DecisionRule
         Thresholds.
     cleared : sequence of Interval
@@ -98,7 +102,7 @@ def build_case(
     """
     unvouched = [window for window in just_before if not overlaps_any(window.window, cleared)]
     newest = _sum_up_newest(scored, challenger, champion, just_before=unvouched, suspect=suspect, rule=rule)
-    pool = pool_windows(newest, earlier, suspect, rule, cleared)
+    pool = pool_windows(newest, earlier, [count.window for count in suspect], rule, cleared)
     return Case(
         as_of=challenger.windows.as_of,
         newest=newest,
@@ -118,7 +122,7 @@ def _sum_up_newest(
     champion: ChampionFacts | None,
     *,
     just_before: Iterable[WindowEvidence],
-    suspect: Sequence[Interval],
+    suspect: Sequence[LabelCount],
     rule: DecisionRule,
 ) -> WindowEvidence:
     windows = challenger.windows
@@ -128,7 +132,7 @@ def _sum_up_newest(
         metric=rule.metric,
         challenger_id=challenger.candidate_id,
         challenger_cutoff=windows.training_cutoff,
-        challenger_is_tainted=overlaps_any(windows.training, suspect),
+        challenger_is_tainted=is_tainted(windows.training, challenger.n_fires, suspect, rule),
         champion_version=None if champion is None else champion.version,
         champion_cutoff=None if champion is None else champion.training_cutoff,
     )

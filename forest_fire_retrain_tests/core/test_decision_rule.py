@@ -8,12 +8,12 @@ from forest_fire_retrain.core.ledger_entries import ReasonCode
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case
 
-ADDED_IN_4 = {"refresh_min_gain", "tainted_gain_factor"}
+ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share"}
 
 
 def recorded_by_version_3() -> dict[str, object]:
     """The thresholds as a ledger row of version 3 has them."""
-    return {**RULE.model_dump(mode="json", exclude=ADDED_IN_4), "version": "3"}
+    return {**RULE.model_dump(mode="json", exclude=ADDED_SINCE_3), "version": "3"}
 
 
 def test_a_rule_of_today_has_todays_defaults() -> None:
@@ -32,6 +32,7 @@ def test_a_cadence_has_its_own_age_of_a_refresh_unless_one_was_set() -> None:
 def test_thresholds_an_older_rule_did_not_have_bind_nothing(version: str) -> None:
     rule = DecisionRule.model_validate({**recorded_by_version_3(), "version": version})
     assert (rule.version, rule.refresh_min_gain, rule.tainted_gain_factor) == (version, -1.0, 1.0)
+    assert rule.taint_share == 0
 
 
 def test_a_decision_of_version_3_is_computed_again_as_it_was() -> None:

@@ -14,6 +14,8 @@ from forest_fire_retrain.core.label_gate import (
     count_of,
     expected_fires,
     is_suspect,
+    is_tainted,
+    missing_share,
     overlaps_any,
     with_neighbours,
 )
@@ -141,3 +143,35 @@ def test_intervals_overlap_when_they_share_a_day() -> None:
 def test_neighbours_reach_one_window_to_either_side() -> None:
     assert with_neighbours([week_of(7), week_of(40, n_days=30)]) == (week_of(0, n_days=21), week_of(10, n_days=90))
     assert with_neighbours([]) == ()
+
+
+def suspect_count(day: int, n_fires: int, n_expected: float, n_days: int = 28) -> LabelCount:
+    return LabelCount(window=week_of(day, n_days), n_fires=n_fires, n_expected=n_expected)
+
+
+def test_a_model_is_tainted_by_more_than_a_fortieth_of_its_fires_missing() -> None:
+    training = week_of(-700, 1_400)
+    for n_expected, tainted in ((14.99, False), (15.02, True)):  # 10 of 390 + 10 missing are a fortieth
+        count = suspect_count(0, 5, n_expected)
+        assert missing_share(training, 390, [count]) == pytest.approx(1 / 40, abs=5e-5)
+        assert is_tainted(training, 390, [count], RULE) is tainted
+    assert not is_tainted(training, 390, [], RULE)
+    assert not is_tainted(training, 0, [], RULE)
+    assert is_tainted(training, 0, [suspect_count(0, 0, 11.0)], RULE)
+
+
+def test_only_days_of_the_training_window_are_missing_and_each_once() -> None:
+    quarter_later, same = suspect_count(7, 0, 28.0), suspect_count(0, 0, 28.0)
+    training = week_of(0, 14)
+    assert missing_share(training, 86, [same]) == pytest.approx(0.14)
+    assert missing_share(training, 86, [same, same]) == pytest.approx(0.14)
+    assert missing_share(training, 93, [quarter_later]) == pytest.approx(0.07)
+    assert missing_share(training, 86, [same, quarter_later]) == pytest.approx(0.14)
+    assert missing_share(week_of(-30, 30), 10, [same, quarter_later]) == 0
+    assert missing_share(training, 10, [suspect_count(0, 30, 28.0)]) == 0
+
+
+def test_under_older_rules_any_fire_missing_taints() -> None:
+    before = DecisionRule.model_validate({**RULE.model_dump(mode="json", exclude={"taint_share"}), "version": "4"})
+    assert is_tainted(week_of(-700, 1_400), 100_000, [suspect_count(0, 9, 21.0)], before)
+    assert not is_tainted(week_of(-700, 1_400), 100_000, [suspect_count(0, 9, 21.0)], RULE)

@@ -69,6 +69,7 @@ def test_a_champion_trained_on_suspect_labels_stays_tainted_when_the_reports_arr
     bench = empty_bench()
     late = bench.remove_fires(1, keep_one_in=7)
     assert decide_now(bench, 1).entry.reason_code is ReasonCode.LABELS_SUSPECT
+    decide_now(bench, 2)
     assert decide_now(bench, 3).entry.reason_code is ReasonCode.INAUGURAL
     bench.lake.append(TableName.FIRES, late)
     found = decide_now(bench, 4).payload
