@@ -19,6 +19,8 @@ from forest_fire_retrain.pipeline.verifying import verify
 from forest_fire_retrain.settings import Settings
 
 TEMPORARY_NAMES = ("*.part", "*.part.wal", "tmp*", "*.tmp", "*#[0-9]*")
+RANDOM_NAMES = "compute_logs"
+"""Dagster's folders of files whose names are random letters, which may begin with any."""
 FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -60,7 +62,8 @@ def describe(entries: list[LedgerEntry], state: LedgerState, view: RegistryView)
 
 def find_temporary_files(home: Path) -> list[Path]:
     """Files and folders below `home` that only a running write should have."""
-    return sorted({path for pattern in TEMPORARY_NAMES for path in home.rglob(pattern)})
+    found = {path for pattern in TEMPORARY_NAMES for path in home.rglob(pattern)}
+    return sorted(path for path in found if path.parent.name != RANDOM_NAMES)
 
 
 def _check_ledger(rows: list[LedgerEntry], state: LedgerState) -> Iterator[str]:
