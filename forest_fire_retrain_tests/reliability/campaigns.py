@@ -38,16 +38,16 @@ def _make_templates(slot: Path) -> None:
 
 
 def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
-    cut = (crashing.INAUGURAL, crashing.SUPERIOR)
+    promotions = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR)
     n_weeks, n_replays = (6, 3) if quick else (100, 20)
     campaigns: dict[str, Callable[[], list[Tally]]] = {
         "crash": lambda: crashing.crash(
             slots,
-            (crashing.SUPERIOR,) if quick else (*cut, crashing.ROLLBACK),
+            promotions if quick else (*promotions, crashing.ROLLBACK),
             only=PROTOCOL if quick else (),
             sides=crashing.AFTER if quick else crashing.SIDES,
         ),
-        "instants": lambda: cut_at_instants(slots, cut, n_rounds or (8 if quick else 200)),
+        "instants": lambda: cut_at_instants(slots, promotions, n_rounds or (4 if quick else 200)),
         "ranges": lambda: cut_ranges(slots, 16 if quick else 32, n_rounds or (1 if quick else 10)),
         "concurrency": lambda: [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)],
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],

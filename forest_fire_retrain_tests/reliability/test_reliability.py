@@ -15,8 +15,6 @@ pytestmark = pytest.mark.slow
 LONGEST_SECONDS = 1_500
 FAULTS_INJECTED = {
     "crash, promotion over a champion": 10,
-    "instants, inaugural promotion, all of it": 2,
-    "instants, inaugural promotion, from its first ledger row on": 2,
     "instants, promotion over a champion, all of it": 2,
     "instants, promotion over a champion, from its first ledger row on": 2,
     "ranges of 16 weeks": 1,
