@@ -270,12 +270,14 @@ def _check_own_windows(comparison: Comparison) -> Verdict | None:
 
 def _find_promotion(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
     pooled = describe_blocks(np.array(comparison.block_gains))
-    needed = rule.superior_min_gain * (rule.tainted_gain_factor if case.newest.challenger_is_tainted else 1)
-    if pooled.lower_bound(rule.superior_confidence) > 0 and comparison.relative_gain > needed:
+    is_tainted = case.newest.challenger_is_tainted
+    needed = rule.superior_min_gain * (rule.tainted_gain_factor if is_tainted else 1)
+    is_seen_enough = not is_tainted or comparison.n_blocks >= rule.tainted_min_blocks
+    if is_seen_enough and pooled.lower_bound(rule.superior_confidence) > 0 and comparison.relative_gain > needed:
         because = f"it is better by {comparison.relative_gain:.1%}"
         return Verdict(Outcome.PROMOTED, ReasonCode.SUPERIOR, because)
     champion = case.champion
-    if champion is None or champion.is_tainted or case.newest.challenger_is_tainted:
+    if champion is None or champion.is_tainted or is_tainted:
         return None
     age = (case.as_of - champion.training_cutoff).days
     margin = -rule.refresh_margin * comparison.champion_loss

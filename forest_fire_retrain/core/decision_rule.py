@@ -8,11 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from forest_fire_retrain.core.windows import Cadence
 
-RULE_VERSION = "5"
-ABSENT_BEFORE_4 = {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0}
-"""Thresholds that rules 1 to 3 did not have, at the values under which they decide as those did."""
-ABSENT_BEFORE_5 = {"taint_share": 0.0}
-"""The same of rules 1 to 4."""
+RULE_VERSION = "6"
+INTRODUCED: dict[int, dict[str, float]] = {
+    4: {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0},
+    5: {"taint_share": 0.0},
+    6: {"tainted_min_blocks": 1},
+}
+"""Thresholds by the version that brought them, at the values under which a decision is as it was without them."""
 
 REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
 """Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
@@ -60,8 +62,9 @@ class DecisionRule(BaseModel):
         Evidence below these answers nothing.
     superior_confidence, superior_min_gain : float
         One-sided confidence of the superior bound; smallest gain relative to the champion's loss.
-    tainted_gain_factor : float
-        How many times that gain a challenger needs that was trained on suspect labels.
+    tainted_gain_factor, tainted_min_blocks : float, int
+        How many times that gain, and how many blocks, a challenger needs that was trained on suspect labels. The fires
+        it lacks are one season's, so that it has to be seen through the others and that one too.
     own_window_days, own_window_confidence : int, float
         Days of the newest challengers' windows, and the confidence of their upper bound.
     refresh_age_days, refresh_confidence, refresh_margin : int, float, float
@@ -110,6 +113,7 @@ class DecisionRule(BaseModel):
     superior_confidence: Share = 0.90
     superior_min_gain: Annotated[float, Field(ge=0)] = 0.01
     tainted_gain_factor: Annotated[float, Field(ge=1)] = 3.0
+    tainted_min_blocks: Count = 39
     own_window_days: Count = 28
     own_window_confidence: Share = 0.80
     refresh_age_days: Count = REFRESH_AGE_DAYS[Cadence.MONTHLY]
@@ -147,11 +151,11 @@ class DecisionRule(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _read_older_versions(cls, data: object) -> object:
-        version = data.get("version", RULE_VERSION) if isinstance(data, dict) else RULE_VERSION
-        absent = ABSENT_BEFORE_4 if version in ("1", "2", "3") else {}
-        if version in ("1", "2", "3", "4"):
-            absent = absent | ABSENT_BEFORE_5
-        return {**absent, **data} if isinstance(data, dict) else data
+        if not isinstance(data, dict) or not str(data.get("version", RULE_VERSION)).isdecimal():
+            return data
+        version = int(data.get("version", RULE_VERSION))
+        absent = [values for introduced, values in INTRODUCED.items() if version < introduced]
+        return {name: value for values in absent for name, value in values.items()} | data
 
     @model_validator(mode="after")
     def _check_metric(self) -> Self:

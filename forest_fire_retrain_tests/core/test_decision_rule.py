@@ -8,7 +8,7 @@ from forest_fire_retrain.core.ledger_entries import ReasonCode
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case
 
-ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share"}
+ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share", "tainted_min_blocks"}
 
 
 def recorded_by_version_3() -> dict[str, object]:
@@ -32,7 +32,12 @@ def test_a_cadence_has_its_own_age_of_a_refresh_unless_one_was_set() -> None:
 def test_thresholds_an_older_rule_did_not_have_bind_nothing(version: str) -> None:
     rule = DecisionRule.model_validate({**recorded_by_version_3(), "version": version})
     assert (rule.version, rule.refresh_min_gain, rule.tainted_gain_factor) == (version, -1.0, 1.0)
-    assert rule.taint_share == 0
+    assert (rule.taint_share, rule.tainted_min_blocks) == (0, 1)
+
+
+def test_a_rule_of_version_5_has_the_thresholds_it_had_and_none_of_later() -> None:
+    recorded = RULE.model_dump(mode="json", exclude={"tainted_min_blocks"}) | {"version": "5"}
+    assert DecisionRule.model_validate(recorded) == RULE.model_copy(update={"version": "5", "tainted_min_blocks": 1})
 
 
 def test_a_decision_of_version_3_is_computed_again_as_it_was() -> None:
