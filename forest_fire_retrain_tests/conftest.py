@@ -37,6 +37,11 @@ def pytest_collection_finish() -> None:
         threadpool_limits(1)  # threads of numpy and scikit-learn that wait for a core keep it busy meanwhile
 
 
+def pytest_unconfigure() -> None:
+    """So that extension modules are taken apart at exit, and report no leaks that are none."""
+    gc.unfreeze()
+
+
 @event.listens_for(Engine, "connect")
 def leave_writing_to_the_system(connection: object, _record: object) -> None:
     """Let no store of Dagster or MLflow wait for the disk: no test cuts the power, a killed process loses nothing."""
