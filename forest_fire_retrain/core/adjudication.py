@@ -8,7 +8,8 @@ Rules, in their order
 3. `INCONCLUSIVE` if fewer than `min_fires` fires or `min_blocks` blocks are in use.
 4. `REJECTED_BY_GUARDRAIL` with the first failing guardrail's code.
 5. `KEPT` if the newest challengers are surely worse on their own windows.
-6. `PROMOTED` (superior) if the lower bound of the mean block gain is above 0 and the gain matters.
+6. `PROMOTED` (superior) if the lower bound of the mean block gain is above 0 and the gain matters; `KEPT`
+   if it does, but the challenger was trained on suspect labels and was not seen for long enough.
 7. `PROMOTED` (refresh) if the champion is old, its lineage clean and the challenger surely not worse.
 8. Else `KEPT`. A promotion that is frozen or quarantined is `KEPT`.
 Without a champion: `INAUGURAL` if the challengers beat climatology on their windows and no guardrail
@@ -174,14 +175,13 @@ def _decide(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict:
         lambda: _check_guardrails(case),
         lambda: _check_inaugural(case, comparison),
         lambda: _check_own_windows(comparison),
+        lambda: _check_superior(case, comparison, rule),
+        lambda: _check_refresh(case, comparison, rule),
     )
     for check in checks:
         verdict = check()
         if verdict is not None:
             return verdict
-    promotion = _find_promotion(case, comparison, rule)
-    if promotion is not None:
-        return _unless_held_back(case, promotion)
     return Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, "the evidence does not show it to be better")
 
 
@@ -268,26 +268,35 @@ def _check_own_windows(comparison: Comparison) -> Verdict | None:
     )
 
 
-def _find_promotion(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
-    pooled = describe_blocks(np.array(comparison.block_gains))
+def _check_superior(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
+    """Better by enough; a tainted challenger lacks one season's fires and has to be seen through that season too."""
     is_tainted = case.newest.challenger_is_tainted
     needed = rule.superior_min_gain * (rule.tainted_gain_factor if is_tainted else 1)
-    is_seen_enough = not is_tainted or comparison.n_blocks >= rule.tainted_min_blocks
-    if is_seen_enough and pooled.lower_bound(rule.superior_confidence) > 0 and comparison.relative_gain > needed:
-        because = f"it is better by {comparison.relative_gain:.1%}"
-        return Verdict(Outcome.PROMOTED, ReasonCode.SUPERIOR, because)
+    bound = describe_blocks(np.array(comparison.block_gains)).lower_bound(rule.superior_confidence)
+    if not (bound > 0 and comparison.relative_gain > needed):
+        return None
+    because = f"it is better by {comparison.relative_gain:.1%}"
+    if is_tainted and comparison.n_blocks < rule.tainted_min_blocks:
+        because = (
+            f"{because}, but it was trained on suspect labels, and {comparison.n_blocks} blocks are too few to believe "
+            f"that (needed: {rule.tainted_min_blocks})"
+        )
+        return Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, because)
+    return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.SUPERIOR, because))
+
+
+def _check_refresh(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
+    """No worse than a champion that has become old, both lineages clean."""
     champion = case.champion
-    if champion is None or champion.is_tainted or is_tainted:
+    if champion is None or champion.is_tainted or case.newest.challenger_is_tainted:
         return None
     age = (case.as_of - champion.training_cutoff).days
-    margin = -rule.refresh_margin * comparison.champion_loss
-    is_no_worse = pooled.lower_bound(rule.refresh_confidence) > margin
-    if age >= rule.refresh_age_days and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain:
-        because = (
-            f"the champion's training ended {age} days ago, and it is worse by less than {rule.refresh_margin:.1%}"
-        )
-        return Verdict(Outcome.PROMOTED, ReasonCode.REFRESH_NON_INFERIOR, because)
-    return None
+    bound = describe_blocks(np.array(comparison.block_gains)).lower_bound(rule.refresh_confidence)
+    is_no_worse = bound > -rule.refresh_margin * comparison.champion_loss
+    if not (age >= rule.refresh_age_days and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain):
+        return None
+    because = f"the champion's training ended {age} days ago, and it is worse by less than {rule.refresh_margin:.1%}"
+    return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.REFRESH_NON_INFERIOR, because))
 
 
 def _unless_held_back(case: Case, promotion: Verdict) -> Verdict:

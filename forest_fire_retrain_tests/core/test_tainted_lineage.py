@@ -40,6 +40,8 @@ def test_a_tainted_challenger_is_superior_only_when_seen_through_three_seasons(
     case = example_case(steady_gains(0.5 * WEEKLY_LOSS, n_weeks=n_blocks))
     assert adjudicate(case, RULE).reason_code is ReasonCode.SUPERIOR
     tainted = change_newest(case, challenger_is_tainted=True)
-    assert adjudicate(tainted, RULE).reason_code is reason
+    decision = adjudicate(tainted, RULE)
+    assert decision.reason_code is reason
+    assert ("(needed: 39)" in decision.sentence) is (reason is ReasonCode.NOT_SUPERIOR)
     before = DecisionRule.model_validate({**RULE.model_dump(exclude={"tainted_min_blocks"}), "version": "5"})
     assert adjudicate(tainted, before).reason_code is ReasonCode.SUPERIOR
