@@ -11,7 +11,7 @@ from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
 from forest_fire_retrain.core.decision_rule import DecisionRule
 from forest_fire_retrain.core.evidence import LabelCount, ScoredRows, WindowEvidence
 from forest_fire_retrain.core.label_gate import is_tainted
-from forest_fire_retrain.core.ledger_entries import Outcome
+from forest_fire_retrain.core.ledger_entries import Outcome, ReasonCode
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
 from forest_fire_retrain.pipeline.training_candidates import hash_probabilities
@@ -19,10 +19,11 @@ from forest_fire_retrain.pipeline.weighing import Challenger, build_case, find_s
 
 
 class Reigning(NamedTuple):
-    """The champion and its version, which is its place among the candidates."""
+    """The champion, its version, which is its place among the candidates, and why it was promoted."""
 
     version: int
     candidate: TrainedCandidate
+    promoted_for: ReasonCode
 
 
 class ProductRule:
@@ -64,7 +65,7 @@ class ProductRule:
         if decision.outcome is Outcome.PROMOTED:
             replaced = NO_CHAMPION if self._champion is None else self._champion.version
             self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
-            self._champion = Reigning(place, candidate)
+            self._champion = Reigning(place, candidate, decision.reason_code)
 
     def _find_suspect(self, candidate: TrainedCandidate) -> list[LabelCount]:
         flagged = [window for window in self._decided if window.labels_are_suspect]
@@ -113,6 +114,7 @@ class ProductRule:
             training_cutoff=windows.training_cutoff,
             prediction_hash=hash_probabilities(champion.candidate.probabilities_on(window).ravel()),
             is_tainted=is_tainted(windows.training, self._count_fires(champion.candidate), suspect, self._rule),
+            promoted_for=champion.promoted_for,
         )
 
     def _count_fires(self, candidate: TrainedCandidate) -> int:

@@ -48,6 +48,8 @@ class ChampionFacts(Record):
         SHA-256 over its probabilities on the newest window; `None` where it could not be scored.
     is_tainted : bool
         Whether it was trained on suspect labels.
+    promoted_for : ReasonCode, optional
+        Why it was promoted; `None` where no live decision says so.
     """
 
     version: int
@@ -56,6 +58,7 @@ class ChampionFacts(Record):
     training_cutoff: dt.date
     prediction_hash: str | None
     is_tainted: bool
+    promoted_for: ReasonCode | None = None
 
 
 class Case(Record):
@@ -293,7 +296,10 @@ def _check_refresh(case: Case, comparison: Comparison, rule: DecisionRule) -> Ve
     age = (case.as_of - champion.training_cutoff).days
     bound = describe_blocks(np.array(comparison.block_gains)).lower_bound(rule.refresh_confidence)
     is_no_worse = bound > -rule.refresh_margin * comparison.champion_loss
-    if not (age >= rule.refresh_age_days and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain):
+    old = rule.refresh_age_days
+    if champion.promoted_for is ReasonCode.SUPERIOR:
+        old = min(old, rule.refresh_age_after_superior_days)
+    if not (age >= old and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain):
         return None
     because = f"the champion's training ended {age} days ago, and it is worse by less than {rule.refresh_margin:.1%}"
     return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.REFRESH_NON_INFERIOR, because))

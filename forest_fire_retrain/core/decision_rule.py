@@ -12,7 +12,7 @@ RULE_VERSION = "6"
 INTRODUCED: dict[int, dict[str, float]] = {
     4: {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0},
     5: {"taint_share": 0.0},
-    6: {"tainted_min_blocks": 1},
+    6: {"tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500},
 }
 """Thresholds by the version that brought them, at the values under which a decision is as it was without them."""
 
@@ -70,6 +70,9 @@ class DecisionRule(BaseModel):
     refresh_age_days, refresh_confidence, refresh_margin : int, float, float
         Age of the champion's training cut-off from which a challenger no worse than the margin replaces it; `at` gives
         a cadence its own age.
+    refresh_age_after_superior_days : int
+        The same age where it is shorter, of a champion that was promoted for being better: what made it better goes on
+        after it was trained.
     refresh_min_gain : float
         Smallest gain, relative to the champion's loss, of such a challenger; below zero is a loss.
     interval_confidence : float
@@ -117,6 +120,7 @@ class DecisionRule(BaseModel):
     own_window_days: Count = 28
     own_window_confidence: Share = 0.80
     refresh_age_days: Count = REFRESH_AGE_DAYS[Cadence.MONTHLY]
+    refresh_age_after_superior_days: Count = 182
     refresh_confidence: Share = 0.95
     refresh_margin: Positive = 0.02
     refresh_min_gain: Annotated[float, Field(ge=-1)] = -0.0025

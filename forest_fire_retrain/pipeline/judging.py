@@ -149,6 +149,7 @@ def _champion_facts(
     """Facts of the champion; one that the ledger knows no candidate of counts as unscorable."""
     if state.champion is None:
         return None
+    promotion = None if opponent is None else state.decisions.get(opponent.windows.partition_key)
     return ChampionFacts(
         version=state.champion,
         candidate_id="" if opponent is None else opponent.candidate_id,
@@ -156,6 +157,7 @@ def _champion_facts(
         training_cutoff=dt.date.min if opponent is None else opponent.windows.training_cutoff,
         prediction_hash=scored.champion_hash,
         is_tainted=opponent is not None and _was_tainted(opponent, state, rule),
+        promoted_for=None if promotion is None else promotion.reason_code,
     )
 
 

@@ -11,6 +11,7 @@ from forest_fire_retrain.core.adjudication import Case, adjudicate, compare
 from forest_fire_retrain.core.block_tests import describe_blocks
 from forest_fire_retrain.core.decision_rule import Metric
 from forest_fire_retrain.core.ledger_entries import Outcome, ReasonCode
+from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import (
     CHAMPION_LOSS,
     DAY,
@@ -260,6 +261,23 @@ def test_a_gain_has_to_be_sure_as_well_as_to_matter() -> None:
 )
 def test_a_refresh_waits_for_the_champion_to_be_old(age_days: int, reason: ReasonCode) -> None:
     assert adjudicate(example_case(EQUAL, champion_age_days=age_days), RULE).reason_code is reason
+
+
+@pytest.mark.parametrize(
+    ("promoted_for", "age_days"),
+    [(ReasonCode.SUPERIOR, 182), (ReasonCode.REFRESH_NON_INFERIOR, 330), (ReasonCode.INAUGURAL, 330), (None, 330)],
+)
+def test_a_champion_that_won_for_being_better_is_refreshed_sooner(
+    promoted_for: ReasonCode | None, age_days: int
+) -> None:
+    for age, reason in ((age_days - 1, ReasonCode.NOT_SUPERIOR), (age_days, ReasonCode.REFRESH_NON_INFERIOR)):
+        case = change_champion(example_case(EQUAL, champion_age_days=age), promoted_for=promoted_for)
+        assert adjudicate(case, RULE).reason_code is reason
+
+
+def test_a_champion_that_won_is_refreshed_no_later_than_another() -> None:
+    won = change_champion(example_case(EQUAL, champion_age_days=126), promoted_for=ReasonCode.SUPERIOR)
+    assert adjudicate(won, RULE.at(Cadence.WEEKLY)).reason_code is ReasonCode.REFRESH_NON_INFERIOR
 
 
 @pytest.mark.parametrize(

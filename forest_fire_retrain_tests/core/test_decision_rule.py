@@ -8,7 +8,8 @@ from forest_fire_retrain.core.ledger_entries import ReasonCode
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case
 
-ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share", "tainted_min_blocks"}
+ADDED_IN_6 = {"tainted_min_blocks", "refresh_age_after_superior_days"}
+ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share"} | ADDED_IN_6
 
 
 def recorded_by_version_3() -> dict[str, object]:
@@ -36,8 +37,9 @@ def test_thresholds_an_older_rule_did_not_have_bind_nothing(version: str) -> Non
 
 
 def test_a_rule_of_version_5_has_the_thresholds_it_had_and_none_of_later() -> None:
-    recorded = RULE.model_dump(mode="json", exclude={"tainted_min_blocks"}) | {"version": "5"}
-    assert DecisionRule.model_validate(recorded) == RULE.model_copy(update={"version": "5", "tainted_min_blocks": 1})
+    recorded = RULE.model_dump(mode="json", exclude=ADDED_IN_6) | {"version": "5"}
+    binding_nothing = {"version": "5", "tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500}
+    assert DecisionRule.model_validate(recorded) == RULE.model_copy(update=binding_nothing)
 
 
 def test_a_decision_of_version_3_is_computed_again_as_it_was() -> None:

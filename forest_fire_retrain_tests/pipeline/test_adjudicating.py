@@ -88,6 +88,15 @@ def test_periods_in_their_order_promote_one_version_each_and_archive_the_one_bef
     assert find_first_fault(bench.ledger.rows) is None
 
 
+def test_the_champion_is_known_with_what_it_was_promoted_for() -> None:
+    bench = empty_bench()
+    reasons = [bench.decide(period).entry.reason_code for period in (0, 1)]
+    assert reasons == [ReasonCode.INAUGURAL, ReasonCode.REFRESH_NON_INFERIOR]
+    facts = bench.decide(2).payload.champion
+    assert facts is not None
+    assert (facts.version, facts.promoted_for) == (2, ReasonCode.REFRESH_NON_INFERIOR)
+
+
 def test_a_candidate_that_is_kept_out_is_no_version_and_its_window_is_evidence_for_the_next() -> None:
     bench = empty_bench()
     kept = bench.decide(0, 1, rule=STRICT)
@@ -289,6 +298,7 @@ def test_a_quarantined_candidate_is_not_promoted() -> None:
     assert bench.champion() == 1  # the rollback was carried out first
     assert found.payload.champion is not None
     assert found.payload.champion.training_cutoff == windows_of(0).training_cutoff
+    assert found.payload.champion.promoted_for is ReasonCode.INAUGURAL
 
 
 def test_an_alias_moved_by_hand_holds_promotions_back_until_it_agrees_again() -> None:
