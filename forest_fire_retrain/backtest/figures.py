@@ -1,14 +1,17 @@
 """Pictures of a backtest: loss by year against climatology, and when each rule promoted."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
+from statistics import fmean
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from forest_fire_retrain.backtest.measures import RuleMeasures
 from forest_fire_retrain.backtest.replaying import StreamResult
 from forest_fire_retrain.backtest.streams import RuleName
 
@@ -39,16 +42,26 @@ def draw_figures(results: Sequence[StreamResult], folder: Path) -> list[Path]:
     return paths
 
 
+def losses_above_climatology(column: Sequence[RuleMeasures]) -> dict[int, float]:
+    """Loss relative to climatology, %, by calendar year: the mean over the streams in production for long enough in it.
+
+    Streams begin when every rule has a champion, which may be in different years.
+    """
+    by_year: defaultdict[int, list[float]] = defaultdict(list)
+    for year in (year for measures in column for year in measures.years):
+        if year.n_days >= FEWEST_DAYS:
+            by_year[year.year].append(100 * (year.log_loss / year.climatology - 1))
+    return {year: fmean(by_year[year]) for year in sorted(by_year)}
+
+
 def _draw_losses(axes: Axes, streams: Sequence[StreamResult]) -> None:
     """Mean over streams of the year's loss relative to climatology; years of a few days are left out."""
     for place, measures in enumerate(streams[0].rules):
-        columns = [[year for year in stream.rules[place].years if year.n_days >= FEWEST_DAYS] for stream in streams]
-        years = [year.year for year in columns[0]]
-        above = [[100 * (year.log_loss / year.climatology - 1) for year in column] for column in columns]
+        above = losses_above_climatology([stream.rules[place] for stream in streams])
         is_ours = measures.rule is RuleName.OURS
         axes.plot(
-            years,
-            np.mean(above, axis=0),
+            list(above),
+            list(above.values()),
             color=COLOURS[measures.rule],
             label=str(measures.rule),
             linewidth=2.2 if is_ours else 1.1,
