@@ -5,15 +5,15 @@ from collections.abc import Mapping
 
 import dagster as dg
 
+from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.defs.ingest import build_ingest_assets
 from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
-from forest_fire_retrain.defs.operations import OPERATIONS
+from forest_fire_retrain.defs.operation_jobs import OPERATIONS
 from forest_fire_retrain.defs.partitions import build_partitions
 from forest_fire_retrain.defs.provenance import build_provenance_assets
 from forest_fire_retrain.defs.resources import build_resources
 from forest_fire_retrain.defs.retraining import build_retraining_assets
-from forest_fire_retrain.defs.shape import Shape
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.settings import Settings, load_settings
 
@@ -39,7 +39,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         Resources in place of the real ones, by their key; tests put fakes there.
     """
     installation = build_installation(settings)
-    shape = Shape(build_partitions(settings), installation.environment.code_version)
+    shape = Shape(build_partitions(settings))
     assets = build_assets(shape)
     job = build_job(assets)
     return dg.Definitions(

@@ -1,34 +1,23 @@
-"""One installation: settings turned into the adapters that the pipeline's ports stand for."""
+"""One installation: settings turned into the adapters that the pipeline's ports stand for.
+
+Each adapter is imported where it is built: it brings its library with it, and whoever only needs the ledger does not
+wait for the others.
+"""
 
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
 
-from forest_fire_retrain.adapters.delta_lake import DeltaLake
-from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
-from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.folder_source import FolderSource
-from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
-from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
-from forest_fire_retrain.adapters.optuna_search import OptunaSearch
-from forest_fire_retrain.adapters.record_files import RecordFiles
-from forest_fire_retrain.adapters.runtime_environment import read_environment
-from forest_fire_retrain.adapters.simulator import Simulator
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.ports import (
-    Lake,
-    Ledger,
-    Progress,
-    RecipeSearch,
-    RecordStore,
-    Registry,
-    Source,
-    SqlEngine,
-    Tracker,
-)
+from forest_fire_retrain.core.ledger.ports import Ledger, Registry
+from forest_fire_retrain.core.models.ports import ModelStore, RecipeSearch, Tracker
+from forest_fire_retrain.core.ports import Progress, RecordStore, Stores, Workshop
 from forest_fire_retrain.core.records import Environment
-from forest_fire_retrain.pipeline.judging import Stores
+from forest_fire_retrain.core.rows.ports import Lake, Source, SqlEngine
 from forest_fire_retrain.settings import Settings, SourceKind
 
 
@@ -39,9 +28,18 @@ class Silence:
         """Say nothing."""
 
 
-def read_clock() -> dt.datetime:
-    """Now, UTC; the only place where the product looks at a clock."""
-    return dt.datetime.now(dt.UTC)
+class PublishedLedger(NamedTuple):
+    """A ledger, the folder of the copy that readers see, and the model that orders are about."""
+
+    ledger: Ledger
+    export_folder: Path
+    model_name: str
+
+
+def _build_search() -> RecipeSearch:
+    from forest_fire_retrain.adapters.optuna_search import OptunaSearch  # noqa: PLC0415 - see the module's docstring
+
+    return OptunaSearch()
 
 
 @dataclass(frozen=True)
@@ -52,7 +50,7 @@ class Installation:
     ----------
     settings : Settings
         Every knob.
-    source, lake, engine, records, tracker, registry, ledger
+    source, lake, engine, records, tracker, models, registry, ledger
         Adapters behind the ports of the core.
     clock : callable
         Now, UTC.
@@ -68,25 +66,47 @@ class Installation:
     engine: SqlEngine
     records: RecordStore
     tracker: Tracker
+    models: ModelStore
     registry: Registry
     ledger: Ledger
     clock: Callable[[], dt.datetime] = read_clock
     progress: Progress = field(default_factory=Silence)
-    recipe_search: RecipeSearch = field(default_factory=OptunaSearch)
+    recipe_search: RecipeSearch = field(default_factory=_build_search)
 
     @cached_property
     def environment(self) -> Environment:
         """Where this process trains."""
+        from forest_fire_retrain.adapters.runtime_environment import read_environment  # noqa: PLC0415 - as above
+
         return read_environment(self.settings.n_threads)
 
     @property
     def stores(self) -> Stores:
         """What an adjudication reads and writes."""
-        return Stores(self.lake, self.engine, self.tracker, self.registry, self.ledger)
+        return Stores(self.lake, self.engine, self.models, self.registry, self.ledger)
+
+    @property
+    def workshop(self) -> Workshop:
+        """What a training reads and writes, also in another process."""
+        return Workshop(
+            self.lake, self.engine, self.records, self.tracker.for_workers(), self.models, self.recipe_search
+        )
+
+    @property
+    def published_ledger(self) -> PublishedLedger:
+        """The ledger with the copy that readers see."""
+        return PublishedLedger(self.ledger, self.settings.export_folder, self.settings.model_name)
 
 
 def build_installation(settings: Settings, *, progress: Progress | None = None) -> Installation:
     """The installation that `settings` describe; nothing is opened or created yet."""
+    from forest_fire_retrain.adapters.delta_lake import DeltaLake  # noqa: PLC0415 - see the module's docstring
+    from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine  # noqa: PLC0415 - as above
+    from forest_fire_retrain.adapters.mlflow_models import MlflowModels  # noqa: PLC0415 - as above
+    from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry  # noqa: PLC0415 - as above
+    from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker  # noqa: PLC0415 - as above
+    from forest_fire_retrain.adapters.record_files import RecordFiles  # noqa: PLC0415 - as above
+
     return Installation(
         settings=settings,
         source=build_source(settings, read_clock().date()),
@@ -94,10 +114,19 @@ def build_installation(settings: Settings, *, progress: Progress | None = None) 
         engine=DuckDbEngine(),
         records=RecordFiles(settings.home / "records"),
         tracker=MlflowTracker(settings.tracking_uri, settings.model_name, settings.artifact_location),
+        models=MlflowModels(settings.tracking_uri),
         registry=MlflowRegistry(settings.tracking_uri),
-        ledger=DuckDbLedger(settings.ledger_file, patience_seconds=settings.ledger_patience_seconds),
+        ledger=build_ledger(settings).ledger,
         progress=progress or Silence(),
     )
+
+
+def build_ledger(settings: Settings) -> PublishedLedger:
+    """The installation's ledger with its copy, without the rest of it."""
+    from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger  # noqa: PLC0415 - see the module's docstring
+
+    ledger = DuckDbLedger(settings.ledger_file, patience_seconds=settings.ledger_patience_seconds)
+    return PublishedLedger(ledger, settings.export_folder, settings.model_name)
 
 
 def build_source(settings: Settings, today: dt.date) -> Source:
@@ -109,10 +138,14 @@ def build_source(settings: Settings, today: dt.date) -> Source:
         If the source is a folder and none is named.
     """
     if settings.source is SourceKind.SIMULATOR:
+        from forest_fire_retrain.adapters.simulator import Simulator  # noqa: PLC0415 - see the module's docstring
+
         return Simulator(settings.simulator, settings.start_date)
     if settings.data is None:
         msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder; set it to the data's folder"
         raise ConfigurationError(msg)
+    from forest_fire_retrain.adapters.folder_source import FolderSource  # noqa: PLC0415 - as above
+
     return FolderSource(
         settings.data,
         history_start=settings.start_date,

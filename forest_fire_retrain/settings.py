@@ -16,8 +16,9 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
-from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.windows import Cadence, WindowPolicy
 
 PREFIX = "FOREST_FIRE_"
@@ -161,6 +162,16 @@ class Settings(BaseSettings):
             gap_days=self.gap_days,
             training_window_days=self.training_window_days,
             min_training_days=self.min_training_days,
+        )
+
+    @property
+    def periods(self) -> Periods:
+        """All retraining periods."""
+        return Periods(
+            history_start=self.start_date,
+            history_end=self.end_date,
+            cadence=self.cadence,
+            policy=self.window_policy,
         )
 
     @property

@@ -8,13 +8,14 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 
-from forest_fire_retrain.core.adjudication import Case, ChampionFacts, adjudicate
-from forest_fire_retrain.core.decision_payload import DecisionPayload, facts_of
-from forest_fire_retrain.core.decision_rule import DecisionRule, Metric
-from forest_fire_retrain.core.evidence import SliceSums, WindowEvidence
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Case, ChampionFacts, GuardrailFinding, LedgerFacts
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule, Metric
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
 from forest_fire_retrain.core.fingerprints import canonical_json
-from forest_fire_retrain.core.guardrails import GuardrailFinding
-from forest_fire_retrain.core.ledger_entries import EntryDraft, EntryKind, Outcome, ReasonCode, Stamp
+from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, facts_of
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, Stamp
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, StoredModel
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_models import example_candidate
@@ -112,7 +113,13 @@ def example_case(gains: Sequence[float], *, champion_age_days: int = 100, **chan
         "gap_days": GAP_DAYS,
         "guardrails": findings(),
     }
-    return Case.model_validate({**plain, **changes})
+    facts = {name: changes.pop(name) for name in LedgerFacts.model_fields if name in changes}
+    return Case.model_validate({**plain, **changes, "ledger": facts})
+
+
+def change_ledger(case: Case, **facts: object) -> Case:
+    """The case with other facts of the ledger."""
+    return case.model_copy(update={"ledger": LedgerFacts.model_validate(facts)})
 
 
 def change_newest(case: Case, **changes: object) -> Case:
@@ -130,7 +137,8 @@ def inaugural_case(gains: Sequence[float], **changes: object) -> Case:
     """As `example_case`, but without a champion; the gains are over climatology."""
     case = example_case([gain + 7 * (CHAMPION_LOSS - CLIMATOLOGY_LOSS) for gain in gains])
     bare = {"newest": without_champion(case.newest), "earlier": tuple(without_champion(w) for w in case.earlier)}
-    return case.model_copy(update={**bare, "champion": None, **changes})
+    facts = {name: changes.pop(name) for name in LedgerFacts.model_fields if name in changes}
+    return change_ledger(case.model_copy(update={**bare, "champion": None, **changes}), **facts)
 
 
 def example_champion(training_cutoff: dt.date, **changes: object) -> ChampionFacts:
@@ -181,9 +189,18 @@ def example_payload(case: Case, week: int = 0, rule: DecisionRule = RULE) -> Dec
     )
 
 
+USUAL_PAYLOADS: dict[EntryKind, dict[str, object]] = {
+    EntryKind.ROLLBACK: {"reason": "For a test"},
+    EntryKind.FREEZE: {"reason": "For a test"},
+    EntryKind.LABELS_CLEARED: {"reason": "For a test", "partitions": []},
+}
+
+
 def draft(kind: EntryKind, **fields: object) -> EntryDraft:
-    """A row of that kind; `payload` is a mapping."""
-    payload = fields.pop("payload", {})
+    """A row of that kind; `payload` is a mapping, what it lacks is as usual."""
+    given = fields.pop("payload", {})
+    assert isinstance(given, dict)
+    payload = {**USUAL_PAYLOADS.get(kind, {}), **given}
     plain = {
         "kind": kind,
         "model_name": MODEL,

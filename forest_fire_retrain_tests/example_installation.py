@@ -32,14 +32,15 @@ def example_settings(home: Path, **changes: object) -> Settings:
 
 def example_installation(home: Path, **changes: object) -> Installation:
     """An installation on fakes; only the query engine and the simulated park are the real ones."""
-    settings = example_settings(home, **changes)
+    settings, tracker = example_settings(home, **changes), FakeTracker()
     return Installation(
         settings=settings,
         source=Simulator(settings.simulator, settings.start_date),
         lake=FakeLake(),
         engine=DuckDbEngine(),
         records=FakeRecordStore(),
-        tracker=FakeTracker(),
+        tracker=tracker,
+        models=tracker,
         registry=FakeRegistry(),
         ledger=FakeLedger(),
         clock=lambda: NOW,

@@ -6,9 +6,10 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
+from forest_fire_retrain.core.fingerprints import fingerprint_text
+from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Candidate, Environment, Knowledge, Recipe, Snapshot, StoredModel
 from forest_fire_retrain.core.risk_model import RiskModel
-from forest_fire_retrain.core.training import fit
 from forest_fire_retrain.core.windows import Interval, WindowPolicy, plan_windows
 
 SMALL_BOOSTING = Recipe(
@@ -41,6 +42,7 @@ def example_candidate(stored: StoredModel, partition_start: dt.date = dt.date(20
     policy = WindowPolicy(label_delay_days=14, gap_days=14, training_window_days=1000, min_training_days=100)
     partition = Interval(start=partition_start, end=partition_start + dt.timedelta(days=7))
     return Candidate(
+        candidate_id=fingerprint_text(partition.start.isoformat())[:16],
         windows=plan_windows(partition, dt.date(2022, 1, 3), policy),
         snapshot=Snapshot(
             knowledge=Knowledge.LIVE,

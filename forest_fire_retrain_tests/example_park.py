@@ -11,20 +11,22 @@ import numpy as np
 import pyarrow as pa
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
+from forest_fire_retrain.adapters.optuna_search import OptunaSearch
 from forest_fire_retrain.adapters.simulator import Simulator, SimulatorConfig
-from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry, Stamp
-from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.ports import Stores, Workshop
 from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Knowledge, Snapshot
-from forest_fire_retrain.core.tables import TableName
-from forest_fire_retrain.core.windows import Interval, RetrainingWindows, WindowPolicy, plan_windows
-from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
-from forest_fire_retrain.pipeline.featuring import build_features
-from forest_fire_retrain.pipeline.holding_out import set_holdout_apart
-from forest_fire_retrain.pipeline.ingesting import ingest_fire_reports, ingest_weather
-from forest_fire_retrain.pipeline.judging import Question, Stores
-from forest_fire_retrain.pipeline.snapshots import midnight, take_snapshot
-from forest_fire_retrain.pipeline.training_candidates import train_candidate
+from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.windows import Interval, RetrainingWindows, WindowPolicy, midnight, plan_windows
+from forest_fire_retrain.pipeline.preparing.featuring import build_features
+from forest_fire_retrain.pipeline.preparing.holding_out import set_holdout_apart
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
+from forest_fire_retrain.pipeline.retraining.judging import Question
+from forest_fire_retrain.pipeline.retraining.training_candidates import train_candidate
 from forest_fire_retrain_tests.example_evidence import MODEL
 from forest_fire_retrain_tests.example_models import SMALL_LOGISTIC
 from forest_fire_retrain_tests.fakes.lake import FakeLake, falls_into
@@ -89,10 +91,7 @@ def hold_out(lake: FakeLake, period: int, snapshot: Snapshot | None = None) -> H
 def train(lake: FakeLake, tracker: FakeTracker, holdout: HoldoutSet) -> Candidate:
     """The candidate of a holdout."""
     return train_candidate(
-        lake,
-        ENGINE,
-        FakeRecordStore(),
-        tracker,
+        Workshop(lake, ENGINE, FakeRecordStore(), tracker, tracker, OptunaSearch()),
         holdout=holdout,
         recipe=SMALL_LOGISTIC,
         seed=1,

@@ -8,20 +8,20 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.ledger_entries import Stamp
-from forest_fire_retrain.core.ledger_state import LedgerState, fold
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge
-from forest_fire_retrain.core.training import find_recipe
-from forest_fire_retrain.core.windows import Interval, RetrainingWindows, period_starting, plan_windows
+from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
-from forest_fire_retrain.pipeline.featuring import build_features
-from forest_fire_retrain.pipeline.holding_out import set_holdout_apart
-from forest_fire_retrain.pipeline.ingesting import ingest_fire_reports, ingest_weather
-from forest_fire_retrain.pipeline.judging import Question
-from forest_fire_retrain.pipeline.snapshots import original_decision, take_snapshot
-from forest_fire_retrain.pipeline.training_candidates import train_candidate
+from forest_fire_retrain.pipeline.preparing.featuring import build_features
+from forest_fire_retrain.pipeline.preparing.holding_out import set_holdout_apart
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
+from forest_fire_retrain.pipeline.retraining.judging import Question
+from forest_fire_retrain.pipeline.retraining.training_candidates import train_candidate
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -68,7 +68,8 @@ class Reigns(NamedTuple):
 def three_reigns() -> Reigns:
     """A copy of its own for each caller: training the three takes two seconds."""
     made = _train_three_reigns()
-    stores = copy.deepcopy({name: getattr(made, name) for name in ("lake", "records", "tracker", "registry", "ledger")})
+    names = ("lake", "records", "tracker", "models", "registry", "ledger")
+    stores = copy.deepcopy({name: getattr(made, name) for name in names})
     copied = replace(made, **stores)
     copied.__dict__["environment"] = made.environment  # code that is edited while tests run is no other code to them
     return Reigns(copied, stores["lake"], stores["tracker"], stores["registry"], stores["ledger"])
@@ -90,17 +91,11 @@ def retrain(installation: Installation, keys: Sequence[str]) -> list[Adjudicatio
 def ingest(installation: Installation, keys: Sequence[str]) -> None:
     """Everything recorded up to the end of the last period, and its features."""
     settings, lake = installation.settings, installation.lake
-    first, last = (windows_of(installation, key).partition for key in (keys[0], keys[-1]))
+    first, last = (installation.settings.periods.windows_of(key).partition for key in (keys[0], keys[-1]))
     window = Interval(start=first.start, end=last.end)
     ingest_weather(installation.source, lake, window, settings.start_date)
     ingest_fire_reports(installation.source, lake, window, settings.start_date)
     build_features(lake, installation.engine, window, settings.start_date)
-
-
-def windows_of(installation: Installation, key: str) -> RetrainingWindows:
-    settings = installation.settings
-    partition = period_starting(dt.date.fromisoformat(key), settings.cadence)
-    return plan_windows(partition, settings.start_date, settings.window_policy)
 
 
 def decide(installation: Installation, key: str, knowledge: Knowledge = Knowledge.AS_CORRECTED) -> Adjudication:
@@ -113,15 +108,12 @@ def decide(installation: Installation, key: str, knowledge: Knowledge = Knowledg
 
 def train(installation: Installation, key: str, knowledge: Knowledge) -> tuple[HoldoutSet, Candidate]:
     settings, lake = installation.settings, installation.lake
-    windows = windows_of(installation, key)
+    windows = installation.settings.periods.windows_of(key)
     entries = installation.ledger.entries(settings.model_name)
     snapshot = take_snapshot(lake, windows, original_decision(entries, key), knowledge)
     holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
     candidate = train_candidate(
-        lake,
-        installation.engine,
-        installation.records,
-        installation.tracker,
+        installation.workshop,
         holdout=holdout,
         recipe=find_recipe(settings.recipe_names[0]),
         seed=settings.seed,

@@ -20,7 +20,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, midnight
 
 KEEP_EVERYTHING = {
     "delta.enableExpiredLogCleanup": "false",
@@ -220,7 +220,7 @@ def _predicate(field: pa.Field, window: Interval) -> str:
 def _day_filter(field: pa.Field, window: Interval) -> pads.Expression:
     start, end = window.start, window.end
     if pa.types.is_timestamp(field.type):
-        bounds = (dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC) for day in (start, end))
+        bounds = (midnight(day) for day in (start, end))
         start, end = (pa.scalar(bound, field.type) for bound in bounds)
     return (pads.field(field.name) >= start) & (pads.field(field.name) < end)
 

@@ -22,52 +22,12 @@ import duckdb
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
+from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, Migration, pending_migrations
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
-
-COLUMNS = {
-    "sequence": "BIGINT PRIMARY KEY",
-    "kind": "VARCHAR NOT NULL",
-    "model_name": "VARCHAR NOT NULL",
-    "recorded_at": "TIMESTAMPTZ NOT NULL",
-    "actor": "VARCHAR NOT NULL",
-    "trigger": "VARCHAR NOT NULL",
-    "summary": "VARCHAR NOT NULL",
-    "partition_key": "VARCHAR",
-    "as_of": "DATE",
-    "decision_id": "VARCHAR",
-    "idempotency_key": "VARCHAR",
-    "outcome": "VARCHAR",
-    "reason_code": "VARCHAR",
-    "champion_before": "INTEGER",
-    "champion_after": "INTEGER",
-    "dagster_run_id": "VARCHAR",
-    "mlflow_run_id": "VARCHAR",
-    "payload_json": "VARCHAR NOT NULL",
-    "previous_hash": "VARCHAR NOT NULL",
-    "entry_hash": "VARCHAR NOT NULL",
-}
-NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
-
-# One row per scheduled retraining, also when nothing changed (replays and rollbacks are not retrainings).
-REGISTRY_STATUS = """
-SELECT d.model_name, coalesce(c.champion_after, d.champion_before) AS production_version,
-       c.champion_after IS NOT NULL AS updated, d.recorded_at AS training_time
-FROM ledger d LEFT JOIN ledger c ON c.kind = 'confirmation' AND c.decision_id = d.decision_id
-WHERE d.kind = 'decision' ORDER BY d.sequence
-"""
-
-SCHEMA = f"""
-CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ);
-CREATE TABLE ledger ({", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())});
-CREATE TABLE ledger_guard (refusal VARCHAR);
-CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger FOR EACH STATEMENT
-    INSERT INTO ledger_guard SELECT error('the ledger is append-only');
-CREATE TRIGGER ledger_refuses_delete BEFORE DELETE ON ledger FOR EACH STATEMENT
-    INSERT INTO ledger_guard SELECT error('the ledger is append-only');
-CREATE VIEW registry_status AS {REGISTRY_STATUS};
-"""
+from forest_fire_retrain.core.ledger.drafts import draft_migration
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 
 
 class DuckDbLedger:
@@ -164,15 +124,7 @@ class DuckDbLedger:
         for migration in self._pending(connection):
             connection.execute(migration.statements)
             connection.execute("INSERT INTO schema_version VALUES (?, ?)", [migration.version, draft.recorded_at])
-            yield EntryDraft(
-                kind=EntryKind.MIGRATION,
-                model_name=draft.model_name,
-                recorded_at=draft.recorded_at,
-                actor=draft.actor,
-                trigger=draft.trigger,
-                summary=f"The ledger's schema is now version {migration.version}: {migration.summary}.",
-                dagster_run_id=draft.dagster_run_id,
-            )
+            yield draft_migration(migration.version, migration.summary, draft)
 
     def _pending(self, connection: duckdb.DuckDBPyConnection) -> tuple[Migration, ...]:
         """Migrations that the file still lacks; a file that is ahead of this code is refused."""
@@ -209,15 +161,11 @@ class DuckDbLedger:
 
     def _create(self, created_at: dt.datetime) -> None:
         """Make an empty ledger beside and rename it, so that a cut leaves either none or a whole one."""
-        beside = self._path.with_suffix(self._path.suffix + ".part")
-        for left_over in (beside, beside.with_suffix(".part.wal")):
-            left_over.unlink(missing_ok=True)
-        with closing(duckdb.connect(beside)) as connection:
+        with written_beside(self._path) as beside, closing(duckdb.connect(beside)) as connection:
             connection.execute(f"BEGIN; {SCHEMA}")
             connection.execute("INSERT INTO schema_version VALUES (?, ?)", [KNOWN_VERSION, created_at])
             connection.execute("COMMIT")
             connection.execute("CHECKPOINT")  # closing does it too, but says nothing when the disk is full
-        beside.replace(self._path)
 
     def _name_holder(self) -> None:
         try:

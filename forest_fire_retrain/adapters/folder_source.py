@@ -22,11 +22,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
-from forest_fire_retrain.core.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.errors import InputContractError, list_capped
-from forest_fire_retrain.core.ports import SourceSlice
-from forest_fire_retrain.core.tables import TableName
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
+from forest_fire_retrain.core.rows.ports import SourceSlice
+from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.windows import Interval, midnight
 
 EPOCH = dt.date(1970, 1, 1)
 SMALLEST_SHARE_SHOWN = 0.0005
@@ -162,7 +162,7 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
         return []
     window = Interval(start=start, end=end)
     weather = tables.weather
-    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], _midnight(recorded.end)))
+    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], midnight(recorded.end)))
     weather = weather.select(["cell_id", "date"]).filter(known)
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
@@ -202,13 +202,9 @@ def _describe_inversions(weather: pa.Table) -> list[str]:
 
 
 def _lies_in(column: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:
-    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(_midnight, (window.start, window.end))
+    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(midnight, (window.start, window.end))
     start, end = bounds
     return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
-
-
-def _midnight(day: dt.date) -> dt.datetime:
-    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
 
 
 def _percent(share: float) -> str:

@@ -8,16 +8,16 @@ Rules
 - The ledger that is replaced is kept beside; until the very end it is also in its place.
 """
 
-import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError, RefusedRequestError
-from forest_fire_retrain.core.ledger_entries import LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault, first_difference
 
 PATIENCE_SECONDS = 5.0
 
@@ -53,14 +53,13 @@ def back_up(ledger: DuckDbLedger, target: Path) -> int:
     if target.exists():
         msg = f"{target} is there already; nothing was written. Choose another name"
         raise RefusedRequestError(msg)
-    with ledger.at_rest() as path, _written_beside(target) as beside:
+    with ledger.at_rest() as path, _placed(target) as beside:
         entries = ledger.entries()
         _refuse_broken(entries, path)
-        _copy(path, beside)
+        shutil.copyfile(path, beside)
         if read_backup(beside) != entries:
-            msg = f"the copy of {path} reads back otherwise than it was written; it was removed. Check the disk"
+            msg = f"the copy of {path} does not read back as it was written; it was removed. Check the disk"
             raise LedgerError(msg)
-        beside.replace(target)
     return len(entries)
 
 
@@ -112,13 +111,12 @@ def restore(
     """
     rows = read_backup(backup)
     _refuse_broken(rows, backup)
-    with ledger.exclusive(), _written_beside(ledger.path) as beside:
+    with ledger.exclusive(), _placed(ledger.path) as beside:
         known = _known_rows(ledger, list if force else read_copy)
         if not force:
             _refuse_other(rows, known, backup)
-        _copy(backup, beside)
+        shutil.copyfile(backup, beside)
         is_kept = _keep(ledger.path, keep_as)
-        beside.replace(ledger.path)
     return Restoration(len(rows), len(known), keep_as if is_kept else None)
 
 
@@ -137,7 +135,8 @@ def _keep(path: Path, keep_as: Path) -> bool:
     """Copy the ledger, and move its write-ahead log away: it must not be applied to another file."""
     if not path.exists():
         return False
-    _copy(path, keep_as)
+    with written_beside(keep_as) as beside:
+        shutil.copyfile(path, beside)
     log = path.with_name(path.name + ".wal")
     if log.exists():
         log.replace(keep_as.with_name(keep_as.name + ".wal"))
@@ -152,30 +151,21 @@ def _refuse_broken(rows: Sequence[LedgerEntry], path: Path) -> None:
 
 
 def _refuse_other(rows: Sequence[LedgerEntry], known: Sequence[LedgerEntry], backup: Path) -> None:
-    pairs = enumerate(zip(rows, known, strict=False), start=1)
-    other = next((number for number, (row, held) in pairs if row != held), None)
-    if other is None and len(rows) >= len(known):
+    other = first_difference(rows[: len(known)], known)
+    if other is None:
         return
-    what = f"ends at row {len(rows)}, known are {len(known)}" if other is None else f"differs from row {other} on"
+    is_short = other > len(rows)
+    what = f"ends at row {len(rows)}, known are {len(known)}" if is_short else f"differs from row {other} on"
     msg = f"the backup {backup} {what}; nothing was changed. If it is right all the same, add: --force"
     raise RefusedRequestError(msg)
 
 
 @contextmanager
-def _written_beside(target: Path) -> Iterator[Path]:
-    """A name beside `target` to write under; nothing is left there, and a disk's refusal is a ledger's error."""
-    beside = target.with_name(target.name + ".part")
+def _placed(target: Path) -> Iterator[Path]:
+    """A name to write `target` under; a disk's refusal is a ledger's error."""
     try:
-        yield beside
+        with written_beside(target) as beside:
+            yield beside
     except OSError as error:
         msg = f"{target} cannot be written: {error}. What was there is as it was; free space or mend the rights"
         raise LedgerError(msg) from error
-    finally:
-        beside.unlink(missing_ok=True)
-
-
-def _copy(source: Path, target: Path) -> None:
-    """Copy, and wait until the bytes are on the disk."""
-    shutil.copyfile(source, target)
-    with target.open("rb+") as file:
-        os.fsync(file.fileno())

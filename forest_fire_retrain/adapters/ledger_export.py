@@ -1,23 +1,31 @@
 """The ledger's lock-free copy: Parquet files, each written beside and renamed into place."""
 
 from collections.abc import Sequence
-from contextlib import closing
 from pathlib import Path
 
-import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import ValidationError
 
-from forest_fire_retrain.adapters.duckdb_ledger import COLUMNS, REGISTRY_STATUS
+from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import LedgerEntry, find_first_fault
-from forest_fire_retrain.core.ports import Ledger
-from forest_fire_retrain.core.tables import UTC_INSTANT
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.rows.tables import UTC_INSTANT
 
 LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
 ARROW_TYPES = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "TIMESTAMPTZ": UTC_INSTANT, "DATE": pa.date32()}
+STATUS_SCHEMA = pa.schema(
+    [
+        ("model_name", pa.string()),
+        ("production_version", pa.int32()),
+        ("updated", pa.bool_()),
+        ("training_time", UTC_INSTANT),
+    ]
+)
 LEDGER_SCHEMA = pa.schema([(name, ARROW_TYPES.get(kind.split()[0], pa.string())) for name, kind in COLUMNS.items()])
 
 
@@ -31,16 +39,13 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
     """
     rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
     ledger = pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
-    with closing(duckdb.connect(":memory:")) as connection:
-        connection.execute("SET TimeZone = 'UTC'")
-        connection.register("ledger", ledger)
-        status = connection.sql(REGISTRY_STATUS).to_arrow_table()
+    retrainings = [retraining._asdict() for retraining in list_retrainings(entries)]
+    status = pa.Table.from_pylist(retrainings, schema=STATUS_SCHEMA)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in ((LEDGER_FILE, ledger), (STATUS_FILE, status)):
-            beside = folder / f".{name}.part"
-            pq.write_table(table, beside)
-            beside.replace(folder / name)
+            with written_beside(folder / name) as beside:
+                pq.write_table(table, beside)
     except OSError as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "

@@ -19,7 +19,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
 )
 from forest_fire_retrain.core.errors import RegistryError
-from forest_fire_retrain.core.ports import RegisteredVersion
+from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.records import Candidate
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class MlflowRegistry:
             return []
         with refusals_as(RegistryError, self._tracking_uri, f"listing the versions of {model_name}"):
             found = _search(connect(self._tracking_uri), f"name = '{_plain(model_name)}'")
-        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags), v.description or "") for v in found)
+        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags)) for v in found)
         return sorted(listed, key=lambda held: held.version)
 
     def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:

@@ -1,42 +1,28 @@
-"""Candidate runs and model artifacts in MLflow.
+"""Candidate runs in MLflow.
 
 Rules
 -----
 - One run per candidate, nested under the run that is active in the process that trains or asks for it.
 - A run ends FINISHED; FAILED if the block raises, KILLED on an interrupt. What kill -9 left RUNNING
   is closed by the next start.
-- Models are stored by skops, hashed as the store hands them back, and loaded only after their bytes
-  were checked, under this project's own list of trusted types.
 """
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
-
-import pandas as pd
-from sklearn.base import BaseEstimator
 
 from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     import_mlflow,
-    import_sklearn_flavour,
     is_absent,
-    is_missing,
     mlflow_exception,
     refusals_as,
 )
-from forest_fire_retrain.adapters.runtime_environment import read_requirements
-from forest_fire_retrain.adapters.skops_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import TrackingError
-from forest_fire_retrain.core.records import StoredModel
-from forest_fire_retrain.core.risk_model import RiskModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-MODEL_NAME = "model"
 DAGSTER_RUN_TAG = "dagster_run_id"
 CLOSED_TAG = "closed_because"
 LONGEST_PARAMETER = 6_000
@@ -62,8 +48,8 @@ class MlflowCandidateRun:
         """The MLflow run's id."""
         return self._run_id
 
-    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
-        """Record parameters, metrics and tags in one round trip.
+    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        """Record parameters and metrics in one round trip.
 
         Raises
         ------
@@ -72,7 +58,7 @@ class MlflowCandidateRun:
         """
         with refusals_as(TrackingError, self._tracking_uri, f"logging to run {self._run_id}"):
             client = connect(self._tracking_uri)
-            from mlflow.entities import Metric, Param, RunTag  # noqa: PLC0415 - imported by `connect` already
+            from mlflow.entities import Metric, Param  # noqa: PLC0415 - imported by `connect` already
             from mlflow.utils.time import get_current_time_millis  # noqa: PLC0415 - imported by `connect` already
 
             now_ms = get_current_time_millis()
@@ -80,43 +66,7 @@ class MlflowCandidateRun:
                 self._run_id,
                 metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
                 params=[Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in parameters.items()],
-                tags=[RunTag(name, str(value)) for name, value in tags.items()],
             )
-
-    def save_model(self, model: BaseEstimator, example: pd.DataFrame) -> StoredModel:
-        """Serialise `model` without executable content; the signature comes from `example`.
-
-        Parameters
-        ----------
-        model : RiskModel
-            A fitted model of trusted types.
-        example : pandas.DataFrame
-            Rows as the model is given them, shape (n_rows, n_features).
-
-        Raises
-        ------
-        TrackingError
-            If the model holds a type that is not trusted, or MLflow refuses it.
-        """
-        with refusals_as(TrackingError, self._tracking_uri, f"storing the model of run {self._run_id}"):
-            client = connect(self._tracking_uri)
-            flavour = import_sklearn_flavour()
-            from mlflow.models import infer_signature  # noqa: PLC0415 - imported by `connect` already
-
-            info = flavour.log_model(
-                model,
-                name=MODEL_NAME,
-                serialization_format="skops",
-                skops_trusted_types=list(TRUSTED_TYPES),
-                pip_requirements=read_requirements(),
-                signature=infer_signature(example, model.predict_proba(example)),
-                pyfunc_predict_fn="predict_proba",
-                params=model.resolved_parameters if isinstance(model, RiskModel) else None,
-            )
-            with _model_file(client, info.model_uri) as path:
-                digest = sha256_of_file(path)
-            client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
-        return StoredModel(mlflow_run_id=self._run_id, model_uri=info.model_uri, artifact_sha256=digest)
 
 
 class MlflowTracker:
@@ -193,22 +143,6 @@ class MlflowTracker:
             raise
         self._end("FINISHED")
 
-    def load_model(self, stored: StoredModel) -> BaseEstimator:
-        """Load a model after checking its bytes.
-
-        Raises
-        ------
-        ArtifactTamperedError
-            If the artifact's SHA-256 is not the recorded one; nothing is loaded then.
-        TrackingError
-            If the artifact cannot be read.
-        """
-        with (
-            refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
-            _model_file(connect(self._tracking_uri), stored.model_uri) as path,
-        ):
-            return load_verified(path, expected_sha256=stored.artifact_sha256)
-
     def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
         """End, as FAILED, each RUNNING run whose `dagster_run_id` tag names a run that is over."""
         if is_absent(self._tracking_uri):
@@ -262,22 +196,6 @@ class MlflowTracker:
             self._end("FAILED" if isinstance(error, Exception) else "KILLED")
         except TrackingError as refusal:
             error.add_note(f"Its tracking run could not be closed: {refusal}")
-
-
-@contextmanager
-def _model_file(client: "MlflowClient", model_uri: str) -> Iterator[Path]:
-    """A local copy of the model's skops file, or the file itself where the store is local."""
-    mlflow = import_mlflow()
-    with TemporaryDirectory(prefix="forest_fire_model_") as folder:
-        try:
-            location = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
-            path = mlflow.artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=folder)
-        except mlflow_exception() as error:
-            if not is_missing(error):
-                raise
-            msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
-            raise TrackingError(msg) from error
-        yield Path(path)
 
 
 def _running_runs(client: "MlflowClient", experiment_id: str) -> list[tuple[str, str]]:

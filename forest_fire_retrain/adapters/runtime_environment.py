@@ -5,11 +5,14 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from forest_fire_retrain.core.environment import TRAINING_PACKAGES, describe_environment, pinned_requirements
+from forest_fire_retrain.core.models.code_version import fingerprint_code
+from forest_fire_retrain.core.models.environment import TRAINING_PACKAGES, describe_environment, pinned_requirements
 from forest_fire_retrain.core.records import Environment
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
-COMPUTING_FOLDERS = ("core", "pipeline")
+COMPUTING_FOLDERS = ("core", "pipeline", "adapters")
+TRAINING_WINGS = ("pipeline/preparing", "pipeline/retraining")
+"""What decides how a candidate comes out and how it is judged."""
 
 
 def read_environment(n_threads: int) -> Environment:
@@ -28,15 +31,26 @@ def read_environment(n_threads: int) -> Environment:
     return describe_environment(
         python_version=platform.python_version(),
         installed={name: found for name in TRAINING_PACKAGES if (found := _installed_version(name)) is not None},
-        sources=read_computing_sources(PACKAGE_ROOT),
+        code_version=read_code_version(*TRAINING_WINGS),
         n_threads=n_threads,
     )
 
 
-def read_computing_sources(package_root: Path) -> dict[str, bytes]:
-    """Content of the code that decides what is computed, by path within the package."""
+@cache
+def read_code_version(*entrances: str) -> str:
+    """Fingerprint of wings or modules of this installation, and of all that they import; the same while this runs."""
+    return fingerprint_code(_read_sources(), entrances)
+
+
+def read_sources(package_root: Path) -> dict[str, str]:
+    """Text of the code that computes, by path within the package."""
     files = (path for folder in COMPUTING_FOLDERS for path in (package_root / folder).rglob("*.py"))
-    return {path.relative_to(package_root).as_posix(): path.read_bytes() for path in files}
+    return {path.relative_to(package_root).as_posix(): path.read_text(encoding="utf-8") for path in files}
+
+
+@cache
+def _read_sources() -> dict[str, str]:
+    return read_sources(PACKAGE_ROOT)
 
 
 @cache

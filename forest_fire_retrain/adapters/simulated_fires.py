@@ -26,7 +26,7 @@ from forest_fire_retrain.adapters.simulated_weather import (
     summer_shape,
     to_normals,
 )
-from forest_fire_retrain.core.fire_weather import Floats, saturation_vapour_pressure_kpa
+from forest_fire_retrain.core.rows.fire_weather import Floats, saturation_vapour_pressure_kpa
 
 FUEL_MEMORY_DAYS = 60
 MOST_CELLS = 10_000

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from forest_fire_retrain.adapters.simulated_settings import Drift, DriftKind, SimulatorConfig
-from forest_fire_retrain.core.fire_weather import Floats
+from forest_fire_retrain.core.rows.fire_weather import Floats
 
 Days = NDArray[np.int64]
 Flags = NDArray[np.bool_]

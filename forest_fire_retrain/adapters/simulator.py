@@ -49,9 +49,9 @@ from forest_fire_retrain.adapters.simulated_weather import (
     lay_out_park,
     simulate_weather,
 )
-from forest_fire_retrain.core.fire_weather import Floats
-from forest_fire_retrain.core.ports import SourceSlice
-from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.rows.fire_weather import Floats
+from forest_fire_retrain.core.rows.ports import SourceSlice
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.core.windows import Interval
 
 __all__ = ["Corruption", "Drift", "DriftKind", "LateReports", "Outage", "Simulator", "SimulatorConfig"]

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from forest_fire_retrain.backtest.panel import Panel
-from forest_fire_retrain.backtest.scenarios import Fault, break_labels, break_probabilities
+from forest_fire_retrain.backtest.scenarios import Breakage, break_labels, break_probabilities
 from forest_fire_retrain.backtest.streams import StreamPlan
-from forest_fire_retrain.core.climatology import MONTHS, Climatology, shrink_rates
-from forest_fire_retrain.core.recipe_choice import InnerRows, choose_best, score_recipe
+from forest_fire_retrain.core.models.climatology import MONTHS, Climatology, shrink_rates
+from forest_fire_retrain.core.models.recipe_choice import InnerRows, choose_best, score_recipe
+from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.training import fit
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 
 
@@ -25,7 +25,7 @@ class TrainedCandidate(NamedTuple):
     ----------
     windows : RetrainingWindows
         Windows of its period.
-    fault : Fault, optional
+    fault : Breakage, optional
         How its retrain was broken.
     days : Interval
         From the first day of its holdout to the horizon.
@@ -40,7 +40,7 @@ class TrainedCandidate(NamedTuple):
     """
 
     windows: RetrainingWindows
-    fault: Fault | None
+    fault: Breakage | None
     days: Interval
     probabilities: np.ndarray
     climatology: Climatology
@@ -53,7 +53,9 @@ class TrainedCandidate(NamedTuple):
         return self.probabilities[first : first + window.n_days]
 
 
-def train_on_panel(panel: Panel, plan: StreamPlan, windows: RetrainingWindows, fault: Fault | None) -> TrainedCandidate:
+def train_on_panel(
+    panel: Panel, plan: StreamPlan, windows: RetrainingWindows, fault: Breakage | None
+) -> TrainedCandidate:
     """Fit the recipe of choice on what was known at `windows.as_of` and predict every day from its holdout on.
 
     Raises

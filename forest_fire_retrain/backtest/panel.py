@@ -19,11 +19,11 @@ import pyarrow.compute as pc
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.backtest.streams import StreamPlan
+from forest_fire_retrain.core.decision.scored_rows import region_names
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.evidence import region_names
-from forest_fire_retrain.core.feature_catalogue import FEATURE_NAMES
-from forest_fire_retrain.core.features import compute_features
-from forest_fire_retrain.core.ports import Source
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
+from forest_fire_retrain.core.rows.features import compute_features
+from forest_fire_retrain.core.rows.ports import Source
 from forest_fire_retrain.core.windows import Interval
 
 LONGEST_WAIT_DAYS = 500
@@ -31,7 +31,7 @@ NEVER_US = np.iinfo(np.int64).max
 MICROSECONDS_PER_DAY = 86_400_000_000
 
 
-class Reports(NamedTuple):
+class ReportIndex(NamedTuple):
     """Fire reports and corrections, one row each; a row holds from its arrival until the next of its fire.
 
     Attributes
@@ -61,7 +61,7 @@ class Panel(NamedTuple):
         Model inputs, shape (n_days * n_cells, n_features).
     null_counts : numpy.ndarray
         Missing values per feature before each day, shape (n_days + 1, n_features).
-    reports : Reports
+    reports : ReportIndex
         What was reported.
     happened : numpy.ndarray
         1 where a fire started, else 0; shape (n_days, n_cells).
@@ -74,7 +74,7 @@ class Panel(NamedTuple):
     regions: np.ndarray
     features: pd.DataFrame
     null_counts: np.ndarray
-    reports: Reports
+    reports: ReportIndex
     happened: np.ndarray
     truth: np.ndarray | None
 
@@ -140,8 +140,8 @@ def load_panel(plan: StreamPlan) -> Panel:
     )
 
 
-def index_reports(fires: pa.Table, cells: pa.Table, days: Interval) -> Reports:
-    """Reports of days in `days`, `cells` being in their order."""
+def index_reports(fires: pa.Table, cells: pa.Table, days: Interval) -> ReportIndex:
+    """ReportIndex of days in `days`, `cells` being in their order."""
     ordered = fires.sort_by([("fire_id", "ascending"), ("recorded_at", "ascending")])
     fire_ids = ordered["fire_id"].to_numpy()
     recorded_us = ordered["recorded_at"].cast(pa.int64()).to_numpy()
@@ -151,10 +151,10 @@ def index_reports(fires: pa.Table, cells: pa.Table, days: Interval) -> Reports:
     day = ordered["date"].cast(pa.int32()).to_numpy() - (days.start - dt.date(1970, 1, 1)).days
     cell = pc.index_in(ordered["cell_id"], cells["cell_id"].combine_chunks()).to_numpy()
     inside = (day >= 0) & (day < days.n_days)
-    return Reports(*(column[inside] for column in (day, cell, recorded_us, until_us)))
+    return ReportIndex(*(column[inside] for column in (day, cell, recorded_us, until_us)))
 
 
-def known_labels(reports: Reports, shape: tuple[int, int], instant_us: int) -> np.ndarray:
+def known_labels(reports: ReportIndex, shape: tuple[int, int], instant_us: int) -> np.ndarray:
     """1 where, by the reports recorded before `instant_us`, a fire started, else 0; of each fire the last counts."""
     holds = (reports.known_from_us < instant_us) & (reports.known_until_us >= instant_us)
     labels = np.zeros(shape, dtype=np.int8)

@@ -7,15 +7,16 @@ import numpy as np
 from forest_fire_retrain.backtest.candidates import TrainedCandidate, days_of, predict_climatology
 from forest_fire_retrain.backtest.panel import Panel
 from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
-from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
-from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import LabelCount, ScoredRows, WindowEvidence
-from forest_fire_retrain.core.label_gate import is_tainted
-from forest_fire_retrain.core.ledger_entries import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
+from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.label_gate import is_tainted
+from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
+from forest_fire_retrain.core.models.model_rows import hash_probabilities
 from forest_fire_retrain.core.windows import Interval
-from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
-from forest_fire_retrain.pipeline.training_candidates import hash_probabilities
-from forest_fire_retrain.pipeline.weighing import Challenger, build_case, find_suspect_windows
 
 
 class Reigning(NamedTuple):

@@ -1,7 +1,9 @@
-"""Replay one history: train every period's candidate once, let every rule decide, measure."""
+"""Replay histories: train every period's candidate once, let every rule decide, measure."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 
+from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.backtest.candidates import train_on_panel
 from forest_fire_retrain.backtest.measures import RuleMeasures, find_common_start, measure_rule
 from forest_fire_retrain.backtest.panel import load_panel
@@ -14,6 +16,7 @@ from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Cadence
 
 Progress = Callable[[int, int], None]
+StreamProgress = Callable[[str, int, int], None]
 
 
 class StreamResult(Record):
@@ -75,6 +78,33 @@ def replay_stream(plan: StreamPlan, progress: Progress | None = None) -> StreamR
         n_broken=sum(fault is not None for fault in faults),
         rules=_measure(plan, table, product),
     )
+
+
+def run_streams(plans: Sequence[StreamPlan], n_cores: int, progress: StreamProgress) -> list[StreamResult]:
+    """Replay every plan.
+
+    Parameters
+    ----------
+    plans : sequence of StreamPlan
+        The streams.
+    n_cores : int
+        Processes; with one, or one stream, everything runs in this one and every period is reported.
+    progress : callable
+        Told a stream's label and its periods done and in all; from other processes only when it is done.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        Whatever stopped a stream; streams not yet begun are dropped.
+    """
+    if n_cores == 1 or len(plans) == 1:
+        return [replay_stream(plan, partial(progress, plan.label)) for plan in plans]
+    results = []
+    for result in run_tasks([partial(replay_stream, plan) for plan in plans], len(plans), n_processes=n_cores):
+        n_decisions = result.rules[0].n_decisions
+        progress(result.label, n_decisions, n_decisions)
+        results.append(result)
+    return results
 
 
 def _measure(plan: StreamPlan, table: ScoreTable, product: ProductRule) -> tuple[RuleMeasures, ...]:

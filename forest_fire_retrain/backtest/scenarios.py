@@ -49,7 +49,7 @@ class Scenario(StrEnum):
         return self in (Scenario.GRADUAL, Scenario.SUDDEN)
 
 
-class Fault(StrEnum):
+class Breakage(StrEnum):
     """How a retrain is broken."""
 
     SHUFFLED_LABELS = "labels shuffled"
@@ -86,21 +86,21 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
             return config.model_copy(update={"label_delay": LateReports(start=start, extra_days=EXTRA_DELAY_DAYS)})
 
 
-def plan_faults(seed: int, n_periods: int) -> list[Fault | None]:
+def plan_faults(seed: int, n_periods: int) -> list[Breakage | None]:
     """Which retrains are broken, and how; the first one never is."""
     rng = np.random.default_rng((seed, FAULT_STREAM))
     broken = rng.random(n_periods) < BROKEN_SHARE
-    kinds = rng.integers(len(Fault), size=n_periods)
-    faults = tuple(Fault)
+    kinds = rng.integers(len(Breakage), size=n_periods)
+    faults = tuple(Breakage)
     return [faults[kinds[place]] if place > 0 and broken[place] else None for place in range(n_periods)]
 
 
-def break_labels(labels: np.ndarray, fault: Fault | None, seed: int) -> np.ndarray:
+def break_labels(labels: np.ndarray, fault: Breakage | None, seed: int) -> np.ndarray:
     """Training labels as a broken retrain sees them; a whole one sees them as they are."""
     rng = np.random.default_rng((seed, FAULT_STREAM))
-    if fault is Fault.SHUFFLED_LABELS:
+    if fault is Breakage.SHUFFLED_LABELS:
         return rng.permutation(labels)
-    if fault is Fault.HALF_THE_FIRES:
+    if fault is Breakage.HALF_THE_FIRES:
         fires = np.flatnonzero(labels)
         kept = labels.copy()
         kept[rng.choice(fires, size=len(fires) // 2, replace=False)] = 0
@@ -108,9 +108,9 @@ def break_labels(labels: np.ndarray, fault: Fault | None, seed: int) -> np.ndarr
     return labels
 
 
-def break_probabilities(probabilities: np.ndarray, fault: Fault | None) -> np.ndarray:
+def break_probabilities(probabilities: np.ndarray, fault: Breakage | None) -> np.ndarray:
     """Probabilities as a broken retrain's model gives them."""
-    if fault is not Fault.SHIFTED_INTERCEPT:
+    if fault is not Breakage.SHIFTED_INTERCEPT:
         return probabilities
     odds = probabilities / (1 - probabilities) * np.exp(LOG_ODDS_SHIFT)
     return odds / (1 + odds)

@@ -12,7 +12,7 @@ import numpy as np
 from forest_fire_retrain.backtest.candidates import TrainedCandidate, predict_climatology
 from forest_fire_retrain.backtest.panel import Panel
 from forest_fire_retrain.backtest.streams import serving_interval
-from forest_fire_retrain.core.scoring import clip, log_losses
+from forest_fire_retrain.core.losses import clip, log_losses
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 
 

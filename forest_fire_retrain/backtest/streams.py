@@ -9,18 +9,11 @@ from forest_fire_retrain.adapters.folder_source import FolderSource
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.backtest.scenarios import Scenario, apply_scenario
-from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.periods import align_to_cadence, period_starting
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.windows import (
-    Cadence,
-    Interval,
-    RetrainingWindows,
-    WindowPolicy,
-    align_to_cadence,
-    period_starting,
-    plan_windows,
-)
+from forest_fire_retrain.core.windows import Cadence, Interval, RetrainingWindows, WindowPolicy, plan_windows
 
 TRUTH_DAYS = 364
 """Days over which the truth says whether one model is better than another."""

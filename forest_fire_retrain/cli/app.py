@@ -147,7 +147,7 @@ def rollback(
     ] = None,
 ) -> None:
     """Take an earlier version back into production, and quarantine the present one."""
-    from forest_fire_retrain.cli.repairing import roll_champion_back  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.intervening import roll_champion_back  # noqa: PLC0415 - imports DuckDB
 
     roll_champion_back(load_settings(), to, reason, None if freeze_until is None else freeze_until.date())
 
@@ -159,7 +159,7 @@ def freeze(
     reason: Reason,
 ) -> None:
     """Keep the champion until a day, whatever the evidence says."""
-    from forest_fire_retrain.cli.repairing import freeze_promotions  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.intervening import freeze_promotions  # noqa: PLC0415 - imports DuckDB
 
     freeze_promotions(load_settings(), until.date(), reason)
 
@@ -167,7 +167,7 @@ def freeze(
 @app.command()
 def unfreeze(*, reason: Reason) -> None:
     """Let the evidence speak again."""
-    from forest_fire_retrain.cli.repairing import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.intervening import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
 
     unfreeze_promotions(load_settings(), reason)
 
@@ -180,7 +180,7 @@ def clear_labels(
     reason: Reason,
 ) -> None:
     """Vouch for fire reports that were flagged as suspect."""
-    from forest_fire_retrain.cli.repairing import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.intervening import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
 
     clear_suspect_labels(load_settings(), first.date(), last.date(), reason)
 
@@ -192,7 +192,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, registry, copy, models and lake; one line per fault, exit code 1 if there is one."""
-    from forest_fire_retrain.cli.repairing import verify_all  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.intervening import verify_all  # noqa: PLC0415 - imports DuckDB
 
     verify_all(load_settings(), with_repair=repair, as_json=as_json)
 

@@ -12,17 +12,16 @@ from typing import NamedTuple, Self, TypeVar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from forest_fire_retrain.backtest import measures, scenarios
-from forest_fire_retrain.backtest.figures import draw_figures
-from forest_fire_retrain.backtest.replaying import StreamResult
-from forest_fire_retrain.backtest.running import run_streams
+from forest_fire_retrain.backtest.pictures import draw_figures
+from forest_fire_retrain.backtest.replaying import StreamResult, run_streams
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.backtest.summary import SummaryRow, summarise
 from forest_fire_retrain.cli.console import out, print_json, print_table
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.training import find_recipe
+from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.windows import Cadence, Interval
-from forest_fire_retrain.installation import read_clock
 from forest_fire_retrain.settings import Settings, SourceKind, load_settings
 
 PERIODS_PER_LINE = 12

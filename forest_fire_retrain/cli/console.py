@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
-from forest_fire_retrain.core.ledger_entries import Stamp
+from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.ledger.entries import Stamp
 
 WIDTH_ELSEWHERE = 220
 """Columns where no terminal says its width, so that a log or a file holds whole rows."""
@@ -77,7 +78,7 @@ def user_name() -> str:
 
 def stamp_now() -> Stamp:
     """Who is at the command line, and now."""
-    return Stamp(dt.datetime.now(dt.UTC), user_name(), "cli")
+    return Stamp(read_clock(), user_name(), "cli")
 
 
 def print_json(value: object) -> None:

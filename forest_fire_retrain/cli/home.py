@@ -5,6 +5,7 @@ import socket
 
 import dagster as dg
 
+from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.settings import Settings
 
 DAGSTER_YAML = """\
@@ -31,9 +32,8 @@ def prepare_home(settings: Settings) -> None:
     for name, text in (("dagster.yaml", DAGSTER_YAML), ("workspace.yaml", WORKSPACE_YAML)):
         path = settings.dagster_home / name
         if not path.exists():
-            beside = path.with_suffix(".part")  # a cut leaves none rather than half of one
-            beside.write_text(text, encoding="utf-8")
-            beside.replace(path)
+            with written_beside(path) as beside:  # a cut leaves none rather than half of one
+                beside.write_text(text, encoding="utf-8")
     os.environ["DAGSTER_HOME"] = str(settings.dagster_home)
 
 

@@ -1,14 +1,20 @@
-"""Commands that only read: from the ledger's lock-free copy, so that they never block a writer."""
+"""Commands that only read: from the ledger's lock-free copy, so that they never block a writer.
+
+They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call at night does not wait for those.
+"""
 
 import datetime as dt
 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
-from forest_fire_retrain.core.decision_payload import read_evidence, read_flagged
-from forest_fire_retrain.core.evidence import WindowEvidence
-from forest_fire_retrain.core.label_gate import count_of
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger_state import LedgerState, Reign, candidate_of, fold
+from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.decision.label_gate import count_of
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, origin_of
+from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.settings import Settings
 
 NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-fire up"
@@ -16,7 +22,7 @@ NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-
 
 def print_history(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """One row per retraining: the article's table, with partition, outcome and reason beside it."""
-    rows = [_history_row(row, entries) for row, entries in _decisions(_read(settings, model_name))]
+    rows = [retraining._asdict() for retraining in list_retrainings(_read(settings, model_name))]
     if as_json:
         print_json(rows)
     elif rows:
@@ -41,9 +47,8 @@ def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -
 
 def print_skill(settings: Settings, *, as_json: bool) -> None:
     """Loss of the model in production against climatology, per year of its holdout windows."""
-    entries = _read(settings, settings.model_name)
-    windows = [read_evidence(row) for row, _ in _decisions(entries)]
-    judged = [window for window in windows if window.loss_champion]
+    decisions = (row for row in _read(settings, settings.model_name) if row.kind is EntryKind.DECISION)
+    judged = [window for window in map(read_evidence, decisions) if window.loss_champion]
     years = sorted({window.window.start.year for window in judged})
     rows = [_skill_row(year, [window for window in judged if window.window.start.year == year]) for year in years]
     if as_json:
@@ -92,13 +97,8 @@ def print_champion(settings: Settings, on: dt.date | None, *, as_json: bool) -> 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
     """What is decided, what is waiting, and where everything lies."""
-    from forest_fire_retrain.defs.partitions import closed_partition_keys  # noqa: PLC0415 - imports Dagster
-    from forest_fire_retrain.installation import read_clock  # noqa: PLC0415 - imports every adapter
-
     state = fold(_read(settings, settings.model_name))
-    closed = closed_partition_keys(settings, read_clock())
-    newest = max(state.decisions, default=None)
-    last = None if newest is None else state.decisions[newest]
+    newest, last = state.newest_partition, state.last_decision
     facts: dict[str, object] = {
         "model": settings.model_name,
         "champion": state.champion,
@@ -106,7 +106,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "last decision": None if last is None else last.summary,
         "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
         "doubted labels": describe_doubts(state),
-        "undecided": [key for key in closed if newest is None or key > newest],
+        "undecided": [key for key in settings.periods.closed_keys(read_clock()) if newest is None or key > newest],
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
         "registry": "agrees" if state.meddling is None else state.meddling.summary,
@@ -125,8 +125,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 def describe_doubts(state: LedgerState) -> list[str]:
     """Flagged windows that nobody has vouched for, as long as what is trained now is tainted by one of them."""
-    last = state.decisions.get(max(state.decisions, default=""))
-    evidence = None if last is None else read_evidence(last)
+    evidence = None if state.last_decision is None else read_evidence(state.last_decision)
     if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return []
     remedy = "if the reports are complete: forest-fire clear-labels"
@@ -138,49 +137,34 @@ def _read(settings: Settings, model_name: str | None) -> list[LedgerEntry]:
     return [entry for entry in entries if model_name is None or entry.model_name == model_name]
 
 
-def _decisions(entries: list[LedgerEntry]) -> list[tuple[LedgerEntry, list[LedgerEntry]]]:
-    """Live decisions, each with the confirmations of its own decision."""
-    confirmed: dict[str | None, list[LedgerEntry]] = {}
-    for entry in entries:
-        if entry.kind is EntryKind.CONFIRMATION:
-            confirmed.setdefault(entry.decision_id, []).append(entry)
-    return [(row, confirmed.get(row.decision_id, [])) for row in entries if row.kind is EntryKind.DECISION]
-
-
-def _history_row(row: LedgerEntry, confirmations: list[LedgerEntry]) -> dict[str, object]:
-    version = confirmations[-1].champion_after if confirmations else row.champion_before
-    return {
-        "model_name": row.model_name,
-        "production_version": version,
-        "updated": bool(confirmations),
-        "training_time": row.recorded_at.isoformat(timespec="seconds"),
-        "partition": row.partition_key,
-        "outcome": row.outcome,
-        "reason": row.reason_code,
-    }
-
-
 def _describe_reign(reign: Reign | None, state: LedgerState, entries: list[LedgerEntry]) -> dict[str, object] | None:
     if reign is None:
         return None
     intent = next((entry for entry in entries if entry.decision_id == reign.decision_id), None)
-    origin = next((e for e in entries if (c := candidate_of(e)) and c == state.candidates.get(reign.version)), None)
+    origin = origin_of(entries, reign.version)
     candidate = state.candidates.get(reign.version)
     return {
         "version": reign.version,
-        "since": reign.since.isoformat(timespec="seconds"),
-        "until": None if reign.until is None else reign.until.isoformat(timespec="seconds"),
+        "since": reign.since,
+        "until": reign.until,
         "partition": None if intent is None else intent.partition_key,
         "why": None if intent is None else intent.summary,
         "decision id": reign.decision_id,
-        "trained on": None if candidate is None else str(candidate.windows.training),
-        "training rows": None if candidate is None else candidate.n_rows,
-        "training fires": None if candidate is None else candidate.n_fires,
-        "training hash": None if candidate is None else candidate.training_hash,
-        "recipe": None if candidate is None else candidate.recipe.model_dump(mode="json"),
-        "table versions": None if candidate is None else candidate.snapshot.table_versions,
-        "artifact SHA-256": None if candidate is None else candidate.stored.artifact_sha256,
-        "code version": None if candidate is None else candidate.environment.code_version,
-        "MLflow run": None if candidate is None else candidate.stored.mlflow_run_id,
+        **({} if candidate is None else _describe_candidate(candidate)),
         "ledger row": None if origin is None else origin.sequence,
+    }
+
+
+def _describe_candidate(candidate: Candidate) -> dict[str, object]:
+    return {
+        "candidate": candidate.candidate_id,
+        "trained on": str(candidate.windows.training),
+        "training rows": candidate.n_rows,
+        "training fires": candidate.n_fires,
+        "training hash": candidate.training_hash,
+        "recipe": candidate.recipe.model_dump(mode="json"),
+        "table versions": candidate.snapshot.table_versions,
+        "artifact SHA-256": candidate.stored.artifact_sha256,
+        "code version": candidate.environment.code_version,
+        "MLflow run": candidate.stored.mlflow_run_id,
     }

@@ -9,15 +9,16 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
 from forest_fire_retrain.cli.home import open_instance
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
-from forest_fire_retrain.defs.jobs import JOB_NAME, find_undecided
+from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
-from forest_fire_retrain.defs.partitions import check_partition_key, closed_partition_keys
-from forest_fire_retrain.defs.shape import ACTOR_TAG, TRIGGER_TAG
-from forest_fire_retrain.installation import Installation, build_installation, read_clock
+from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
+from forest_fire_retrain.installation import Installation, build_installation
+from forest_fire_retrain.operations import find_undecided
 from forest_fire_retrain.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -33,8 +34,8 @@ def retrain_partition(settings: Settings, partition_key: str | None, knowledge: 
     UnknownPartitionError
         If the key names no closed period.
     """
-    closed = closed_partition_keys(settings, read_clock())
-    key = check_partition_key(settings, partition_key or (closed[-1] if closed else ""), read_clock())
+    closed = settings.periods.closed_keys(read_clock())
+    key = settings.periods.check_key(partition_key or (closed[-1] if closed else ""), read_clock())
     run_range(settings, key, key, knowledge)
 
 
@@ -47,7 +48,7 @@ def backfill_range(settings: Settings, first: str, last: str) -> None:
         If a key names no closed period, or the range is the wrong way round.
     """
     for key in (first, last):
-        check_partition_key(settings, key, read_clock())
+        settings.periods.check_key(key, read_clock())
     if first > last:
         msg = f"the range from {first} to {last} is the wrong way round; swap --from and --to"
         raise UnknownPartitionError(msg)
@@ -56,9 +57,9 @@ def backfill_range(settings: Settings, first: str, last: str) -> None:
 
 def catch_up(settings: Settings) -> None:
     """Decide what is undecided up to today; on an empty ledger the last `up_periods` periods."""
-    closed = closed_partition_keys(settings, read_clock())
+    closed = settings.periods.closed_keys(read_clock())
     installation = build_installation(settings)
-    undecided = find_undecided(installation, closed)
+    undecided = find_undecided(installation.published_ledger, closed)
     if undecided is not None:
         run_range(settings, undecided, closed[-1])
     elif closed and not installation.ledger.entries(settings.model_name):
@@ -73,7 +74,7 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
     ForestFireRetrainError
         Whatever stopped the run; everything decided before stays decided.
     """
-    keys = [key for key in closed_partition_keys(settings, read_clock()) if first <= key <= last]
+    keys = [key for key in settings.periods.closed_keys(read_clock()) if first <= key <= last]
     with foreseeable_faults_bare(), RunProgress(len(keys)) as progress, open_instance(settings) as instance:
         close_dead_runs(instance)
         installation = replace(build_installation(settings), progress=progress)

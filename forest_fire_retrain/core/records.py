@@ -5,12 +5,15 @@ be understood after the MLflow run is gone.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_validator
 
-from forest_fire_retrain.core.fingerprints import fingerprint_text
+from forest_fire_retrain.core.fingerprints import fingerprint_mapping, fingerprint_text
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
+
+CANDIDATE_ID_LENGTH = 16
 
 
 class Record(BaseModel):
@@ -179,6 +182,8 @@ class Candidate(Record):
 
     Attributes
     ----------
+    candidate_id : str
+        Its name, given once, when it was trained.
     windows : RetrainingWindows
         The windows of the partition.
     snapshot : Snapshot
@@ -207,6 +212,7 @@ class Candidate(Record):
         Recipes and trials it was chosen among; empty where there was one.
     """
 
+    candidate_id: str
     windows: RetrainingWindows
     snapshot: Snapshot
     recipe: Recipe
@@ -222,17 +228,35 @@ class Candidate(Record):
     environment: Environment
     competition: tuple[RecipeScore, ...] = ()
 
-    @property
-    def candidate_id(self) -> str:
-        """Names the candidate by what it is made of: partition, training rows, recipe, seed, code."""
+    @model_validator(mode="before")
+    @classmethod
+    def _name_old_record(cls, data: object) -> object:
+        """Name a candidate whose record is older than the stored name, as it was named then."""
+        if not isinstance(data, Mapping) or "candidate_id" in data or not isinstance(data.get("windows"), Mapping):
+            return data
+        recipe = Recipe.model_validate(data["recipe"])
         parts = (
-            self.windows.partition_key,
-            self.training_hash,
-            self.recipe.model_dump_json(),
-            str(self.seed),
-            self.environment.code_version,
+            data["windows"]["partition_key"],
+            data["training_hash"],
+            recipe.model_dump_json(),
+            str(data["seed"]),
+            data["environment"]["code_version"],
         )
-        return fingerprint_text("|".join(parts))[:16]
+        return {**data, "candidate_id": fingerprint_text("|".join(parts))[:CANDIDATE_ID_LENGTH]}
+
+
+def name_candidate(training_hash: str, recipe: Recipe, seed: int, environment: Environment) -> str:
+    """Name a candidate by what it is made of: training rows, recipe, seed and code, whatever the period.
+
+    The same model has the same name wherever its record is read, and also where another period would make it again.
+    """
+    made_of = {
+        "training_hash": training_hash,
+        "recipe": recipe.model_dump(mode="json"),
+        "seed": seed,
+        "code_version": environment.code_version,
+    }
+    return fingerprint_mapping(made_of)[:CANDIDATE_ID_LENGTH]
 
 
 class IngestReport(Record):

@@ -14,8 +14,7 @@ from sklearn.pipeline import Pipeline
 from threadpoolctl import threadpool_limits
 
 from forest_fire_retrain.core.errors import EvidenceError, list_capped
-
-MIN_PROBABILITY = 1e-6
+from forest_fire_retrain.core.losses import MIN_PROBABILITY
 
 
 class RiskModel(ClassifierMixin, BaseEstimator):

@@ -18,8 +18,6 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from forest_fire_retrain.core.errors import ConfigurationError
 
-DAYS_PER_WEEK = 7
-
 
 class Cadence(StrEnum):
     """How long one retraining period is."""
@@ -164,15 +162,6 @@ def earliest_partition_start(history_start: dt.date, policy: WindowPolicy) -> dt
     return history_start + dt.timedelta(days=days)
 
 
-def align_to_cadence(day: dt.date, cadence: Cadence) -> dt.date:
-    """First period start (Monday, or the first of a month) on or after `day`."""
-    if cadence is Cadence.WEEKLY:
-        return day + dt.timedelta(days=-day.weekday() % DAYS_PER_WEEK)
-    return day if day.day == 1 else (day.replace(day=1) + dt.timedelta(days=32)).replace(day=1)
-
-
-def period_starting(start: dt.date, cadence: Cadence) -> Interval:
-    """The retraining period that starts on `start`."""
-    if cadence is Cadence.WEEKLY:
-        return Interval(start=start, end=start + dt.timedelta(days=DAYS_PER_WEEK))
-    return Interval(start=start, end=(start + dt.timedelta(days=32)).replace(day=1))
+def midnight(day: dt.date) -> dt.datetime:
+    """00:00 UTC of `day`."""
+    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)

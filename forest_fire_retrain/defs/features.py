@@ -2,14 +2,14 @@
 
 import dagster as dg
 
-from forest_fire_retrain.core.feature_catalogue import FEATURES_SCHEMA
-from forest_fire_retrain.core.tables import TableName
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
-from forest_fire_retrain.defs.partitions import span_of
-from forest_fire_retrain.defs.shape import OWNERS, Shape, tell
+from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.featuring import build_features
+from forest_fire_retrain.pipeline.preparing.featuring import build_features
 
 COVERAGE_CHECK = "features_cover_every_cell_and_day"
 
@@ -22,7 +22,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         group_name="features",
         kinds={"duckdb", "deltalake"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("features"),
         metadata=column_schema(FEATURES_SCHEMA),
         description="Daily features per cell: Canadian fire weather codes with carried state, rolling rain and "
         "temperature, dry spell, season, fire history as known then. One period equals a full rebuild bit for bit.",
@@ -34,7 +34,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
     def features(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
-        window = span_of(installation.settings, list(context.partition_keys))
+        window = installation.settings.periods.span_of(context.partition_keys)
         report = build_features(installation.lake, installation.engine, window, installation.settings.start_date)
         for key in context.partition_keys:
             context.add_asset_metadata(describe_features(report), partition_key=key)

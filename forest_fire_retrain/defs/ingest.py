@@ -3,12 +3,12 @@
 import dagster as dg
 
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.tables import FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
-from forest_fire_retrain.defs.partitions import span_of
-from forest_fire_retrain.defs.shape import OWNERS, Shape, tell
+from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 
 GROUP = "ingest"
 
@@ -20,7 +20,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         group_name=GROUP,
         kinds={"deltalake", "python"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("weather"),
         metadata=column_schema(WEATHER_SCHEMA),
         description="Weather per cell and day as the source recorded it, and the cells it is for. "
         "Everything recorded before the period's end is in the lake afterwards.",
@@ -35,7 +35,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         settings = installation.settings
-        window = span_of(settings, list(context.partition_keys))
+        window = settings.periods.span_of(context.partition_keys)
         report = ingest_weather(installation.source, installation.lake, window, settings.start_date)
         _describe(context, installation, report)
         return dg.MaterializeResult(check_results=[_check_gaps(report)])
@@ -44,7 +44,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         group_name=GROUP,
         kinds={"deltalake", "python"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("fire_reports"),
         metadata=column_schema(FIRES_SCHEMA),
         description="Fire reports and their corrections as they arrived. A later row of the same fire corrects the "
         "earlier one; nothing is overwritten.",
@@ -54,7 +54,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         settings = installation.settings
-        window = span_of(settings, list(context.partition_keys))
+        window = settings.periods.span_of(context.partition_keys)
         report = ingest_fire_reports(installation.source, installation.lake, window, settings.start_date)
         _describe(context, installation, report)
         return dg.MaterializeResult()

@@ -4,11 +4,10 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from forest_fire_retrain.core.ledger_state import fold
-from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.defs.liveness import close_dead_runs
-from forest_fire_retrain.defs.partitions import closed_partition_keys
+from forest_fire_retrain.defs.partitions import TIME_ZONE, cron_at
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.operations import find_undecided
 from forest_fire_retrain.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,7 +16,7 @@ if TYPE_CHECKING:
 JOB_NAME = "retraining_job"
 SCHEDULE_NAME = "retraining_schedule"
 SENSOR_NAME = "undecided_partition_sensor"
-CRON_OF_CADENCE = {Cadence.WEEKLY: "0 6 * * 1", Cadence.MONTHLY: "0 6 1 * *"}
+HOUR = 6
 MAX_ATTEMPTS = 3
 SENSOR_INTERVAL_SECONDS = 60
 PARTITION_TAG = "dagster/partition"
@@ -39,16 +38,16 @@ def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> d
     @dg.schedule(
         job=job,
         name=SCHEDULE_NAME,
-        cron_schedule=CRON_OF_CADENCE[settings.cadence],
-        execution_timezone="UTC",
+        cron_schedule=cron_at(HOUR, settings.cadence),
+        execution_timezone=TIME_ZONE,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Retrains when a period is over. Older undecided periods go first, through the sensor.",
     )
     def retraining_schedule(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        closed = closed_partition_keys(settings, context.scheduled_execution_time)
-        undecided = find_undecided(installation, closed)
+        closed = settings.periods.closed_keys(context.scheduled_execution_time)
+        undecided = find_undecided(installation.published_ledger, closed)
         if not closed or (undecided is not None and undecided != closed[-1]):
             waiting = "no period is over yet" if not closed else f"{undecided} is undecided and goes first"
             return dg.SkipReason(waiting)
@@ -70,21 +69,14 @@ def build_sensor(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.
     def undecided_partition_sensor(
         context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        closed = closed_partition_keys(settings, installation.clock())
+        closed = settings.periods.closed_keys(installation.clock())
         close_dead_runs(context.instance)
-        oldest = find_undecided(installation, closed)
+        oldest = find_undecided(installation.published_ledger, closed)
         if oldest is None:
             return dg.SkipReason(f"every closed period is decided, or {NOTHING_DECIDED}")
         return _request(context.instance, oldest)
 
     return undecided_partition_sensor
-
-
-def find_undecided(installation: Installation, closed: list[str]) -> str | None:
-    """The oldest closed period behind the last decided one; `None` if there is none or nothing was decided."""
-    state = fold(installation.ledger.entries(installation.settings.model_name))
-    newest = max(state.decisions, default=None)
-    return None if newest is None else next((key for key in closed if key > newest), None)
 
 
 def _request(instance: dg.DagsterInstance, key: str) -> dg.RunRequest | dg.SkipReason:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 import dagster as dg
 import pyarrow as pa
 
-from forest_fire_retrain.core.decision_payload import DecisionPayload
-from forest_fire_retrain.core.evidence import WindowEvidence
-from forest_fire_retrain.core.promotion import Standing
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
+from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
-from forest_fire_retrain.pipeline.adjudicating import Adjudication
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
 
 Metadata = dict[str, dg.MetadataValue]

@@ -4,15 +4,16 @@ import dagster as dg
 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger_state import fold
-from forest_fire_retrain.defs.inspecting import publish
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape, code_version_of
 from forest_fire_retrain.defs.metadata import Metadata
-from forest_fire_retrain.defs.shape import OWNERS, REGISTRY_STATE, Shape, tell
+from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.comparing_registry import Fault, check_alias, check_versions_known
-from forest_fire_retrain.pipeline.promoting import look_at
-from forest_fire_retrain.pipeline.verifying import check_chain, check_copy, check_horizon
+from forest_fire_retrain.operations import publish
+from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, check_alias, check_versions_known
+from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.verifying import check_chain, check_copy, check_horizon
 
 CHAIN_CHECK = "ledger_chain_is_intact"
 ALIAS_CHECK = "champion_alias_matches_ledger"
@@ -36,7 +37,7 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         group_name="provenance",
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("provenance"),
         description="The ledger's record of the period, its hash chain and the registry verified, and the ledger "
         "exported for reading without a lock, with the table model_name, production_version, updated, training_time.",
         check_specs=[
@@ -52,12 +53,12 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
             rows = [entry for entry in entries if entry.partition_key == key]
             context.add_asset_metadata(_describe(rows), partition_key=key)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
-        return dg.MaterializeResult(check_results=verify(installation, entries))
+        return dg.MaterializeResult(check_results=check_custody(installation, entries))
 
     return [provenance]
 
 
-def verify(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
+def check_custody(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
     """Compare ledger, registry, export and champion, by what `forest-fire verify` compares them with."""
     settings = installation.settings
     chain = check_chain(entries)
@@ -98,7 +99,7 @@ def _result(name: str, faults: list[Fault], sound: str) -> dg.AssetCheckResult:
 def _publish(installation: Installation) -> list[LedgerEntry]:
     """Export the ledger; a copy that knows more than the ledger is kept, and the check on it fails."""
     try:
-        return publish(installation)
+        return publish(installation.published_ledger)
     except LedgerTamperedError:
         return installation.ledger.entries()
 

@@ -12,23 +12,24 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain.adapters.worker_processes import run_tasks
+from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.ledger_entries import ReasonCode
-from forest_fire_retrain.core.ledger_state import state_before
+from forest_fire_retrain.core.ledger.state import state_before
+from forest_fire_retrain.core.models.training import find_recipe
+from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
-from forest_fire_retrain.core.training import find_recipe
-from forest_fire_retrain.defs.figures import Pictures
+from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape, code_version_of
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
-from forest_fire_retrain.defs.partitions import windows_of
-from forest_fire_retrain.defs.reporting import attach_pictures, report_partition
-from forest_fire_retrain.defs.shape import DECISION, OWNERS, REGISTRY_STATE, Shape, stamp_of, tell
+from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
+from forest_fire_retrain.defs.pictures import Pictures
+from forest_fire_retrain.defs.run_context import stamp_of, tell
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.adjudicating import Adjudication, adjudicate_partition
-from forest_fire_retrain.pipeline.choosing_recipes import Entrants, Workshop, train_winner
-from forest_fire_retrain.pipeline.holding_out import HOLDOUT_KIND, set_holdout_apart
-from forest_fire_retrain.pipeline.judging import Question
-from forest_fire_retrain.pipeline.snapshots import original_decision, take_snapshot
-from forest_fire_retrain.pipeline.training_candidates import CANDIDATE_KIND
+from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
+from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
+from forest_fire_retrain.pipeline.retraining.choosing_recipes import Entrants, train_winner
+from forest_fire_retrain.pipeline.retraining.judging import Question
+from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDATE_KIND
 
 GROUP = "retraining"
 TRAININGS_WORTH_A_PROCESS = 8
@@ -68,7 +69,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         group_name=GROUP,
         kinds={"duckdb", "python"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("holdout_set"),
         description="Which rows judge this period: window, gap, counts, content hash and the table versions they "
         "come from. Persisted, hashed, recorded with the decision.",
         check_specs=[
@@ -83,7 +84,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
     ) -> dg.MaterializeResult:
         lake, entries = installation.lake, installation.ledger.entries(installation.settings.model_name)
         for key in context.partition_keys:
-            windows = windows_of(installation.settings, key)
+            windows = installation.settings.periods.windows_of(key)
             snapshot = take_snapshot(lake, windows, original_decision(entries, key), config.knowledge)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
@@ -110,7 +111,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
         group_name=GROUP,
         kinds={"scikitlearn", "mlflow"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of("candidate_model"),
         description="The model trained on the rows before the gap: same inputs, same predictions bit for bit. "
         "One nested MLflow run each, stored by skops with its SHA-256.",
         **shape.shared,
@@ -133,13 +134,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
 def _train_all(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[tuple[str, Candidate]]:
     """The candidates of all partitions of the run, in their order, trained side by side where they are many."""
     keys = context.partition_keys
-    workshop = Workshop(
-        installation.lake,
-        installation.engine,
-        installation.records,
-        installation.tracker.for_workers(),
-        installation.recipe_search,
-    )
+    workshop = installation.workshop
     tasks = (_training_of(context, installation, workshop, key) for key in keys)
     n_processes = installation.settings.n_processes
     candidates = run_tasks(tasks, len(keys), n_processes=n_processes, worth_a_process=TRAININGS_WORTH_A_PROCESS)
@@ -182,7 +177,7 @@ def _build_adjudication(
         group_name=GROUP,
         kinds={"python", "duckdb"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of(DECISION),
         description="Champion and candidate on the same unseen rows; a pure function decides, and the decision is "
         "appended to the ledger. A past period is judged as a replay and moves nothing.",
     )
@@ -192,7 +187,7 @@ def _build_adjudication(
         group_name=GROUP,
         kinds={"mlflow", "python"},
         owners=OWNERS,
-        code_version=shape.code_version,
+        code_version=code_version_of(REGISTRY_STATE),
         description="The registry as the ledger wants it: the version registered, tagged and described, the replaced "
         "one archived, the alias champion moved last, read back and confirmed in the ledger.",
     )

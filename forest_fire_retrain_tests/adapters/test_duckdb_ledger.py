@@ -21,7 +21,7 @@ import pytest
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, STATUS_FILE, export_ledger, read_export
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import EntryDraft, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, find_first_fault
 
 PATIENCE_SECONDS = 0.4
 SLACK_SECONDS = 2.0
@@ -224,8 +224,8 @@ def test_a_ledger_whose_folder_cannot_be_made_is_an_error(tmp_path: Path) -> Non
 
 
 def test_what_a_cut_left_of_a_new_ledger_does_not_stand_in_the_way(path: Path) -> None:
-    random_bytes(path.with_name("ledger.duckdb.part"))
-    random_bytes(path.with_name("ledger.duckdb.part.wal"))
+    random_bytes(path.with_name("ledger.duckdb.4194303.part"))
+    random_bytes(path.with_name("ledger.duckdb.4194303.part.wal"))
     ledger = DuckDbLedger(path, patience_seconds=1)
     assert ledger.append(draft()).sequence == 1
     assert not list(path.parent.glob("*.part*"))

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
-from forest_fire_retrain.core.ports import Lake
+from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 
 

@@ -14,7 +14,7 @@ from forest_fire_retrain.adapters.ledger_backup import Restoration, back_up, rea
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, export_ledger, read_export, refresh_export
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, MIGRATIONS
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, RefusedRequestError
-from forest_fire_retrain.core.ledger_entries import EntryDraft, EntryKind, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, find_first_fault
 
 PATIENCE_SECONDS = 0.4
 INSTANT = dt.datetime(2026, 1, 5, 6, tzinfo=dt.UTC)

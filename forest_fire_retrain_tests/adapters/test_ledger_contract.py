@@ -10,16 +10,10 @@ import duckdb
 import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import (
-    GENESIS_HASH,
-    EntryDraft,
-    EntryKind,
-    Outcome,
-    ReasonCode,
-    find_first_fault,
-)
-from forest_fire_retrain.core.ports import Ledger
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 INSTANT = dt.datetime(2024, 1, 8, 6, 0, 0, 123456, tzinfo=dt.UTC)

@@ -14,11 +14,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
-from forest_fire_retrain.adapters.duckdb_ledger import COLUMNS, DuckDbLedger
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS
 from forest_fire_retrain.core.fingerprints import canonical_json
-from forest_fire_retrain.core.ledger_entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
-from forest_fire_retrain.pipeline.judging import Stores
-from forest_fire_retrain.pipeline.verifying import verify
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
 from forest_fire_retrain_tests.fakes.tracker import FakeTracker

@@ -17,6 +17,7 @@ from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour
+from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
 from forest_fire_retrain_tests.example_models import example_model, example_rows
@@ -26,7 +27,7 @@ TWO_STARTERS = """
 import sys
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 with MlflowTracker(sys.argv[1], "candidates", sys.argv[2]).candidate_run("p", {"partition_key": sys.argv[3]}) as run:
-    run.log(parameters={"seed": 1}, metrics={"log_loss": 0.1}, tags={})
+    run.log(parameters={"seed": 1}, metrics={"log_loss": 0.1})
 """
 
 
@@ -84,7 +85,7 @@ def test_candidates_of_parallel_threads_are_roots_of_their_own(tracker: MlflowTr
     def open_run(name: str) -> str:
         with tracker.candidate_run(name, {}) as run:
             both_open.wait()
-            run.log(parameters={"name": name}, metrics={}, tags={})
+            run.log(parameters={"name": name}, metrics={})
         return run.run_id
 
     with ThreadPoolExecutor(2) as pool:
@@ -127,8 +128,8 @@ def test_the_experiment_has_an_absolute_artifact_location(
 def test_what_was_logged_is_found_at_run_and_model(tracker: MlflowTracker, tracking_uri: str) -> None:
     features, _ = example_rows()
     with tracker.candidate_run("2024-01-01", {"dagster_run_id": "d"}) as run:
-        run.log(parameters={"seed": 7, "window": "x" * 9_000}, metrics={"holdout_log_loss": 0.05}, tags={})
-        stored = run.save_model(example_model(), features.head(4))
+        run.log(parameters={"seed": 7, "window": "x" * 9_000}, metrics={"holdout_log_loss": 0.05})
+        stored = MlflowModels(tracking_uri).save(run, example_model(), features.head(4))
     client = MlflowClient(tracking_uri)
     logged = client.get_run(run.run_id).data
     assert (logged.metrics["holdout_log_loss"], logged.params["seed"]) == (0.05, "7")
@@ -138,46 +139,46 @@ def test_what_was_logged_is_found_at_run_and_model(tracker: MlflowTracker, track
     assert model.source_run_id == stored.mlflow_run_id == run.run_id
 
 
-def test_anyone_with_plain_mlflow_gets_the_same_probabilities(tracker: MlflowTracker) -> None:
+def test_anyone_with_plain_mlflow_gets_the_same_probabilities(tracker: MlflowTracker, tracking_uri: str) -> None:
     features, _ = example_rows()
     with tracker.candidate_run("x", {}) as run:
-        stored = run.save_model(example_model(), features.head(4))
+        stored = MlflowModels(tracking_uri).save(run, example_model(), features.head(4))
     import_sklearn_flavour()
     served = mlflow.pyfunc.load_model(stored.model_uri).predict(features)
     assert np.array_equal(served, example_model().predict_proba(features))
 
 
 def test_nothing_is_deserialised_when_the_bytes_changed(
-    tracker: MlflowTracker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tracker: MlflowTracker, tracking_uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     features, _ = example_rows()
     with tracker.candidate_run("x", {}) as run:
-        stored = run.save_model(example_model(), features.head(4))
+        stored = MlflowModels(tracking_uri).save(run, example_model(), features.head(4))
     (path,) = (tmp_path / "artifacts").rglob("model.skops")
     path.write_bytes(path.read_bytes() + b"x")
     loads: list[object] = []
     monkeypatch.setattr(skops.io, "load", lambda *given, **_: loads.append(given))
     with pytest.raises(ArtifactTamperedError, match="was not loaded"):
-        tracker.load_model(stored)
+        MlflowModels(tracking_uri).load(stored)
     assert loads == []
 
 
 def test_a_deleted_artifact_folder_is_a_tracking_error_with_a_next_command(
-    tracker: MlflowTracker, tmp_path: Path
+    tracker: MlflowTracker, tracking_uri: str, tmp_path: Path
 ) -> None:
     features, _ = example_rows()
     with tracker.candidate_run("x", {}) as run:
-        stored = run.save_model(example_model(), features.head(4))
+        stored = MlflowModels(tracking_uri).save(run, example_model(), features.head(4))
     shutil.rmtree(tmp_path / "artifacts")
     with pytest.raises(TrackingError, match="forest-fire"):
-        tracker.load_model(stored)
+        MlflowModels(tracking_uri).load(stored)
 
 
 def test_a_parameter_that_changes_its_value_is_refused(tracker: MlflowTracker) -> None:
     with tracker.candidate_run("x", {}) as run:
-        run.log(parameters={"seed": 1}, metrics={}, tags={})
+        run.log(parameters={"seed": 1}, metrics={})
         with pytest.raises(TrackingError, match="logging to run"):
-            run.log(parameters={"seed": 2}, metrics={}, tags={})
+            run.log(parameters={"seed": 2}, metrics={})
 
 
 def test_an_error_of_the_block_survives_a_store_that_went_away(tracker: MlflowTracker, tmp_path: Path) -> None:

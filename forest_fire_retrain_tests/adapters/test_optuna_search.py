@@ -3,8 +3,8 @@
 import datetime as dt
 
 from forest_fire_retrain.adapters.optuna_search import SPACES, OptunaSearch
+from forest_fire_retrain.core.models.training import find_recipe, resolve_parameters
 from forest_fire_retrain.core.records import Recipe, RecipeScore
-from forest_fire_retrain.core.training import find_recipe, resolve_parameters
 from forest_fire_retrain.core.windows import Interval
 
 WINDOW = Interval(start=dt.date(2024, 1, 1), end=dt.date(2024, 3, 1))

@@ -1,16 +1,17 @@
 """The environment that is read from the running process."""
 
 import platform
-from pathlib import Path
 
 import sklearn
 
 from forest_fire_retrain.adapters.runtime_environment import (
     PACKAGE_ROOT,
-    read_computing_sources,
+    TRAINING_WINGS,
     read_environment,
     read_requirements,
+    read_sources,
 )
+from forest_fire_retrain.core.models.code_version import reach
 
 
 def test_the_environment_names_the_running_versions() -> None:
@@ -21,17 +22,15 @@ def test_the_environment_names_the_running_versions() -> None:
 
 
 def test_the_code_that_computes_is_covered_and_the_shell_is_not() -> None:
-    sources = read_computing_sources(PACKAGE_ROOT)
-    assert {"core/training.py", "core/features.py"} <= set(sources)
-    assert all(path.startswith(("core/", "pipeline/")) for path in sources)
+    sources = read_sources(PACKAGE_ROOT)
+    assert {"core/models/training.py", "core/rows/features.py", "pipeline/preparing/featuring.py"} <= set(sources)
+    assert all(path.startswith(("core/", "pipeline/", "adapters/")) for path in sources)
 
 
-def test_any_edit_of_computing_code_changes_the_code_version(tmp_path: Path) -> None:
-    (tmp_path / "core").mkdir()
-    (tmp_path / "core" / "a.py").write_text("x = 1\n")
-    before = read_computing_sources(tmp_path)
-    (tmp_path / "core" / "a.py").write_text("x = 2\n")
-    assert read_computing_sources(tmp_path) != before
+def test_training_is_covered_with_all_that_it_imports() -> None:
+    reached = reach(read_sources(PACKAGE_ROOT), TRAINING_WINGS)
+    assert {"core/models/training.py", "core/rows/fire_weather.py", "core/decision/adjudication.py"} <= reached
+    assert not any(path.startswith("adapters/") for path in reached)
 
 
 def test_requirements_are_pinned() -> None:

@@ -33,14 +33,14 @@ from forest_fire_retrain.adapters.simulator import (
     Simulator,
     SimulatorConfig,
 )
-from forest_fire_retrain.core.climatology import fit_climatology
-from forest_fire_retrain.core.contracts import RawTable, check_tables
-from forest_fire_retrain.core.feature_catalogue import FEATURE_NAMES
-from forest_fire_retrain.core.features import compute_features
-from forest_fire_retrain.core.labelled_rows import labelled_rows
-from forest_fire_retrain.core.ports import SourceSlice
-from forest_fire_retrain.core.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
-from forest_fire_retrain.core.training import find_recipe, fit
+from forest_fire_retrain.core.models.climatology import fit_climatology
+from forest_fire_retrain.core.models.training import find_recipe, fit
+from forest_fire_retrain.core.rows.contracts import RawTable, check_tables
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
+from forest_fire_retrain.core.rows.features import compute_features
+from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
+from forest_fire_retrain.core.rows.ports import SourceSlice
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.property_examples import examples
 

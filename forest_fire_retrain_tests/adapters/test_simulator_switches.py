@@ -21,7 +21,7 @@ from forest_fire_retrain.adapters.simulated_settings import (
 from forest_fire_retrain.adapters.simulated_weather import lay_out_park, simulate_weather
 from forest_fire_retrain.adapters.simulator import LOOK_BACK_DAYS, Simulator
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.ports import SourceSlice
+from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.settings import load_settings
 

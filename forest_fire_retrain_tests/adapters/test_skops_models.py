@@ -10,8 +10,8 @@ import skops.io
 
 from forest_fire_retrain.adapters.skops_models import TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
+from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.training import fit
 from forest_fire_retrain_tests.example_models import SMALL_BOOSTING, SMALL_LOGISTIC, example_model, example_rows
 
 

@@ -18,13 +18,13 @@ from forest_fire_retrain.backtest.replaying import StreamResult, replay_stream
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.backtest.summary import summarise
-from forest_fire_retrain.core.climatology import fit_climatology
-from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.features import compute_features
-from forest_fire_retrain.core.labelled_rows import labelled_rows
-from forest_fire_retrain.core.recipe_choice import InnerRows, score_recipe
+from forest_fire_retrain.core.models.climatology import fit_climatology
+from forest_fire_retrain.core.models.recipe_choice import InnerRows, score_recipe
 from forest_fire_retrain.core.records import Recipe
+from forest_fire_retrain.core.rows.features import compute_features
+from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy
 
 START = dt.date(2022, 1, 3)

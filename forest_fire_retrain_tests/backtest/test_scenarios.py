@@ -8,7 +8,7 @@ import pytest
 from forest_fire_retrain.adapters.simulated_settings import DriftKind, SimulatorConfig
 from forest_fire_retrain.backtest.scenarios import (
     BROKEN_SHARE,
-    Fault,
+    Breakage,
     Scenario,
     apply_scenario,
     break_labels,
@@ -53,18 +53,18 @@ def test_faults_hang_on_the_seed_and_spare_the_first_retrain() -> None:
     assert all(plan_faults(seed, 3)[0] is None for seed in range(60))
     share = sum(fault is not None for fault in faults) / 400
     assert share == pytest.approx(BROKEN_SHARE, abs=0.05)
-    assert {fault for fault in faults if fault} == set(Fault)
+    assert {fault for fault in faults if fault} == set(Breakage)
 
 
 def test_each_fault_breaks_what_it_says() -> None:
     labels = np.array([1] * 10 + [0] * 90, dtype=np.int8)
-    shuffled = break_labels(labels, Fault.SHUFFLED_LABELS, 1)
+    shuffled = break_labels(labels, Breakage.SHUFFLED_LABELS, 1)
     assert shuffled.sum() == 10
     assert not np.array_equal(shuffled, labels)
-    halved = break_labels(labels, Fault.HALF_THE_FIRES, 1)
+    halved = break_labels(labels, Breakage.HALF_THE_FIRES, 1)
     assert halved.sum() == 5
     assert (halved <= labels).all()
-    assert break_labels(labels, Fault.SHIFTED_INTERCEPT, 1) is labels
-    shifted = break_probabilities(np.array([0.01]), Fault.SHIFTED_INTERCEPT)
+    assert break_labels(labels, Breakage.SHIFTED_INTERCEPT, 1) is labels
+    shifted = break_probabilities(np.array([0.01]), Breakage.SHIFTED_INTERCEPT)
     assert np.log(shifted / (1 - shifted))[0] == pytest.approx(np.log(0.01 / 0.99) + 0.5)
     assert break_probabilities(labels, None) is labels

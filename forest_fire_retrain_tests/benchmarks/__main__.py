@@ -22,15 +22,16 @@ from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.adapters.simulator import Simulator
-from forest_fire_retrain.core.adjudication import ChampionFacts, adjudicate
-from forest_fire_retrain.core.decision_rule import DecisionRule
-from forest_fire_retrain.core.evidence import ScoredRows, WindowEvidence
-from forest_fire_retrain.core.features import WEATHER_LOOK_BACK_DAYS, compute_features
-from forest_fire_retrain.core.fire_weather import advance_day, start_codes
-from forest_fire_retrain.core.ledger_entries import EntryDraft, EntryKind
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
+from forest_fire_retrain.core.decision.case_building import build_case
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
+from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
+from forest_fire_retrain.core.rows.fire_weather import advance_day, start_codes
 from forest_fire_retrain.core.windows import Interval, WindowPolicy, plan_windows
-from forest_fire_retrain.pipeline.scoring_holdouts import ScoredHoldout
-from forest_fire_retrain.pipeline.weighing import Challenger, build_case
 
 RULE = DecisionRule()
 START = dt.date(2022, 1, 3)

@@ -20,9 +20,9 @@ from forest_fire_retrain.backtest.candidates import fit_climatology_on_panel, pr
 from forest_fire_retrain.backtest.panel import Panel, load_panel
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
-from forest_fire_retrain.core.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.models.training import find_recipe, fit
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.training import find_recipe, fit
 from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy
 
 POLICY = WindowPolicy(label_delay_days=14, gap_days=14, training_window_days=3653, min_training_days=730)

@@ -11,9 +11,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 
 from forest_fire_retrain.core.errors import EvidenceError
+from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.risk_model import MIN_PROBABILITY, RiskModel, RowwiseLogisticRegression, correct_prior
-from forest_fire_retrain.core.training import fit
 from forest_fire_retrain_tests.example_models import SMALL_BOOSTING, SMALL_LOGISTIC, example_model, example_rows
 
 

@@ -9,14 +9,13 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.periods import align_to_cadence, period_starting
 from forest_fire_retrain.core.windows import (
     Cadence,
     Interval,
     RetrainingWindows,
     WindowPolicy,
-    align_to_cadence,
     earliest_partition_start,
-    period_starting,
     plan_windows,
 )
 

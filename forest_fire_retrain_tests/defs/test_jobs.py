@@ -6,12 +6,13 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from forest_fire_retrain.core.ledger_entries import EntryDraft, EntryKind, Outcome, ReasonCode
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
 from forest_fire_retrain.definitions import build_assets
+from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.jobs import JOB_NAME, MAX_ATTEMPTS, build_job, build_schedule, build_sensor
 from forest_fire_retrain.defs.liveness import BEGAN_TAG, PROCESS_TAG, close_dead_runs, liveness_tags
-from forest_fire_retrain.defs.partitions import build_partitions, closed_partition_keys
-from forest_fire_retrain.defs.shape import Shape
+from forest_fire_retrain.defs.partitions import build_partitions
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 
@@ -54,7 +55,7 @@ def answer_of_sensor(installation: Installation, instance: dg.DagsterInstance) -
 
 
 def job_of(installation: Installation) -> object:
-    return build_job(build_assets(Shape(build_partitions(installation.settings), "0" * 64)))
+    return build_job(build_assets(Shape(build_partitions(installation.settings))))
 
 
 @pytest.fixture
@@ -63,7 +64,7 @@ def installation(tmp_path: Path) -> Installation:
 
 
 def test_the_schedule_asks_for_the_newest_closed_period(installation: Installation) -> None:
-    closed = closed_partition_keys(installation.settings, NOW)
+    closed = installation.settings.periods.closed_keys(NOW)
     decide(installation, closed[-2])
     answer = answer_of_schedule(installation)
     assert isinstance(answer, dg.RunRequest)

@@ -6,9 +6,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.errors import TrackingError
-from forest_fire_retrain.core.ledger_entries import EntryKind, ReasonCode
-from forest_fire_retrain.core.ledger_state import candidate_of
+from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation

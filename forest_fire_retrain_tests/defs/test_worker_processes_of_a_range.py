@@ -13,8 +13,8 @@ from mlflow import MlflowClient
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.adapters.record_files import RecordFiles
-from forest_fire_retrain.core.ledger_entries import EntryKind
-from forest_fire_retrain.core.ledger_state import candidate_of
+from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs import retraining
 from forest_fire_retrain.defs.jobs import JOB_NAME

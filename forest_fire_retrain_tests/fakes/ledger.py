@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
-from forest_fire_retrain.core.ledger_entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 
 
 def _pass_by(_point: str) -> None:

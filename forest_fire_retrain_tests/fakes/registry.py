@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.errors import RegistryError
-from forest_fire_retrain.core.ports import RegisteredVersion
+from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.records import Candidate
 
 
@@ -25,6 +25,7 @@ class FakeRegistry:
     interrupt: Callable[[str], None] = _pass_by
     loses_alias_moves: bool = False
     n_registered: dict[str, int] = field(default_factory=dict)
+    descriptions: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def champion(self, model_name: str) -> int | None:
         return self.aliases.get(model_name)
@@ -47,8 +48,9 @@ class FakeRegistry:
             "training_cutoff": candidate.windows.training_cutoff.isoformat(),
             "artifact_sha256": candidate.stored.artifact_sha256,
         }
-        registered = RegisteredVersion(version, candidate.stored.mlflow_run_id, tags, description)
+        registered = RegisteredVersion(version, candidate.stored.mlflow_run_id, tags)
         self.models.setdefault(model_name, {})[version] = registered
+        self.descriptions[model_name, version] = description
         self.interrupt("after register")
         return version
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 import joblib
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
+from forest_fire_retrain.core.models.ports import CandidateRun
 from forest_fire_retrain.core.records import StoredModel
+from forest_fire_retrain.core.risk_model import RiskModel
 
 
 @dataclass
@@ -31,31 +32,22 @@ class FakeCandidateRun:
     """The open run that a candidate is logged to."""
 
     run: FakeRun
-    tracker: "FakeTracker"
 
     @property
     def run_id(self) -> str:
         return self.run.run_id
 
-    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], tags: Mapping[str, str]) -> None:
+    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         self.run.parameters.update(parameters)
         self.run.metrics.update(metrics)
-        self.run.tags.update(tags)
-
-    def save_model(self, model: BaseEstimator, example: pd.DataFrame) -> StoredModel:
-        assert len(example.columns) > 0
-        uri = f"models:/fake-{self.run_id}-{len(self.tracker.models)}"
-        self.tracker.models[uri] = copy.deepcopy(model)
-        self.tracker.digests[uri] = digest(model)
-        return StoredModel(mlflow_run_id=self.run_id, model_uri=uri, artifact_sha256=digest(model))
 
 
 @dataclass
 class FakeTracker:
-    """Implements `Tracker`; `tamper` and `forget` do what a person with file access could do."""
+    """Implements `Tracker` and `ModelStore`; `tamper` and `forget` do what a person with file access could do."""
 
     runs: list[FakeRun] = field(default_factory=list)
-    models: dict[str, BaseEstimator] = field(default_factory=dict)
+    models: dict[str, RiskModel] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
 
     def prepare(self) -> None:
@@ -77,13 +69,20 @@ class FakeTracker:
         run = FakeRun(run_id=f"run-{len(self.runs) + 1:04d}", name=name, tags=dict(tags))
         self.runs.append(run)
         try:
-            yield FakeCandidateRun(run, self)
+            yield FakeCandidateRun(run)
         except BaseException as error:
             run.status = "FAILED" if isinstance(error, Exception) else "KILLED"
             raise
         run.status = "FINISHED"
 
-    def load_model(self, stored: StoredModel) -> BaseEstimator:
+    def save(self, run: CandidateRun, model: RiskModel, example: pd.DataFrame) -> StoredModel:
+        assert len(example.columns) > 0
+        uri = f"models:/fake-{run.run_id}-{len(self.models)}"
+        self.models[uri] = copy.deepcopy(model)
+        self.digests[uri] = digest(model)
+        return StoredModel(mlflow_run_id=run.run_id, model_uri=uri, artifact_sha256=digest(model))
+
+    def load(self, stored: StoredModel) -> RiskModel:
         if stored.model_uri not in self.models:
             raise TrackingError(f"model {stored.model_uri} cannot be read")
         observed = self.digests[stored.model_uri]
@@ -114,6 +113,6 @@ class FakeTracker:
         return next(run.status for run in self.runs if run.run_id == run_id)
 
 
-def digest(model: BaseEstimator) -> str:
+def digest(model: RiskModel) -> str:
     """Equal for equal fitted models; stands for the artifact's SHA-256."""
     return hashlib.sha256(joblib.hash(model).encode()).hexdigest()

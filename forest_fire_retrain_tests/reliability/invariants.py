@@ -10,12 +10,12 @@ from mlflow import MlflowClient
 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.home import open_instance
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry, find_first_fault
-from forest_fire_retrain.core.ledger_state import LedgerState, fold
-from forest_fire_retrain.core.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.pipeline.promoting import look_at
-from forest_fire_retrain.pipeline.verifying import verify
+from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain.settings import Settings
 
 TEMPORARY_NAMES = ("*.part", "*.part.wal", "tmp*", "*.tmp", "*#[0-9]*")

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from forest_fire_retrain.core.errors import ForestFireRetrainError
-from forest_fire_retrain.core.ledger_entries import EntryKind
+from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.reliability.crashing import (
     INAUGURAL,

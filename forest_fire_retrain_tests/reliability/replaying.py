@@ -11,10 +11,10 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.decision_payload import read_payload
-from forest_fire_retrain.core.ledger_entries import EntryKind
-from forest_fire_retrain.core.ledger_state import fold
-from forest_fire_retrain.core.ports import Source, SourceSlice
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.rows.ports import Source, SourceSlice
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.settings import load_settings

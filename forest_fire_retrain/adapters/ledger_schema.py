@@ -1,0 +1,44 @@
+"""The ledger's columns, and the SQL of its tables; the Parquet copy has the same columns."""
+
+COLUMNS = {
+    "sequence": "BIGINT PRIMARY KEY",
+    "kind": "VARCHAR NOT NULL",
+    "model_name": "VARCHAR NOT NULL",
+    "recorded_at": "TIMESTAMPTZ NOT NULL",
+    "actor": "VARCHAR NOT NULL",
+    "trigger": "VARCHAR NOT NULL",
+    "summary": "VARCHAR NOT NULL",
+    "partition_key": "VARCHAR",
+    "as_of": "DATE",
+    "decision_id": "VARCHAR",
+    "idempotency_key": "VARCHAR",
+    "outcome": "VARCHAR",
+    "reason_code": "VARCHAR",
+    "champion_before": "INTEGER",
+    "champion_after": "INTEGER",
+    "dagster_run_id": "VARCHAR",
+    "mlflow_run_id": "VARCHAR",
+    "payload_json": "VARCHAR NOT NULL",
+    "previous_hash": "VARCHAR NOT NULL",
+    "entry_hash": "VARCHAR NOT NULL",
+}
+NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+
+# One row per scheduled retraining, also when nothing changed (replays and rollbacks are not retrainings).
+REGISTRY_STATUS = """
+SELECT d.model_name, coalesce(c.champion_after, d.champion_before) AS production_version,
+       c.champion_after IS NOT NULL AS updated, d.recorded_at AS training_time
+FROM ledger d LEFT JOIN ledger c ON c.kind = 'confirmation' AND c.decision_id = d.decision_id
+WHERE d.kind = 'decision' ORDER BY d.sequence
+"""
+
+SCHEMA = f"""
+CREATE TABLE schema_version (version INTEGER PRIMARY KEY, applied_at TIMESTAMPTZ);
+CREATE TABLE ledger ({", ".join(f'"{name}" {kind}' for name, kind in COLUMNS.items())});
+CREATE TABLE ledger_guard (refusal VARCHAR);
+CREATE TRIGGER ledger_refuses_update BEFORE UPDATE ON ledger FOR EACH STATEMENT
+    INSERT INTO ledger_guard SELECT error('the ledger is append-only');
+CREATE TRIGGER ledger_refuses_delete BEFORE DELETE ON ledger FOR EACH STATEMENT
+    INSERT INTO ledger_guard SELECT error('the ledger is append-only');
+CREATE VIEW registry_status AS {REGISTRY_STATUS};
+"""

@@ -1,0 +1,118 @@
+"""Stored models in MLflow.
+
+Rules
+-----
+- A model is stored with the run that made it, by skops: nothing in it is executed when it is loaded.
+- It is hashed as the store hands it back, and loaded only after its bytes were checked, under this project's own
+  list of trusted types.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from forest_fire_retrain.adapters.mlflow_connection import (
+    connect,
+    import_mlflow,
+    import_sklearn_flavour,
+    is_missing,
+    mlflow_exception,
+    refusals_as,
+)
+from forest_fire_retrain.adapters.runtime_environment import read_requirements
+from forest_fire_retrain.adapters.skops_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
+from forest_fire_retrain.core.errors import TrackingError
+from forest_fire_retrain.core.models.ports import CandidateRun
+from forest_fire_retrain.core.records import StoredModel
+from forest_fire_retrain.core.risk_model import RiskModel
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+MODEL_NAME = "model"
+
+
+class MlflowModels:
+    """Models at rest in one MLflow installation.
+
+    Parameters
+    ----------
+    tracking_uri : str
+        An sqlite URI or a server's address.
+    """
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+
+    def save(self, run: CandidateRun, model: RiskModel, example: pd.DataFrame) -> StoredModel:
+        """Store `model` with the open run that made it; the signature comes from `example`.
+
+        Parameters
+        ----------
+        run : CandidateRun
+            The run that is active in this process.
+        model : RiskModel
+            A fitted model of trusted types.
+        example : pandas.DataFrame
+            Rows as the model is given them, shape (n_rows, n_features).
+
+        Raises
+        ------
+        TrackingError
+            If the model holds a type that is not trusted, or MLflow refuses it.
+        """
+        with refusals_as(TrackingError, self._tracking_uri, f"storing the model of run {run.run_id}"):
+            client = connect(self._tracking_uri)
+            flavour = import_sklearn_flavour()
+            from mlflow.models import infer_signature  # noqa: PLC0415 - imported by `connect` already
+
+            info = flavour.log_model(
+                model,
+                name=MODEL_NAME,
+                serialization_format="skops",
+                skops_trusted_types=list(TRUSTED_TYPES),
+                pip_requirements=read_requirements(),
+                signature=infer_signature(example, model.predict_proba(example)),
+                pyfunc_predict_fn="predict_proba",
+                params=model.resolved_parameters,
+            )
+            with _model_file(client, info.model_uri) as path:
+                digest = sha256_of_file(path)
+            client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
+        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest)
+
+    def load(self, stored: StoredModel) -> RiskModel:
+        """Load a model after checking its bytes.
+
+        Raises
+        ------
+        ArtifactTamperedError
+            If the artifact's SHA-256 is not the recorded one; nothing is loaded then.
+        TrackingError
+            If the artifact cannot be read.
+        """
+        with (
+            refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
+            _model_file(connect(self._tracking_uri), stored.model_uri) as path,
+        ):
+            return load_verified(path, expected_sha256=stored.artifact_sha256)
+
+
+@contextmanager
+def _model_file(client: "MlflowClient", model_uri: str) -> Iterator[Path]:
+    """A local copy of the model's skops file, or the file itself where the store is local."""
+    mlflow = import_mlflow()
+    with TemporaryDirectory(prefix="forest_fire_model_") as folder:
+        try:
+            location = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+            path = mlflow.artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=folder)
+        except mlflow_exception() as error:
+            if not is_missing(error):
+                raise
+            msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
+            raise TrackingError(msg) from error
+        yield Path(path)

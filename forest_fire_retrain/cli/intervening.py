@@ -1,0 +1,79 @@
+"""Commands that a person intervenes with: thin over `operations`, which writes the ledger and publishes it."""
+
+import datetime as dt
+
+import typer
+
+from forest_fire_retrain import operations
+from forest_fire_retrain.cli.console import out, print_json, stamp_now
+from forest_fire_retrain.installation import build_installation, build_ledger
+from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
+from forest_fire_retrain.settings import Settings
+
+
+def roll_champion_back(settings: Settings, to_version: int | None, reason: str, freeze_until: dt.date | None) -> None:
+    """Take an earlier version back into production.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        If that cannot be done; the message says whether anything was changed.
+    """
+    done = operations.roll_back(
+        build_installation(settings),
+        to_version=to_version,
+        reason=reason,
+        freeze_until=freeze_until,
+        stamp=stamp_now(),
+    )
+    out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
+    if done.frozen_until is None:
+        out.print("Promotions are not frozen: a later candidate may win again. See: forest-fire freeze")
+    else:
+        out.print(f"Promotions are frozen until {done.frozen_until}.")
+
+
+def freeze_promotions(settings: Settings, until: dt.date, reason: str) -> None:
+    """Keep the champion until a day."""
+    entry = operations.freeze(build_ledger(settings), until=until, reason=reason, stamp=stamp_now())
+    out.print(entry.summary, markup=False)
+
+
+def unfreeze_promotions(settings: Settings, reason: str) -> None:
+    """Lift the freeze."""
+    entry = operations.unfreeze(build_ledger(settings), reason=reason, stamp=stamp_now())
+    out.print(entry.summary, markup=False)
+
+
+def clear_suspect_labels(settings: Settings, first: dt.date, last: dt.date, reason: str) -> None:
+    """Vouch for the fire reports from `first` to `last`, both included."""
+    window = window_of_days(first, last)
+    entry = operations.clear_labels(build_ledger(settings), window=window, reason=reason, stamp=stamp_now())
+    out.print(entry.summary, markup=False)
+
+
+def verify_all(settings: Settings, *, with_repair: bool, as_json: bool) -> None:
+    """Print every fault, one line each; exit code 1 if one remains.
+
+    Raises
+    ------
+    typer.Exit
+        With code 1, if a fault remains.
+    """
+    installation, stamp = build_installation(settings), stamp_now()
+    faults = operations.find_faults(installation, stamp)
+    repaired = operations.repair_faults(installation, faults, stamp) if with_repair else None
+    if repaired is not None:
+        faults = operations.find_faults(installation, stamp)
+    if as_json:
+        done = None if repaired is None else repaired.summary
+        print_json({"faults": [fault._asdict() for fault in faults], "repaired": done})
+    else:
+        for line in [repaired.summary] if repaired is not None else []:
+            out.print(line, markup=False)
+        for fault in faults:
+            out.print(str(fault), markup=False)
+        if not faults:
+            out.print("No fault: ledger, registry, copy, models and lake agree.")
+    if faults:
+        raise typer.Exit(1)

@@ -1,0 +1,61 @@
+"""The paired comparison: windows pooled into blocks, champion's loss less challenger's."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+
+from forest_fire_retrain.core.decision.block_statistics import (
+    BlockStatistics,
+    bootstrap_interval,
+    describe_blocks,
+    e_value,
+    quotient,
+    sum_blocks,
+)
+from forest_fire_retrain.core.decision.case import Comparison
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.decision.window_sums import day_numbers
+
+
+def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison:
+    """Pool windows into blocks and describe champion's loss less challenger's.
+
+    Where the windows have no champion, climatology stands in its place.
+    """
+    losses = [window.loss_champion or window.loss_climatology for window in windows]
+    days = day_numbers(windows)
+    against = np.array([value for series in losses for value in series])
+    gains = against - np.array([value for window in windows for value in window.loss_challenger])
+    blocks = sum_blocks(days, gains, rule.block_days)
+    champion_blocks = sum_blocks(days, against, rule.block_days)
+    pooled = describe_blocks(blocks)
+    base = float(champion_blocks.mean()) if len(champion_blocks) else math.nan
+    own = _own_statistics(days, gains, rule)
+    low, high = bootstrap_interval(blocks, rule.interval_confidence)
+    one_sided = (1 + rule.interval_confidence) / 2
+    return Comparison(
+        n_blocks=pooled.n_blocks,
+        n_fires=sum(window.n_fires for window in windows),
+        n_windows=len(windows),
+        mean_gain=pooled.mean,
+        champion_loss=base,
+        relative_gain=quotient(pooled.mean, base),
+        interval_low=quotient(pooled.lower_bound(one_sided), base),
+        interval_high=quotient(pooled.upper_bound(one_sided), base),
+        bootstrap_low=quotient(low, base),
+        bootstrap_high=quotient(high, base),
+        e_value=e_value(blocks, champion_blocks),
+        own_gain=own.mean,
+        own_upper=own.upper_bound(rule.own_window_confidence),
+        block_gains=tuple(blocks.tolist()),
+    )
+
+
+def _own_statistics(days: np.ndarray, gains: np.ndarray, rule: DecisionRule) -> BlockStatistics:
+    """Blocks of the last `own_window_days` days."""
+    if len(days) == 0:
+        return describe_blocks(np.empty(0))
+    recent = days > days.max() - rule.own_window_days
+    return describe_blocks(sum_blocks(days[recent], gains[recent], rule.block_days))

@@ -1,0 +1,1 @@
+"""What the ledger holds, what it says now, and which step a promotion takes next."""

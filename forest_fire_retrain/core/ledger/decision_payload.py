@@ -1,0 +1,171 @@
+"""What the row of a decision or replay embeds; reading it, and comparing two of them."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from pydantic import model_validator
+
+from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.label_gate import overlaps_any
+from forest_fire_retrain.core.decision.window_evidence import JsonFloat, WindowEvidence
+from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_mapping
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
+from forest_fire_retrain.core.windows import Interval
+
+Quality = dict[str, dict[str, JsonFloat]]
+
+
+class Difference(Record):
+    """One thing in which a replay differs from the original.
+
+    Attributes
+    ----------
+    what : str
+        The figure or fingerprint.
+    original, replay : str
+        What it was and what it is now.
+    """
+
+    what: str
+    original: str
+    replay: str
+
+
+class DecisionPayload(Record):
+    """Everything a decision rests on, except earlier windows, which stand in their own rows.
+
+    Attributes
+    ----------
+    holdout, candidate : HoldoutSet, Candidate
+        The records of the partition.
+    champion : ChampionFacts, optional
+        The opponent.
+    evidence : WindowEvidence
+        The newest window.
+    used_partitions : tuple of str
+        Partitions whose windows are pooled, oldest first, without the newest.
+    dropped : dict
+        Partition key of each window left out to the reason.
+    guardrails : tuple of GuardrailFinding
+        All guardrails.
+    quality : dict
+        Secondary figures on the newest window, per model.
+    case_facts : dict
+        The remaining fields of the case.
+    rule : DecisionRule
+        The thresholds.
+    decision : Decision
+        What was decided.
+    differences : tuple of Difference
+        Of a replay, against the original.
+    attribution : Attribution, optional
+        Where the gain of a candidate that replaces a champion comes from.
+    """
+
+    holdout: HoldoutSet
+    candidate: Candidate
+    champion: ChampionFacts | None
+    evidence: WindowEvidence
+    used_partitions: tuple[str, ...]
+    dropped: dict[str, str]
+    guardrails: tuple[GuardrailFinding, ...]
+    quality: Quality
+    case_facts: dict[str, str | int | bool | None]
+    rule: DecisionRule
+    decision: Decision
+    differences: tuple[Difference, ...] = ()
+    attribution: Attribution | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_candidate(cls, data: object) -> object:
+        return with_candidate_id(data) if isinstance(data, Mapping) else data
+
+    def to_json(self) -> str:
+        """The canonical JSON of the ledger row."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+SUSPECT_MARK = '"labels_are_suspect":true'
+CASE_FACTS = {"as_of", "gap_days"}
+
+
+def with_candidate_id(payload: Mapping[str, object]) -> Mapping[str, object]:
+    """`payload`, its candidate named also where the row is older than the stored name.
+
+    Such a row names its candidate in the evidence, as it was named when it was trained. What the candidate's own text
+    gives today may be another name: its keys stand in another order than in the record it was taken from.
+    """
+    candidate, evidence = payload.get("candidate"), payload.get("evidence")
+    if not isinstance(candidate, Mapping) or "candidate_id" in candidate or not isinstance(evidence, Mapping):
+        return payload
+    return {**payload, "candidate": {**candidate, "candidate_id": evidence["challenger_id"]}}
+
+
+def read_payload(entry: LedgerEntry) -> DecisionPayload:
+    """The payload of a decision's or replay's row."""
+    return DecisionPayload.model_validate_json(entry.payload_json)
+
+
+def read_evidence(entry: LedgerEntry) -> WindowEvidence:
+    """The window of a decision's row, without reading the rest of it."""
+    return WindowEvidence.model_validate(entry.payload["evidence"])
+
+
+def has_suspect_labels(entry: LedgerEntry) -> bool:
+    """Whether the label gate flagged the row's window."""
+    return SUSPECT_MARK in entry.payload_json
+
+
+def read_flagged(decided: Iterable[LedgerEntry], cleared: Sequence[Interval] = ()) -> list[WindowEvidence]:
+    """Windows whose labels were suspect when they were new, without those that a person has vouched for since."""
+    flagged = (read_evidence(entry) for entry in decided if has_suspect_labels(entry))
+    return [window for window in flagged if not overlaps_any(window.window, cleared)]
+
+
+def facts_of(case: Case) -> dict[str, str | int | bool | None]:
+    """The fields of a case that no other part of the payload holds."""
+    return {**case.model_dump(mode="json", include=CASE_FACTS), **case.ledger.model_dump(mode="json")}
+
+
+def idempotency_key(model_name: str, holdout: HoldoutSet, candidate: Candidate, rule: DecisionRule) -> str:
+    """SHA-256 over the partition, the input hashes, the code and the configuration."""
+    return fingerprint_mapping(
+        {
+            "model_name": model_name,
+            "windows": holdout.windows.model_dump(mode="json"),
+            "holdout_hash": holdout.content_hash,
+            "training_hash": candidate.training_hash,
+            "recipe": candidate.recipe.model_dump(mode="json"),
+            "seed": candidate.seed,
+            "code_version": candidate.environment.code_version,
+            "rule": rule.model_dump(mode="json"),
+        }
+    )
+
+
+def find_differences(original: DecisionPayload, replay: DecisionPayload) -> tuple[Difference, ...]:
+    """What a replay has that differs from the original; empty if it reproduced everything."""
+    pairs = zip(_comparable(original), _comparable(replay), strict=True)
+    return tuple(
+        Difference(what=what, original=before, replay=now) for (what, before), (_, now) in pairs if before != now
+    )
+
+
+def _comparable(payload: DecisionPayload) -> Sequence[tuple[str, str]]:
+    candidate, comparison = payload.candidate, payload.decision.comparison
+    return (
+        ("holdout hash", payload.holdout.content_hash[:16]),
+        ("training hash", candidate.training_hash[:16]),
+        ("prediction hash", candidate.prediction_hash[:16]),
+        ("recipe", candidate.recipe.name),
+        ("code version", candidate.environment.code_version[:16]),
+        ("champion", str(payload.champion.version) if payload.champion else "none"),
+        ("fires in the holdout", str(payload.holdout.n_fires)),
+        ("log loss of the candidate", f"{candidate.metrics.get('holdout_log_loss', float('nan')):.6f}"),
+        ("relative gain", f"{comparison.relative_gain:+.4%}"),
+        ("rule version", payload.rule.version),
+        ("outcome", str(payload.decision.outcome)),
+        ("reason", str(payload.decision.reason_code)),
+    )

@@ -1,0 +1,116 @@
+"""What each kind of row carries beside its columns: one record per kind, spelled in the ledger as it is here.
+
+A decision's and a replay's payload is large and stands in `decision_payload`. Confirmations, abandonments and
+migrations carry nothing. A field that a row may lack, because it is older than the field, has a default that says so.
+"""
+
+import datetime as dt
+from typing import Self
+
+from forest_fire_retrain.core.fingerprints import canonical_json
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.records import Record
+from forest_fire_retrain.core.windows import Interval
+
+
+class RowPayload(Record):
+    """Base of the payloads."""
+
+    @classmethod
+    def read(cls, entry: LedgerEntry) -> Self:
+        """The payload of `entry`, which has to be a row of this payload's kind."""
+        return cls.model_validate_json(entry.payload_json)
+
+    def to_json(self) -> str:
+        """The canonical JSON of the ledger row."""
+        return canonical_json(self.model_dump(mode="json"))
+
+
+class RollbackPayload(RowPayload):
+    """What a rollback asks for.
+
+    Attributes
+    ----------
+    target_version : int
+        The version to take.
+    quarantined_candidate_id : str, optional
+        The candidate rolled back from.
+    alias_before : int, optional
+        Where the person who rolls back found the alias; rows that lack it say nothing about that.
+    reason : str
+        Why.
+    until : datetime.date, optional
+        Promotions are frozen before this day.
+    """
+
+    target_version: int
+    quarantined_candidate_id: str | None = None
+    alias_before: int | None = None
+    reason: str
+    until: dt.date | None = None
+
+    @property
+    def found_at(self) -> set[int | None]:
+        """Where the alias may be besides at the ledger's champion: where the person who rolls back found it."""
+        return {self.alias_before} if "alias_before" in self.model_fields_set else set()
+
+
+class FreezePayload(RowPayload):
+    """Promotions are frozen before `until`, and why."""
+
+    until: dt.date
+    reason: str
+
+
+class UnfreezePayload(RowPayload):
+    """Why a freeze is lifted, and until when it would have held."""
+
+    reason: str
+    was_frozen_until: dt.date
+
+
+class LabelsClearedPayload(RowPayload):
+    """The days whose fire reports a person vouches for, why, and the periods whose flags that lifts."""
+
+    window: Interval
+    reason: str
+    partitions: tuple[str, ...]
+
+
+class ExternalPayload(RowPayload):
+    """Where the registry's alias was seen, and where the ledger says it should be."""
+
+    observed: int | None
+    expected: int | None
+
+
+class RepairedFault(Record):
+    """One fault that a repair mended: in which store, and what it was."""
+
+    where: str
+    what: str
+
+
+class RepairPayload(RowPayload):
+    """What a repair brought to what the ledger says."""
+
+    faults: tuple[RepairedFault, ...]
+
+
+class RestorationPayload(RowPayload):
+    """A ledger put back from a backup; such a row is of the kind `repair` too.
+
+    Attributes
+    ----------
+    backup : str
+        Name of the backup's file.
+    rows, rows_before : int
+        Rows of the backup, and rows that could be read before.
+    kept_as : str, optional
+        Name of the file that the replaced ledger was kept as.
+    """
+
+    backup: str
+    rows: int
+    rows_before: int
+    kept_as: str | None

@@ -1,0 +1,68 @@
+"""What custody needs of the outside world: a ledger that is only appended to, and a model registry."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from typing import NamedTuple, Protocol
+
+from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry
+from forest_fire_retrain.core.records import Candidate
+
+
+class RegisteredVersion(NamedTuple):
+    """One version in the registry."""
+
+    version: int
+    mlflow_run_id: str
+    tags: Mapping[str, str]
+
+
+class Registry(Protocol):
+    """The model registry: versions, tags and the alias `champion`; one step per method."""
+
+    def champion(self, model_name: str) -> int | None:
+        """Version the alias `champion` points at, if any."""
+        ...
+
+    def versions(self, model_name: str) -> list[RegisteredVersion]:
+        """All versions, oldest first; empty if the model is unknown."""
+        ...
+
+    def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
+        """Register the candidate's model for `decision_id`; the same decision again finds the same version."""
+        ...
+
+    def tag(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
+        """Set tags on a version."""
+        ...
+
+    def point_champion(self, model_name: str, version: int) -> None:
+        """Move the alias and read it back.
+
+        Raises
+        ------
+        RegistryError
+            If the alias does not point at `version` afterwards.
+        """
+        ...
+
+
+class Ledger(Protocol):
+    """The append-only record of every decision and registry change."""
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        """Be the only writer until the block ends; re-entrant.
+
+        Raises
+        ------
+        LedgerLockedError
+            If another process keeps the lock longer than the configured patience.
+        """
+        ...
+
+    def append(self, draft: EntryDraft) -> LedgerEntry:
+        """Seal `draft` behind the last row and write it in one transaction."""
+        ...
+
+    def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
+        """Rows in order of their sequence, of one model or of all."""
+        ...

@@ -1,0 +1,228 @@
+"""What the ledger says now: a fold over its rows; nothing else knows who the champion is.
+
+Rules
+-----
+- The champion is the version of the last confirmation.
+- A promotion or rollback is open until a confirmation or an abandonment names its `decision_id`.
+- A confirmed rollback quarantines the candidate it rolled back from. A freeze that was asked for with it holds
+  even if the rollback is abandoned.
+- A meddled registry stays noted until it agrees again, is repaired, or a new champion is confirmed.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from forest_fire_retrain.core.decision.verdicts import Outcome
+from forest_fire_retrain.core.ledger.decision_payload import with_candidate_id
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.payloads import (
+    ExternalPayload,
+    FreezePayload,
+    LabelsClearedPayload,
+    RollbackPayload,
+)
+from forest_fire_retrain.core.records import Candidate
+from forest_fire_retrain.core.windows import Interval
+
+
+class Reign(NamedTuple):
+    """An interval during which a version was champion.
+
+    Attributes
+    ----------
+    version : int
+        The version.
+    decision_id : str
+        The decision or rollback that made it champion.
+    as_of : datetime.date, optional
+        Knowledge cut-off of the decision; of a rollback, that of the newest decision before it.
+    since, until : datetime.datetime
+        Confirmation of this reign and of the next; `until` is `None` for the present champion.
+    """
+
+    version: int
+    decision_id: str
+    as_of: dt.date | None
+    since: dt.datetime
+    until: dt.datetime | None
+
+
+@dataclass
+class LedgerState:
+    """One model's state after a number of rows; built by `fold`, then only read.
+
+    Attributes
+    ----------
+    decisions : dict
+        Partition key to its live decision.
+    reigns : list of Reign
+        Oldest first; the last is the present champion's.
+    candidates : dict
+        Version to the candidate that was confirmed as it.
+    open_intent : LedgerEntry, optional
+        A promotion or rollback that is neither confirmed nor abandoned.
+    meddling : LedgerEntry, optional
+        The row that notes a registry which disagrees.
+    quarantined : set of str
+        Candidates that were rolled back from.
+    frozen_until : datetime.date, optional
+        Promotions are frozen before this day.
+    cleared : list of Interval
+        Windows whose labels a person vouched for.
+    """
+
+    decisions: dict[str, LedgerEntry] = field(default_factory=dict)
+    reigns: list[Reign] = field(default_factory=list)
+    candidates: dict[int, Candidate] = field(default_factory=dict)
+    open_intent: LedgerEntry | None = None
+    meddling: LedgerEntry | None = None
+    quarantined: set[str] = field(default_factory=set)
+    frozen_until: dt.date | None = None
+    cleared: list[Interval] = field(default_factory=list)
+
+    @property
+    def champion(self) -> int | None:
+        """The version in production, if any."""
+        return self.reigns[-1].version if self.reigns else None
+
+    @property
+    def newest_partition(self) -> str | None:
+        """Key of the latest partition that was decided live, if any."""
+        return max(self.decisions, default=None)
+
+    @property
+    def last_decision(self) -> LedgerEntry | None:
+        """The live decision of the latest partition, if any."""
+        newest = self.newest_partition
+        return None if newest is None else self.decisions[newest]
+
+    @property
+    def newest_as_of(self) -> dt.date | None:
+        """Latest knowledge cut-off that was decided live."""
+        return max((entry.as_of for entry in self.decisions.values() if entry.as_of), default=None)
+
+    def champion_on(self, instant: dt.datetime) -> Reign | None:
+        """The reign that held at `instant` by the wall clock."""
+        return next((r for r in self.reigns if r.since <= instant and (r.until is None or instant < r.until)), None)
+
+    def champion_for(self, day: dt.date) -> Reign | None:
+        """The reign that held on `day` by partition time: of the last promotion known by then."""
+        return next((r for r in reversed(self.reigns) if r.as_of is not None and r.as_of <= day), None)
+
+
+def fold(entries: Sequence[LedgerEntry]) -> LedgerState:
+    """State after `entries`, the rows of one model in their order."""
+    state = LedgerState()
+    for entry in entries:
+        _APPLY.get(entry.kind, _ignore)(state, entry)
+    return state
+
+
+def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
+    """State as it was when the partition with this knowledge cut-off was, or would have been, decided."""
+    later = (
+        place
+        for place, entry in enumerate(entries)
+        if entry.kind is EntryKind.DECISION and entry.as_of is not None and entry.as_of >= as_of
+    )
+    return fold(entries[: next(later, len(entries))])
+
+
+def candidate_of(entry: LedgerEntry) -> Candidate | None:
+    """The candidate that a decision's row embeds, if it embeds one."""
+    embedded = with_candidate_id(entry.payload).get("candidate")
+    return None if embedded is None else Candidate.model_validate(embedded)
+
+
+def origin_of(entries: Sequence[LedgerEntry], version: int) -> LedgerEntry | None:
+    """The decision that a version was registered for; `None` if no confirmation ever named the version."""
+    confirmed = {
+        entry.decision_id
+        for entry in entries
+        if entry.kind is EntryKind.CONFIRMATION and entry.champion_after == version
+    }
+    decisions = (entry for entry in entries if entry.kind is EntryKind.DECISION and entry.decision_id in confirmed)
+    return next(decisions, None)
+
+
+def _ignore(_state: LedgerState, _entry: LedgerEntry) -> None:
+    """Replays, migrations and the like change nothing."""
+
+
+def _apply_decision(state: LedgerState, entry: LedgerEntry) -> None:
+    if entry.partition_key is not None:
+        state.decisions[entry.partition_key] = entry
+    if entry.outcome is Outcome.PROMOTED:
+        state.open_intent = entry
+
+
+def _apply_rollback(state: LedgerState, entry: LedgerEntry) -> None:
+    state.open_intent = entry
+    state.frozen_until = RollbackPayload.read(entry).until or state.frozen_until
+
+
+def _apply_freeze(state: LedgerState, entry: LedgerEntry) -> None:
+    state.frozen_until = FreezePayload.read(entry).until
+
+
+def _apply_unfreeze(state: LedgerState, _entry: LedgerEntry) -> None:
+    state.frozen_until = None
+
+
+def _apply_confirmation(state: LedgerState, entry: LedgerEntry) -> None:
+    intent, version = state.open_intent, entry.champion_after
+    if intent is None or intent.decision_id != entry.decision_id or version is None:
+        return
+    candidate = candidate_of(intent)
+    if candidate is not None:
+        state.candidates[version] = candidate
+    if intent.kind is EntryKind.ROLLBACK:
+        _quarantine(state, intent)
+    if state.reigns:
+        state.reigns[-1] = state.reigns[-1]._replace(until=entry.recorded_at)
+    state.reigns.append(Reign(version, str(entry.decision_id), intent.as_of, entry.recorded_at, None))
+    state.open_intent = None
+    state.meddling = None
+
+
+def _quarantine(state: LedgerState, rollback: LedgerEntry) -> None:
+    """Set apart the candidate that was rolled back from: as the row names it, and as its version's decision does.
+
+    Rows that are older than the stored name call the same candidate by another one.
+    """
+    left = None if rollback.champion_before is None else state.candidates.get(rollback.champion_before)
+    named = (RollbackPayload.read(rollback).quarantined_candidate_id, None if left is None else left.candidate_id)
+    state.quarantined.update(name for name in named if name is not None)
+
+
+def _apply_abandonment(state: LedgerState, entry: LedgerEntry) -> None:
+    if state.open_intent is not None and state.open_intent.decision_id == entry.decision_id:
+        state.open_intent = None
+
+
+def _apply_external(state: LedgerState, entry: LedgerEntry) -> None:
+    seen = ExternalPayload.read(entry)
+    state.meddling = None if seen.observed == seen.expected else entry
+
+
+def _apply_repair(state: LedgerState, _entry: LedgerEntry) -> None:
+    state.meddling = None
+
+
+def _apply_labels_cleared(state: LedgerState, entry: LedgerEntry) -> None:
+    state.cleared.append(LabelsClearedPayload.read(entry).window)
+
+
+_APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
+    EntryKind.DECISION: _apply_decision,
+    EntryKind.ROLLBACK: _apply_rollback,
+    EntryKind.FREEZE: _apply_freeze,
+    EntryKind.UNFREEZE: _apply_unfreeze,
+    EntryKind.CONFIRMATION: _apply_confirmation,
+    EntryKind.ABANDONMENT: _apply_abandonment,
+    EntryKind.EXTERNAL: _apply_external,
+    EntryKind.REPAIR: _apply_repair,
+    EntryKind.LABELS_CLEARED: _apply_labels_cleared,
+}

@@ -1,0 +1,1 @@
+"""What models are made of: recipes, training, climatology, the environment they are trained in."""

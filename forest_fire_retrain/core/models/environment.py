@@ -1,0 +1,47 @@
+"""Say in what environment a model is trained, from what an adapter read of it."""
+
+from collections.abc import Mapping
+
+from forest_fire_retrain.core.errors import ConfigurationError, list_capped
+from forest_fire_retrain.core.records import Environment
+
+TRAINING_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "skops", "threadpoolctl")
+"""Packages whose versions can change a model's bits, or whether it can be read again."""
+
+
+def describe_environment(
+    *, python_version: str, installed: Mapping[str, str], code_version: str, n_threads: int
+) -> Environment:
+    """The environment record; equal inputs give an equal record.
+
+    Parameters
+    ----------
+    python_version : str
+        Version of the interpreter.
+    installed : mapping
+        Package name to version; packages that take no part in training are left out.
+    code_version : str
+        Fingerprint of the project's own code that trains.
+    n_threads : int
+        Threads that training is pinned to.
+
+    Raises
+    ------
+    ConfigurationError
+        If a package that takes part in training is not installed.
+    """
+    missing = [name for name in TRAINING_PACKAGES if name not in installed]
+    if missing:
+        msg = f"packages needed for training are not installed: {list_capped(missing)}. Install the project again."
+        raise ConfigurationError(msg)
+    return Environment(
+        python_version=python_version,
+        package_versions={name: installed[name] for name in TRAINING_PACKAGES},
+        code_version=code_version,
+        n_threads=n_threads,
+    )
+
+
+def pinned_requirements(environment: Environment) -> list[str]:
+    """One `name==version` per package of the environment, sorted."""
+    return [f"{name}=={version}" for name, version in sorted(environment.package_versions.items())]

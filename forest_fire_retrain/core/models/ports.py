@@ -1,0 +1,83 @@
+"""What models need of the outside world: runs to log to, a store to rest in, a search for parameters."""
+
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+from forest_fire_retrain.core.records import Recipe, RecipeScore, StoredModel
+
+if TYPE_CHECKING:  # whoever only reads does not wait for pandas and scikit-learn
+    import pandas as pd
+
+    from forest_fire_retrain.core.risk_model import RiskModel
+
+
+class CandidateRun(Protocol):
+    """One open tracking run of one candidate."""
+
+    @property
+    def run_id(self) -> str:
+        """The MLflow run's id."""
+        ...
+
+    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+        """Record parameters and metrics in one round trip."""
+        ...
+
+
+class Tracker(Protocol):
+    """Experiment tracking: one run per candidate."""
+
+    def prepare(self) -> None:
+        """Create the store and the experiment where they are missing."""
+        ...
+
+    def candidate_run(self, name: str, tags: Mapping[str, str]) -> AbstractContextManager[CandidateRun]:
+        """Open a run; it ends FINISHED, FAILED if the block raises, KILLED on an interrupt."""
+        ...
+
+    def for_workers(self) -> "Tracker":
+        """A tracker to use in another process: its runs are nested under the run that is active here."""
+        ...
+
+    def page_of_run(self, run_id: str) -> str:
+        """Path of the run's page in the tracking UI."""
+        ...
+
+    def end_active_run(self, *, failed: bool) -> None:
+        """End the process's active run, if there is one, FINISHED or FAILED."""
+        ...
+
+    def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
+        """End, as FAILED, each RUNNING run whose `dagster_run_id` tag names a run that is over."""
+        ...
+
+
+class ModelStore(Protocol):
+    """Models at rest: stored without executable content, loaded only after their bytes were checked."""
+
+    def save(self, run: CandidateRun, model: "RiskModel", example: "pd.DataFrame") -> StoredModel:
+        """Store `model` with the open run that made it; the signature comes from `example`."""
+        ...
+
+    def load(self, stored: StoredModel) -> "RiskModel":
+        """Load a model after checking its bytes.
+
+        Raises
+        ------
+        ArtifactTamperedError
+            If the artifact's SHA-256 is not the recorded one; nothing is loaded then.
+        TrackingError
+            If the artifact cannot be read.
+        """
+        ...
+
+
+class RecipeSearch(Protocol):
+    """Proposes parameters for a recipe and learns from how they do."""
+
+    def run(
+        self, start: Recipe, evaluate: Callable[[Recipe], RecipeScore], *, n_trials: int, seed: int
+    ) -> list[RecipeScore]:
+        """Scores of `n_trials` recipes, `start` first; the same seed and scores propose the same."""
+        ...

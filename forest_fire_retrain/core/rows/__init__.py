@@ -1,0 +1,1 @@
+"""What rows are: tables, the data contract, features, labels."""

@@ -1,0 +1,365 @@
+"""The data contract: which tables a source may deliver, and what is said about those it does.
+
+Here belong checks of tables in memory; no files, no clock, no cutting by time.
+
+Rules
+-----
+- Every fault of every table is collected before one error is raised; nothing passes in part.
+- Missing is never taken for zero: a measure may be null and stays null.
+- The order of the rows plays no part in what is delivered.
+- Rows are numbered as a spreadsheet shows them: the header is row 1, also for Parquet.
+
+The checks are plain vectorised Arrow and pandas. Pandera was tried and left: where a null and a limit
+fail together (pandera 0.35, pandas 2.3) it emits a FutureWarning of its own, and reading text, keys and
+the checks across columns and tables would have stood beside it all the same.
+"""
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.errors import InputContractError
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, UTC_INSTANT, WEATHER_SCHEMA, TableName
+
+SCHEMAS = MappingProxyType(
+    {TableName.CELLS: CELLS_SCHEMA, TableName.WEATHER: WEATHER_SCHEMA, TableName.FIRES: FIRES_SCHEMA}
+)
+OPTIONAL_COLUMNS = frozenset({"elevation_m", "recorded_at"})
+LIMITS = MappingProxyType(
+    {
+        "latitude": (-90.0, 90.0),
+        "longitude": (-180.0, 180.0),
+        "elevation_m": (-450.0, 9000.0),
+        "temp_max_c": (-60.0, 60.0),
+        "temp_min_c": (-60.0, 60.0),
+        "rel_humidity_pct": (0.0, 100.0),
+        "wind_speed_kmh": (0.0, 300.0),
+        "precip_mm": (0.0, 2000.0),
+        "area_ha": (0.0, 1e8),
+    }
+)
+# Highest and lowest temperature may come from different stations or hours, so a minimum slightly above
+# its maximum occurs in honest data; beyond this it is a fault (swapped columns, for one). 0 is strict.
+MAX_INVERSION_C = 10.0
+MAX_ROWS_NAMED = 5
+MAX_VALUES_SHOWN = 3
+MAX_VALUES_COMPARED = 100
+MAX_VALUE_LENGTH = 40
+FIRST_DATA_ROW = 2
+MISSING_NUMBER_MARKS = pa.array(["", "na", "n/a", "nan", "null", "none"])
+NUMBER_PATTERN = r"^[+-]?(\d{1,50}\.?\d{0,50}|\.\d{1,50})([eE][+-]?\d{1,3})?$"
+DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)?)?$"
+INSTANT_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
+
+Column: TypeAlias = pa.ChunkedArray
+
+
+class RawTable(NamedTuple):
+    """A table as it was read, and the name under which people know it, such as `weather.csv`."""
+
+    file: str
+    rows: pa.Table
+
+
+class CheckedTables(NamedTuple):
+    """All rows of a source that keeps the contract: canonical schemas, no duplicates, in a total order."""
+
+    cells: pa.Table
+    weather: pa.Table
+    fires: pa.Table
+    warnings: tuple[str, ...]
+
+
+class _Inspection:
+    """One table in its canonical columns, with all that was found while reading and checking it."""
+
+    def __init__(self, name: TableName, raw: RawTable) -> None:
+        self.name = name
+        self.file = raw.file
+        self.schema = SCHEMAS[name]
+        self.n_rows = raw.rows.num_rows
+        self.columns: dict[str, Column] = {}
+        self.violations: list[str] = []
+        self.warnings: list[str] = []
+        self.stated = frozenset(raw.rows.column_names)
+        self._check_header(raw.rows.column_names)
+        for field in self.schema:
+            if raw.rows.column_names.count(field.name) == 1:
+                self._read_column(field, raw.rows[field.name])
+
+    def refuse(self, column: str, flags: Column, observed: Column, fault: str, allowed: str) -> None:
+        """Add one sentence on all flagged rows of a column, if there are any."""
+        flags = pc.fill_null(flags, False)  # noqa: FBT003 - Arrow takes the filler by position
+        positions = np.flatnonzero(flags.to_numpy())
+        if positions.size:
+            counted = f"{positions.size} value{'s' if positions.size > 1 else ''} {fault}"
+            first = observed.filter(flags).slice(0, MAX_VALUES_COMPARED).to_pylist()
+            shown = ", ".join([*dict.fromkeys(map(_show, first))][:MAX_VALUES_SHOWN])
+            self.violations.append(
+                f"{self.file}, column {column}: {counted}, {_name_rows(positions)}: observed {shown}; allowed {allowed}"
+            )
+
+    def _check_header(self, found: Sequence[str]) -> None:
+        missing = [name for name in self.schema.names if name not in {*found, *OPTIONAL_COLUMNS}]
+        repeated = sorted({name for name in found if found.count(name) > 1 and name in self.schema.names})
+        if missing:
+            self.violations.append(f"{self.file}: missing column {', '.join(missing)}; found {', '.join(found)}")
+        if repeated:
+            self.violations.append(f"{self.file}: column {', '.join(repeated)} stands there more than once")
+        if ignored := sorted(set(found) - set(self.schema.names)):
+            self.warnings.append(f"{self.file}: the contract does not know column {', '.join(ignored)}; ignored.")
+
+    def _read_column(self, field: pa.Field, column: Column) -> None:
+        """Convert a column; what cannot be converted, and nulls where a value must be, are violations."""
+        if pa.types.is_dictionary(column.type):
+            column = column.cast(column.type.value_type)
+        kind, read = READERS[field.type]
+        present, values = (column, column.cast(field.type)) if pa.types.is_null(column.type) else read(column)
+        self.columns[field.name] = values
+        unreadable = pc.and_(pc.is_valid(present), pc.is_null(values))
+        self.refuse(field.name, unreadable, present, f"cannot be read as {kind}", kind)
+        if not field.nullable:
+            self.refuse(field.name, pc.is_null(present), present, "missing", "a value in every row")
+
+
+def check_tables(
+    where: str,
+    raw: Mapping[TableName, RawTable],
+    *,
+    today: dt.date,
+    assumed_report_lag_days: int,
+    found_before: Sequence[str] = (),
+) -> CheckedTables:
+    """Canonical tables of a source that keeps the contract in every row.
+
+    Parameters
+    ----------
+    where : str
+        The folder or source, for the message.
+    raw : mapping of TableName to RawTable
+        Cells, weather and fires as read; a table that could not be read is left out and named in `found_before`.
+    today : datetime.date
+        Last day (UTC) that is not in the future.
+    assumed_report_lag_days : int
+        Days from a fire to its report, for a fires table without `recorded_at`.
+    found_before : sequence of str
+        Violations found while reading; they are reported together with those found here.
+
+    Raises
+    ------
+    InputContractError
+        If anything breaks the contract; every violation of every table is listed.
+    """
+    inspected = {name: _Inspection(name, raw[name]) for name in SCHEMAS if name in raw}
+    for inspection in inspected.values():
+        _check_limits(inspection)
+        _check_future(inspection, today)
+        _fill_recorded_at(inspection, assumed_report_lag_days)
+        _check_known_cells(inspection, inspected.get(TableName.CELLS))
+        _drop_duplicates(inspection)
+    violations = [*found_before, *(found for inspection in inspected.values() for found in inspection.violations)]
+    if violations:
+        raise InputContractError(where, violations)
+    return CheckedTables(
+        cells=_canonical(inspected[TableName.CELLS]),
+        weather=_canonical(inspected[TableName.WEATHER]),
+        fires=_canonical(inspected[TableName.FIRES]),
+        warnings=tuple(found for inspection in inspected.values() for found in inspection.warnings),
+    )
+
+
+def _read_text(column: Column) -> tuple[Column, Column]:
+    """Text or whole numbers; an empty text is missing."""
+    if not (_is_text(column.type) or pa.types.is_integer(column.type)):
+        return column, pa.chunked_array([pa.nulls(len(column), pa.string())])
+    text = column.cast(pa.string())
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    return text, text
+
+
+def _read_number(column: Column) -> tuple[Column, Column]:
+    """Numbers, or text that is one; NaN and the usual marks are missing."""
+    if _is_text(column.type):
+        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+        text = pc.if_else(pc.is_in(pc.utf8_lower(text), MISSING_NUMBER_MARKS), None, text)
+        return text, _where(pc.match_substring_regex(text, NUMBER_PATTERN), text).cast(pa.float64())
+    if not _is_number(column.type):
+        return column, pa.chunked_array([pa.nulls(len(column), pa.float64())])
+    values = column.cast(pa.float64(), safe=False)
+    values = pc.if_else(pc.is_nan(values), None, values)
+    return values, values
+
+
+def _read_day(column: Column) -> tuple[Column, Column]:
+    """Days, ISO text, or instants without a time zone that are midnights."""
+    if _is_text(column.type):
+        present, instants = _parse_instants(column, DAY_PATTERN)
+        return present, instants.cast(pa.date32(), safe=False)
+    if pa.types.is_date(column.type):
+        return column, column.cast(pa.date32(), safe=False)
+    if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
+        return column, pa.chunked_array([pa.nulls(len(column), pa.date32())])
+    days = column.cast(pa.date32(), safe=False)
+    return column, _where(pc.equal(days.cast(column.type), column), days)
+
+
+def _read_instant(column: Column) -> tuple[Column, Column]:
+    """Instants, days (00:00) or ISO text; without a time zone they are UTC."""
+    if _is_text(column.type):
+        return _parse_instants(column, INSTANT_PATTERN)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        return column, column.cast(UTC_INSTANT, safe=False)
+    return column, pa.chunked_array([pa.nulls(len(column), UTC_INSTANT)])
+
+
+READERS: Mapping[pa.DataType, tuple[str, Callable[[Column], tuple[Column, Column]]]] = MappingProxyType(
+    {
+        pa.string(): ("text", _read_text),
+        pa.float64(): ("a decimal number", _read_number),
+        pa.date32(): ("a day such as 2024-07-31", _read_day),
+        UTC_INSTANT: ("an instant such as 2024-07-31T06:00:00Z", _read_instant),
+    }
+)
+
+
+def _parse_instants(column: Column, pattern: str) -> tuple[Column, Column]:
+    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
+    text = pc.if_else(pc.equal(text, ""), None, text)
+    shaped = _where(pc.match_substring_regex(text, pattern), text).to_pandas().astype(object)
+    parsed = pd.to_datetime(shaped, format="ISO8601", utc=True, errors="coerce")
+    return text, pa.chunked_array([pa.array(parsed).cast(UTC_INSTANT, safe=False)])
+
+
+def _check_limits(inspection: _Inspection) -> None:
+    columns = inspection.columns
+    for name, (low, high) in LIMITS.items():
+        if name not in columns:
+            continue
+        outside = pc.or_(pc.less(columns[name], low), pc.greater(columns[name], high))
+        unit = inspection.schema.field(name).metadata[b"unit"].decode()
+        inspection.refuse(name, outside, columns[name], "impossible", f"{low:,.0f} to {high:,.0f} {unit}")
+    if {"temp_min_c", "temp_max_c"} <= columns.keys():
+        excess = pc.subtract(columns["temp_min_c"], columns["temp_max_c"])
+        inspection.refuse(
+            "temp_min_c",
+            pc.greater(excess, MAX_INVERSION_C),
+            pc.round(excess, 2),
+            "too far above temp_max_c",
+            f"at most {MAX_INVERSION_C:g} °C above",
+        )
+
+
+def _check_future(inspection: _Inspection, today: dt.date) -> None:
+    """No date and no stated recording after `today`, no report before its fire."""
+    columns = inspection.columns
+    for name in ("date", "recorded_at"):
+        if name in columns:
+            future = pc.greater(columns[name].cast(pa.date32(), safe=False), today)
+            inspection.refuse(name, future, columns[name], "in the future", f"up to {today}")
+    if inspection.name is TableName.FIRES and {"date", "recorded_at"} <= columns.keys():
+        early = pc.less(columns["recorded_at"].cast(pa.date32(), safe=False), columns["date"])
+        inspection.refuse("recorded_at", early, columns["recorded_at"], "before the fire", "the fire's date or later")
+
+
+def _fill_recorded_at(inspection: _Inspection, assumed_report_lag_days: int) -> None:
+    if "recorded_at" in inspection.stated or "date" not in inspection.columns:
+        return
+    lag_days = assumed_report_lag_days if inspection.name is TableName.FIRES else 0
+    midnights = inspection.columns["date"].cast(UTC_INSTANT)
+    inspection.columns["recorded_at"] = pc.add(midnights, pa.scalar(dt.timedelta(days=lag_days), pa.duration("us")))
+
+
+def _check_known_cells(inspection: _Inspection, cells: _Inspection | None) -> None:
+    if inspection is cells:
+        if not cells.n_rows:
+            cells.violations.append(f"{cells.file}: 0 rows; allowed at least one cell")
+        return
+    if cells is None or "cell_id" not in cells.columns or "cell_id" not in inspection.columns:
+        return
+    observed = inspection.columns["cell_id"]
+    unknown = pc.and_(pc.is_valid(observed), pc.invert(pc.is_in(observed, cells.columns["cell_id"])))
+    inspection.refuse("cell_id", unknown, observed, "unknown", f"the cells of {cells.file}")
+
+
+def _drop_duplicates(inspection: _Inspection) -> None:
+    """Drop rows that repeat another in all they say; refuse rows that share a key and contradict."""
+    keys = _key_columns(inspection)
+    if not inspection.columns.keys() >= set(keys):
+        return
+    frame = pa.table(inspection.columns).to_pandas(date_as_object=False)
+    repeats = frame.duplicated().to_numpy()
+    distinct = frame[~repeats].dropna(subset=keys)
+    clashing = distinct[distinct.duplicated(keys, keep=False)]
+    if len(clashing):
+        inspection.violations.append(
+            f"{inspection.file}, column {', '.join(keys)}: {len(clashing)} rows share a key and differ, "
+            f"{_name_rows(clashing.index.to_numpy())}: observed {_first_difference(clashing, keys)}; "
+            "allowed one row per key (a correction states a later recorded_at)"
+        )
+    if repeats.any():
+        named = _name_rows(np.flatnonzero(repeats))
+        inspection.warnings.append(f"{inspection.file}: identical duplicates dropped: {repeats.sum()}, {named}.")
+        kept = pa.array(~repeats)
+        inspection.columns = {name: column.filter(kept) for name, column in inspection.columns.items()}
+
+
+def _key_columns(inspection: _Inspection) -> list[str]:
+    """Without a stated recording a second row of a fire cannot be told from a reused id: no key but the fire."""
+    if inspection.name is TableName.CELLS:
+        return ["cell_id"]
+    if inspection.name is TableName.WEATHER:
+        return ["cell_id", "date", "recorded_at"]
+    return ["fire_id", "recorded_at"] if "recorded_at" in inspection.stated else ["fire_id"]
+
+
+def _first_difference(clashing: pd.DataFrame, keys: Sequence[str]) -> str:
+    """The first two contradicting rows in words."""
+    alike = (clashing[keys] == clashing[keys].iloc[0]).all(axis=1)
+    first, second = clashing[alike].index[:2]
+    pair = clashing.loc[[first, second]]
+    differing = next(name for name in pair.columns if not pair[name].duplicated().iloc[1])
+    values = " and ".join(str(value).removesuffix(" 00:00:00") for value in pair[differing])
+    return f"{differing} {values} in rows {first + FIRST_DATA_ROW} and {second + FIRST_DATA_ROW}"
+
+
+def _canonical(inspection: _Inspection) -> pa.Table:
+    n_rows = len(inspection.columns[inspection.schema.names[0]])
+    columns = [
+        inspection.columns.get(field.name, pa.chunked_array([pa.nulls(n_rows, field.type)]))
+        for field in inspection.schema
+    ]
+    order = ("recorded_at", "date", "cell_id", "fire_id")
+    keys = [(name, "ascending") for name in order if name in inspection.schema.names]
+    return pa.table(columns, schema=inspection.schema).sort_by(keys).combine_chunks()
+
+
+def _where(flags: Column, values: Column) -> Column:
+    return pc.if_else(flags, values, None)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+
+
+def _name_rows(positions: np.ndarray) -> str:
+    hidden = positions.size - MAX_ROWS_NAMED
+    named = ", ".join(str(position + FIRST_DATA_ROW) for position in np.sort(positions)[:MAX_ROWS_NAMED])
+    return ("row " if positions.size == 1 else "rows ") + named + (f" and {hidden} more" if hidden > 0 else "")
+
+
+def _show(value: object) -> str:
+    if value is None:
+        return "nothing"
+    if isinstance(value, float):
+        return str(round(value, 6))
+    return (repr(value) if isinstance(value, str) else str(value))[:MAX_VALUE_LENGTH]

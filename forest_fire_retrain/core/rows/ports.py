@@ -1,0 +1,100 @@
+"""What rows need of the outside world: a source, a lake, an engine for the query text."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+import pyarrow as pa
+
+from forest_fire_retrain.core.windows import Interval
+
+
+class SourceSlice(NamedTuple):
+    """Rows a source delivers for a window of recorded days, in the canonical schemas.
+
+    `warnings` states, one sentence each, what the department has to live with.
+    """
+
+    cells: pa.Table
+    weather: pa.Table
+    fires: pa.Table
+    warnings: tuple[str, ...]
+
+
+class Source(Protocol):
+    """Where cells, weather and fire reports come from."""
+
+    def read(self, recorded: Interval) -> SourceSlice:
+        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+
+        Raises
+        ------
+        InputContractError
+            If the source breaks the data contract; every violation is listed.
+        """
+        ...
+
+
+class Lake(Protocol):
+    """Versioned tables that never forget a version."""
+
+    def version(self, table: str) -> int | None:
+        """Newest version of `table`; `None` if it does not exist."""
+        ...
+
+    def complete_through(self, table: str) -> dt.date | None:
+        """Day before which everything has been written; `None` if `table` does not exist."""
+        ...
+
+    def replace(self, table: str, rows: pa.Table, *, day_column: str, window: Interval, through: dt.date) -> int:
+        """Put `rows` in the place of the rows whose `day_column` falls into `window`; atomic.
+
+        `day_column` holds dates or UTC instants. `through` becomes the table's new mark. Creates
+        the table if it is missing. Returns the new version.
+
+        Raises
+        ------
+        LakeError
+            If the table cannot be written; nothing has changed then.
+        """
+        ...
+
+    def overwrite(self, table: str, rows: pa.Table) -> int:
+        """Put `rows` in the place of all rows; atomic. Creates the table if it is missing. Returns the new version."""
+        ...
+
+    def append(self, table: str, rows: pa.Table) -> int:
+        """Add `rows`; atomic. Creates the table if it is missing. Returns the new version."""
+        ...
+
+    def read(
+        self,
+        table: str,
+        *,
+        version: int | None = None,
+        columns: Sequence[str] | None = None,
+        day_column: str | None = None,
+        window: Interval | None = None,
+    ) -> pa.Table:
+        """Rows of `table` at `version` (newest by default) whose `day_column` falls into `window`.
+
+        The order of the rows is unspecified: whoever needs one sorts.
+
+        Raises
+        ------
+        LakeError
+            If the table or the version does not exist or cannot be read.
+        """
+        ...
+
+    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
+        """Those of `versions` that cannot be read any more, and why; looks at every stored file once."""
+        ...
+
+
+class SqlEngine(Protocol):
+    """Runs the query text the core builds."""
+
+    def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
+        """Result of `sql` over `tables`, which the text names by their keys."""
+        ...

@@ -1,0 +1,143 @@
+"""Jobs for the launchpad: what a person orders in the web UI, the same as on the command line."""
+
+import dagster as dg
+from pydantic import Field
+
+from forest_fire_retrain import operations
+from forest_fire_retrain.defs.run_context import stamp_of
+from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.operations import parse_day
+from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
+
+REASON = "Why; it stands in the ledger for those who read it later."
+
+
+class RollbackConfig(dg.Config):
+    """What to roll back to, and why."""
+
+    reason: str = Field(description=REASON)
+    to_version: int | None = Field(None, description="Version to take; by default the one before the champion.")
+    freeze_until: str | None = Field(None, description="Freeze promotions until this day, YYYY-MM-DD.")
+
+
+class FreezeConfig(dg.Config):
+    """How long to freeze promotions, and why."""
+
+    until: str = Field(description="Promotions are frozen until this day, YYYY-MM-DD.")
+    reason: str = Field(description=REASON)
+
+
+class UnfreezeConfig(dg.Config):
+    """Why to lift the freeze."""
+
+    reason: str = Field(description=REASON)
+
+
+class ClearLabelsConfig(dg.Config):
+    """Which fire reports to vouch for, and why."""
+
+    first_day: str = Field(description="First day, YYYY-MM-DD.")
+    last_day: str = Field(description="Last day, included, YYYY-MM-DD.")
+    reason: str = Field(description=REASON)
+
+
+class VerifyConfig(dg.Config):
+    """Whether to repair what is found."""
+
+    repair: bool = Field(default=False, description="Carry out what is safe, and record it.")
+
+
+@dg.op
+def roll_back_champion(
+    context: dg.OpExecutionContext, config: RollbackConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Prove an earlier version, make it champion, quarantine the present one."""
+    done = operations.roll_back(
+        installation,
+        to_version=config.to_version,
+        reason=config.reason,
+        freeze_until=None if config.freeze_until is None else parse_day(config.freeze_until),
+        stamp=stamp_of(context, installation),
+    )
+    context.log.info(done.entry.summary)
+
+
+@dg.op
+def freeze_promotions(
+    context: dg.OpExecutionContext, config: FreezeConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Keep the champion until a day."""
+    until, stamp = parse_day(config.until), stamp_of(context, installation)
+    entry = operations.freeze(installation.published_ledger, until=until, reason=config.reason, stamp=stamp)
+    context.log.info(entry.summary)
+
+
+@dg.op
+def unfreeze_promotions(
+    context: dg.OpExecutionContext, config: UnfreezeConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Lift the freeze."""
+    stamp = stamp_of(context, installation)
+    entry = operations.unfreeze(installation.published_ledger, reason=config.reason, stamp=stamp)
+    context.log.info(entry.summary)
+
+
+@dg.op
+def clear_suspect_labels(
+    context: dg.OpExecutionContext, config: ClearLabelsConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Vouch for the fire reports of a window."""
+    window = window_of_days(parse_day(config.first_day), parse_day(config.last_day))
+    stamp = stamp_of(context, installation)
+    entry = operations.clear_labels(installation.published_ledger, window=window, reason=config.reason, stamp=stamp)
+    context.log.info(entry.summary)
+
+
+@dg.op
+def verify_installation(
+    context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Compare ledger, registry, copy, models and lake; the run fails if a fault remains."""
+    stamp = stamp_of(context, installation)
+    faults = operations.find_faults(installation, stamp)
+    if config.repair:
+        done = operations.repair_faults(installation, faults, stamp)
+        context.log.info("nothing to repair" if done is None else done.summary)
+        faults = operations.find_faults(installation, stamp)
+    if faults:
+        listed = "\n".join(f"- {fault}" for fault in faults)
+        raise dg.Failure(f"{len(faults)} fault(s)\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
+    context.log.info("no fault")
+
+
+@dg.job(description="Take an earlier version back into production; the present one is quarantined.")
+def rollback_job() -> None:
+    """`forest-fire rollback`."""
+    roll_back_champion()
+
+
+@dg.job(description="Keep the champion until a day, whatever the evidence says.")
+def freeze_job() -> None:
+    """`forest-fire freeze`."""
+    freeze_promotions()
+
+
+@dg.job(description="Let the evidence speak again.")
+def unfreeze_job() -> None:
+    """`forest-fire unfreeze`."""
+    unfreeze_promotions()
+
+
+@dg.job(description="Vouch for the fire reports of a window that was flagged.")
+def clear_labels_job() -> None:
+    """`forest-fire clear-labels`."""
+    clear_suspect_labels()
+
+
+@dg.job(description="Compare ledger, registry, exported copy, models and lake with one another.")
+def verify_job() -> None:
+    """`forest-fire verify`."""
+    verify_installation()
+
+
+OPERATIONS = (rollback_job, freeze_job, unfreeze_job, clear_labels_job, verify_job)

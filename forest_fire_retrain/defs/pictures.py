@@ -1,0 +1,146 @@
+"""Pictures for the web UI, as images in markdown: reliability, evidence over weeks, champion timeline.
+
+Drawing takes the figures it is given and decides nothing. Values that are not finite are left out.
+"""
+
+import base64
+import datetime as dt
+import io
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from forest_fire_retrain.core.decision.case import Comparison
+from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.ledger.state import Reign
+
+SIZE_INCHES = (5.2, 3.2)
+DOTS_PER_INCH = 70
+FRAME = (0.13, 0.2, 0.84, 0.68)
+"""Fixed margins: laying them out anew takes longer than the rest of the drawing."""
+
+N_BINS = 10
+MIN_BINS = 2
+COLOURS = {"candidate": "#c1440e", "champion": "#20639b", "climatology": "#7a7a7a"}
+
+
+class Pictures(NamedTuple):
+    """What is drawn for a decision and for the registry behind it, as markdown by name."""
+
+    decision: dict[str, str]
+    registry: dict[str, str]
+
+
+def draw_pictures(
+    *,
+    comparison: Comparison,
+    against: str,
+    rows: ScoredRows | None,
+    reigns: Sequence[Reign],
+    until: dt.date,
+    days: Sequence[dt.date],
+    skills: Sequence[float],
+) -> Pictures:
+    """Draw all pictures of a partition; without scored `rows` there is no reliability."""
+    decision = {"evidence": draw_evidence(comparison, against)}
+    if rows is not None:
+        decision["reliability"] = draw_reliability(rows)
+    registry = {
+        "champion timeline": draw_timeline(reigns, until),
+        "skill against climatology": draw_skill(days, skills),
+    }
+    return Pictures(decision, registry)
+
+
+def draw_reliability(rows: ScoredRows) -> str:
+    """Observed against predicted rate of fire starts in bins of equal expected fires, as markdown."""
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH)
+    axes = figure.add_axes(FRAME)
+    series = {"candidate": rows.challenger, "champion": rows.champion, "climatology": rows.climatology}
+    for name, probabilities in series.items():
+        if probabilities is None:
+            continue
+        predicted, observed = bin_rates(rows.labels, probabilities)
+        axes.plot(predicted, observed, marker="o", markersize=4, linewidth=1, color=COLOURS[name], label=name)
+    top = max(axes.get_xlim()[1], axes.get_ylim()[1])
+    axes.plot([0, top], [0, top], color="black", linewidth=0.6, linestyle=":")
+    axes.set_xlabel("predicted rate of fire starts")
+    axes.set_ylabel("observed rate")
+    axes.set_title(f"Reliability on {rows.window}", fontsize=9)
+    axes.legend(fontsize=8)
+    return as_markdown(figure, "reliability of candidate, champion and climatology")
+
+
+def bin_rates(labels: np.ndarray, probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean prediction and rate of fires per bin, at most ten bins that each expect as many fires."""
+    order = np.argsort(probabilities, kind="stable")
+    expected = np.cumsum(probabilities[order])
+    n_bins = int(np.clip(labels.sum() / 3, MIN_BINS, N_BINS))
+    places = np.minimum((expected / expected[-1] * n_bins).astype(int), n_bins - 1)
+    counts = np.bincount(places, minlength=n_bins)
+    filled = counts > 0
+    predicted = np.bincount(places, weights=probabilities[order], minlength=n_bins)[filled] / counts[filled]
+    observed = np.bincount(places, weights=labels[order], minlength=n_bins)[filled] / counts[filled]
+    return predicted, observed
+
+
+def draw_evidence(comparison: Comparison, against: str) -> str:
+    """Forest plot: the gain of every block, oldest on top, and below them the mean with its interval; as markdown."""
+    gains = np.array(comparison.block_gains)
+    figure = Figure(figsize=(SIZE_INCHES[0], 1.4 + 0.11 * (len(gains) + 2)), dpi=DOTS_PER_INCH)
+    axes = figure.add_axes((0.13, 0.22, 0.84, 0.64))
+    base = comparison.champion_loss
+    percent = 100 * gains / base if base > 0 else gains
+    heights = np.arange(len(gains), 0, -1) + 1
+    axes.axvline(0, color="black", linewidth=0.6)
+    axes.scatter(
+        percent, heights, s=16, marker="s", color=np.where(gains > 0, COLOURS["candidate"], COLOURS["champion"])
+    )
+    interval = 100 * np.array([comparison.interval_low, comparison.interval_high])
+    if np.isfinite(interval).all():
+        axes.plot(interval, [0, 0], color="black", linewidth=1.2)
+        axes.plot(100 * comparison.relative_gain, 0, marker="D", color="black", markersize=6)
+    ends = {0: "mean", **({heights[0]: "oldest"} if len(gains) > 1 else {}), **({2: "newest"} if len(gains) else {})}
+    axes.set_yticks(list(ends), list(ends.values()))
+    axes.set_xlabel("gain, % of the mean block loss; below, the mean with its interval")
+    axes.set_title(f"Candidates against {against}: right of 0 the candidate is better", fontsize=9)
+    return as_markdown(figure, "gain per block of evidence")
+
+
+def draw_skill(days: Sequence[dt.date], skills: Sequence[float]) -> str:
+    """Skill of the production model against climatology per partition, as markdown."""
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH)
+    axes = figure.add_axes(FRAME)
+    values = np.array(skills, dtype=float)
+    axes.plot(np.array(days, dtype="datetime64[D]"), 100 * values, marker=".", linewidth=0.8, color=COLOURS["champion"])
+    axes.axhline(0, color="black", linewidth=0.6)
+    axes.set_ylabel("skill, %")
+    axes.set_title("Skill of the model in production against climatology, per window", fontsize=9)
+    axes.tick_params(axis="x", labelrotation=30, labelsize=7)
+    return as_markdown(figure, "skill against climatology over partitions")
+
+
+def draw_timeline(reigns: Sequence[Reign], until: dt.date) -> str:
+    """Which version was champion when, by partition time, as markdown."""
+    figure = Figure(figsize=(SIZE_INCHES[0], 1.9), dpi=DOTS_PER_INCH)
+    axes = figure.add_axes((0.04, 0.34, 0.92, 0.5))
+    dated = [(reign.as_of, reign.version) for reign in reigns if reign.as_of is not None]
+    for place, (start, version) in enumerate(dated):
+        end = dated[place + 1][0] if place + 1 < len(dated) else max(until, start + dt.timedelta(days=1))
+        days = np.array([start, end], dtype="datetime64[D]")
+        axes.fill_between(days, 0, 1, color=f"C{place % 10}", alpha=0.7)
+        axes.text(days[0] + (days[1] - days[0]) / 2, 0.5, f"v{version}", ha="center", va="center", fontsize=8)
+    axes.set_yticks([])
+    axes.tick_params(axis="x", labelrotation=30, labelsize=7)
+    axes.set_title("Champion by partition time", fontsize=9)
+    return as_markdown(figure, "champion timeline")
+
+
+def as_markdown(figure: Figure, alternative: str) -> str:
+    """The picture as a PNG inside markdown."""
+    buffer = io.BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return f"![{alternative}](data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()})"

@@ -1,0 +1,35 @@
+"""Who is behind a run, and how it says what it does."""
+
+import dagster as dg
+
+from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.installation import Installation
+
+TRIGGER_TAG = "forest_fire/trigger"
+TRIGGER_TAGS = {
+    "dagster/schedule_name": "schedule",
+    "dagster/sensor_name": "sensor",
+    "dagster/backfill": "backfill",
+    TRIGGER_TAG: "cli",
+}
+ACTOR_TAG = "forest_fire/actor"
+
+
+def stamp_of(context: dg.AssetExecutionContext | dg.OpExecutionContext, installation: Installation) -> Stamp:
+    """Who is behind a run, and now."""
+    tags = context.run.tags
+    trigger = next((name for tag, name in TRIGGER_TAGS.items() if tag in tags), "user")
+    return Stamp(
+        recorded_at=installation.clock(),
+        actor=tags.get(ACTOR_TAG, "dagster"),
+        trigger=trigger,
+        dagster_run_id=context.run.run_id,
+    )
+
+
+def tell(
+    context: dg.AssetExecutionContext, installation: Installation, step: str, partition_key: str, sentence: str
+) -> None:
+    """Say in the run's log, and to whoever watches, how far the work has come."""
+    context.log.info("%s: %s", partition_key, sentence)
+    installation.progress.advance(step, partition_key, sentence)

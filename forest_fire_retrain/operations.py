@@ -1,0 +1,150 @@
+"""What a person orders of an installation: roll back, freeze, vouch for labels, verify, repair, publish.
+
+The command line, the launchpad's jobs and a notebook all come through here, so that an order means the same
+wherever it is given.
+
+Rules
+-----
+- Whatever an order writes to the ledger is published at the end, also if the order failed half-way: readers see
+  what was written. Only a ledger that is itself the fault is not published.
+"""
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
+from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError, RefusedRequestError, RegistryError
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.installation import Installation, PublishedLedger
+from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
+from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
+from forest_fire_retrain.pipeline.custody.promoting import note_alias
+from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+
+
+def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
+    """Bring the ledger's copy for readers to its present rows, which are returned.
+
+    Raises
+    ------
+    LedgerTamperedError
+        If the copy holds rows that the ledger lacks or has changed; `force` overrules it.
+    LedgerError
+        If the ledger cannot be read or the copy cannot be written.
+    """
+    return refresh_export(published.ledger, published.export_folder, force=force)
+
+
+@contextmanager
+def publishing(published: PublishedLedger) -> Iterator[None]:
+    """Publish at the end of the block, also if it failed half-way; not if the ledger itself is the fault."""
+    try:
+        yield
+    except LedgerError:
+        raise
+    except ForestFireRetrainError:
+        publish(published)
+        raise
+    publish(published)
+
+
+def roll_back(
+    installation: Installation, *, to_version: int | None, reason: str, freeze_until: dt.date | None, stamp: Stamp
+) -> Rollback:
+    """Take an earlier version back into production, and quarantine the present one; see `rolling_back.roll_back`.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        If that cannot be done; the message says whether anything was changed.
+    """
+    with publishing(installation.published_ledger):
+        return rolling_back.roll_back(
+            installation.stores,
+            installation.settings.model_name,
+            to_version=to_version,
+            reason=reason,
+            freeze_until=freeze_until,
+            stamp=stamp,
+        )
+
+
+def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Keep the champion in every period that ends before `until`; see `standing_orders.freeze`."""
+    with publishing(published):
+        return standing_orders.freeze(published.ledger, published.model_name, until=until, reason=reason, stamp=stamp)
+
+
+def unfreeze(published: PublishedLedger, *, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Lift the freeze; see `standing_orders.unfreeze`."""
+    with publishing(published):
+        return standing_orders.unfreeze(published.ledger, published.model_name, reason=reason, stamp=stamp)
+
+
+def clear_labels(published: PublishedLedger, *, window: Interval, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Vouch for the fire reports of a window; see `standing_orders.clear_labels`."""
+    with publishing(published):
+        return standing_orders.clear_labels(
+            published.ledger, published.model_name, window=window, reason=reason, stamp=stamp
+        )
+
+
+def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
+    """Every fault of an installation; an alias that was moved by hand is recorded in the ledger as external.
+
+    Raises
+    ------
+    LedgerLockedError
+        If another process holds the ledger too long.
+    """
+    settings = installation.settings
+    faults = verifying.verify(
+        installation.stores,
+        settings.model_name,
+        rollback_horizon=settings.rollback_horizon,
+        read_copy=lambda: read_export(settings.export_folder),
+    )
+    if all(fault.repairable or fault.where != "ledger" for fault in faults):
+        _note_alias(installation, faults, stamp)
+    return faults
+
+
+def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp) -> LedgerEntry | None:
+    """Carry out what is safe; the ledger row that records it, if there was anything to do."""
+    published = installation.published_ledger
+    return repairing.repair(
+        installation.stores, published.model_name, faults, stamp, rewrite_copy=lambda: publish(published)
+    )
+
+
+def find_undecided(published: PublishedLedger, closed: list[str]) -> str | None:
+    """The oldest of the `closed` periods behind the last decided one; `None` without one, or if nothing was decided."""
+    newest = fold(published.ledger.entries(published.model_name)).newest_partition
+    return None if newest is None else next((key for key in closed if key > newest), None)
+
+
+def parse_day(text: str) -> dt.date:
+    """The day that a person typed.
+
+    Raises
+    ------
+    RefusedRequestError
+        If it is none.
+    """
+    try:
+        return dt.date.fromisoformat(text)
+    except ValueError as error:
+        msg = f"{text!r} is no day; nothing was changed. Write it as YYYY-MM-DD"
+        raise RefusedRequestError(msg) from error
+
+
+def _note_alias(installation: Installation, faults: list[Fault], stamp: Stamp) -> None:
+    try:
+        noted = note_alias(installation.ledger, installation.registry, installation.settings.model_name, stamp)
+    except RegistryError:  # it is among the faults that it cannot be asked
+        return
+    if noted is not None and not any(fault.where == "copy" for fault in faults):
+        publish(installation.published_ledger)

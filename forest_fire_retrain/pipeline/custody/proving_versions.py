@@ -1,0 +1,72 @@
+"""Prove that a registered version is still the model the ledger knows: it loads and predicts the same, bit for bit."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.promotion import RegistryView
+from forest_fire_retrain.core.ledger.state import origin_of
+from forest_fire_retrain.core.models.model_rows import predict
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.core.records import Candidate, HoldoutSet
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
+
+
+def prove_version(stores: Stores, entries: Sequence[LedgerEntry], view: RegistryView, version: int) -> Candidate:
+    """The candidate behind a version that is registered, known, loadable and predicts what it predicted at training.
+
+    Parameters
+    ----------
+    stores : Stores
+        Where the model and its reference rows lie.
+    entries : sequence of LedgerEntry
+        The model's rows.
+    view : RegistryView
+        What the registry shows.
+    version : int
+        The version to prove.
+
+    Raises
+    ------
+    RegistryError
+        If the version is not registered, was never champion, predicts something else, or its bytes have changed.
+    TrackingError, LakeError, EvidenceError
+        If its artifact, or the rows it is compared on, cannot be had any more.
+    """
+    if not view.has(version):
+        held = ", ".join(str(registered.version) for registered in view.versions) or "none"
+        msg = f"version {version} is not in the registry, which holds: {held}"
+        raise RegistryError(msg)
+    origin = origin_of(entries, version)
+    if origin is None:
+        msg = f"version {version} was never champion, so the ledger does not know what it was made of"
+        raise RegistryError(msg)
+    payload = read_payload(origin)
+    _refuse_other_predictions(stores, payload.candidate, payload.holdout, version)
+    return payload.candidate
+
+
+def find_version_fault(stores: Stores, entries: Sequence[LedgerEntry], view: RegistryView, version: int) -> str | None:
+    """Why a version could not be taken into production; `None` if it could."""
+    try:
+        prove_version(stores, entries, view, version)
+    except ForestFireRetrainError as error:
+        return str(error)
+    return None
+
+
+def _refuse_other_predictions(stores: Stores, candidate: Candidate, holdout: HoldoutSet, version: int) -> None:
+    model = stores.models.load(candidate.stored)
+    reference = np.array(candidate.reference_predictions)
+    rows = read_holdout(stores.lake, stores.engine, holdout).slice(0, len(reference))
+    observed = predict(model, rows)
+    if not np.array_equal(observed, reference):
+        n_other = int((observed != reference).sum()) if observed.shape == reference.shape else len(reference)
+        msg = (
+            f"version {version} predicts something else than at its training on {n_other} of {len(reference)} "
+            "reference rows: the packages or the machine differ from those it was trained with"
+        )
+        raise RegistryError(msg)

@@ -1,0 +1,117 @@
+"""What a person orders through the ledger alone: freeze, unfreeze, vouch for labels. The registry is not needed.
+
+A promotion that was decided before a freeze is still carried out: it is open only because a run was cut.
+"""
+
+import datetime as dt
+
+from forest_fire_retrain.core.decision.label_gate import overlaps_any
+from forest_fire_retrain.core.errors import RefusedRequestError
+from forest_fire_retrain.core.ledger.decision_payload import read_flagged
+from forest_fire_retrain.core.ledger.drafts import draft_freeze, draft_labels_cleared, draft_unfreeze
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.windows import Interval
+
+
+def freeze(ledger: Ledger, model_name: str, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Keep the champion in every period that ends before `until`, and record why.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no reason is given, or every period before `until` is decided already.
+    LedgerError
+        If the ledger cannot be written.
+    """
+    refuse_blank(reason, "a freeze")
+    with ledger.exclusive():
+        state = fold(ledger.entries(model_name))
+        refuse_past_freeze(until, state)
+        draft = draft_freeze(until, reason, model_name=model_name, champion=state.champion, stamp=stamp)
+        return ledger.append(draft)
+
+
+def unfreeze(ledger: Ledger, model_name: str, *, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Lift the freeze, and record why.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no reason is given, or nothing is frozen.
+    LedgerError
+        If the ledger cannot be written.
+    """
+    refuse_blank(reason, "lifting a freeze")
+    with ledger.exclusive():
+        state = fold(ledger.entries(model_name))
+        if state.frozen_until is None:
+            msg = f"promotions of {model_name} are not frozen; nothing was changed. See: forest-fire status"
+            raise RefusedRequestError(msg)
+        draft = draft_unfreeze(state.frozen_until, reason, model_name=model_name, champion=state.champion, stamp=stamp)
+        return ledger.append(draft)
+
+
+def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Vouch for the fire reports of a window, so that its suspect flags are lifted; record who does and why.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no reason is given, or no window in it is flagged.
+    LedgerError
+        If the ledger cannot be written.
+    """
+    refuse_blank(reason, "clearing labels")
+    with ledger.exclusive():
+        state = fold(ledger.entries(model_name))
+        flagged = read_flagged(state.decisions.values())
+        keys = [evidence.partition_key for evidence in flagged if overlaps_any(evidence.window, [window])]
+        if not keys:
+            listed = ", ".join(str(evidence.window) for evidence in flagged) or "none"
+            msg = f"no window in {window} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
+            raise RefusedRequestError(msg)
+        draft = draft_labels_cleared(window, reason, keys, model_name=model_name, champion=state.champion, stamp=stamp)
+        return ledger.append(draft)
+
+
+def window_of_days(first: dt.date, last: dt.date) -> Interval:
+    """The days from `first` to `last`, both included.
+
+    Raises
+    ------
+    RefusedRequestError
+        If they are the wrong way round.
+    """
+    if last < first:
+        msg = f"the days from {first} to {last} are the wrong way round; nothing was changed"
+        raise RefusedRequestError(msg)
+    return Interval(start=first, end=last + dt.timedelta(days=1))
+
+
+def refuse_blank(reason: str, what: str) -> None:
+    """Refuse to write a row that does not say why.
+
+    Raises
+    ------
+    RefusedRequestError
+        If the reason is empty.
+    """
+    if not reason.strip():
+        msg = f"{what} needs a reason, for those who read the ledger later; nothing was changed. Add: --reason TEXT"
+        raise RefusedRequestError(msg)
+
+
+def refuse_past_freeze(until: dt.date | None, state: LedgerState) -> None:
+    """Refuse a freeze that would keep nothing.
+
+    Raises
+    ------
+    RefusedRequestError
+        If a period that ends on `until` or later is decided already.
+    """
+    newest = state.newest_as_of
+    if until is not None and newest is not None and until <= newest:
+        msg = f"freezing until {until} would keep nothing: periods up to {newest} are decided; choose a later day"
+        raise RefusedRequestError(msg)

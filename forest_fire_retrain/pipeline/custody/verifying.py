@@ -1,0 +1,235 @@
+"""Hold ledger, registry, exported copy, models and lake against one another; nothing is written here.
+
+Rules
+-----
+- Every fault says where it is and what to do about it; a check that could not look is a fault.
+- A ledger whose chain is broken is compared with its copy only: nothing else in it can be trusted.
+- What the ledger does not know is named and left alone.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+
+from pydantic import ValidationError
+
+from forest_fire_retrain.core.decision.verdicts import Outcome
+from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError, LedgerLockedError, RegistryError
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
+from forest_fire_retrain.core.ledger.promotion import RegistryView
+from forest_fire_retrain.core.ledger.recomputation import recompute
+from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.core.rows.ports import Lake
+from forest_fire_retrain.pipeline.custody.comparing_registry import (
+    REPAIR,
+    ROLL_BACK,
+    Fault,
+    check_alias,
+    check_versions_known,
+)
+from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
+
+RESTORE = "forest-fire ledger restore BACKUP"
+ReadCopy = Callable[[], list[LedgerEntry]]
+
+
+def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy: ReadCopy) -> list[Fault]:
+    """Every fault there is, in the order in which they should be looked at; empty if all is well.
+
+    Parameters
+    ----------
+    stores : Stores
+        What is compared.
+    model_name : str
+        The registered model; the chain and the copy are checked for all models.
+    rollback_horizon : int
+        Reigns whose versions must load and reproduce their reference predictions.
+    read_copy : callable
+        Reads the ledger's exported copy.
+
+    Raises
+    ------
+    LedgerLockedError
+        If another process holds the ledger too long: what is being written cannot be compared.
+    """
+    try:
+        with stores.ledger.exclusive():
+            rows = stores.ledger.entries()
+            faults = [*check_chain(rows), *check_copy(rows, read_copy)]
+            if find_first_fault(rows) is not None:
+                return faults
+            view = _look_at(stores, model_name)
+    except LedgerLockedError:
+        raise
+    except LedgerError as error:
+        return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
+    entries = [entry for entry in rows if entry.model_name == model_name]
+    state = fold(entries)
+    faults += [*check_intents(state, entries), *check_decisions(state, entries)]
+    if isinstance(view, Fault):
+        faults.append(view)
+    else:
+        faults += [*check_alias(state, view), *check_versions_known(state, entries, view)]
+        faults += _unless_blind("model", lambda: check_horizon(stores, state, entries, view, rollback_horizon))
+    return [*faults, *_unless_blind("lake", lambda: check_pins(stores.lake, entries))]
+
+
+def check_chain(entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """The first row of the ledger whose place, link or hash is wrong."""
+    fault = find_first_fault(entries)
+    if fault is None:
+        return []
+    what = f"{fault}; registry, models and lake were not compared with a ledger that cannot be trusted"
+    return [Fault("ledger", what, RESTORE, repairable=False)]
+
+
+def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy) -> list[Fault]:
+    """Whether the exported copy holds exactly the ledger's rows.
+
+    A copy that is behind or damaged can be written again. A sound copy with rows that the ledger lacks
+    or has otherwise is a witness against the ledger, and is kept.
+    """
+    chain_holds = find_first_fault(entries) is None
+    try:
+        copied = read_copy()
+    except LedgerError as error:
+        return [Fault("copy", _one_line(error), REPAIR, repairable=chain_holds)]
+    other = first_difference(entries, copied)
+    if other is None:
+        return []
+    if len(copied) < other:
+        what = f"row {other} is in the ledger and not yet in its copy, which ends at row {len(copied)}"
+        return [Fault("copy", what, REPAIR, repairable=chain_holds)]
+    damage = find_first_fault(copied)
+    if damage is not None and chain_holds:
+        return [Fault("copy", f"the copy was changed at {damage}", REPAIR, repairable=True)]
+    missing = len(entries) < other
+    what = f"row {other} is in the copy and not in the ledger" if missing else f"row {other} differs from its copy"
+    return [Fault("ledger", f"{what}: rows were removed or replaced", RESTORE, repairable=False)]
+
+
+def check_intents(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Promotions and rollbacks that were begun and neither confirmed nor abandoned, or more than once."""
+    closings = [e.decision_id for e in entries if e.kind in (EntryKind.CONFIRMATION, EntryKind.ABANDONMENT)]
+    faults = []
+    for intent in entries:
+        if intent.kind is not EntryKind.ROLLBACK and intent.outcome is not Outcome.PROMOTED:
+            continue
+        if intent.kind is EntryKind.REPLAY or closings.count(intent.decision_id) == 1:
+            continue
+        open_id = None if state.open_intent is None else state.open_intent.decision_id
+        what = f"the {intent.kind} {intent.decision_id} of row {intent.sequence} was begun and not finished"
+        if intent.decision_id != open_id:
+            n_closings = closings.count(intent.decision_id)
+            what = f"the {intent.kind} {intent.decision_id} of row {intent.sequence} was closed {n_closings} times"
+        is_open = intent.decision_id == open_id
+        faults.append(Fault("ledger", what, REPAIR if is_open else RESTORE, repairable=is_open))
+    return faults
+
+
+def check_decisions(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Live decisions that stand twice, or that do not follow again from the rows they were made on."""
+    faults = []
+    for entry in entries:
+        if entry.kind is not EntryKind.DECISION or entry.partition_key is None:
+            continue
+        if state.decisions[entry.partition_key].sequence != entry.sequence:
+            again = f"partition {entry.partition_key} was decided live again after row {entry.sequence}"
+            faults.append(Fault("ledger", again, RESTORE, repairable=False))
+            continue
+        other = _find_other_decision(entry, state)
+        if other is not None:
+            faults.append(Fault("decision", other, "forest-fire history --events", repairable=False))
+    return faults
+
+
+def check_pins(lake: Lake, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Table versions that live decisions pin and the lake cannot give any more."""
+    pinned: dict[str, dict[int, str]] = {}
+    for entry in entries:
+        if entry.kind is EntryKind.DECISION:
+            for table, version in read_payload(entry).holdout.snapshot.table_versions.items():
+                pinned.setdefault(table, {}).setdefault(version, str(entry.partition_key))
+    return [
+        Fault(
+            "lake",
+            f"{table} at version {version}, pinned by {pinned[table][version]} first, cannot be read: {why}",
+            "restore the lake's folder from a backup",
+            repairable=False,
+        )
+        for table in sorted(pinned)
+        for version, why in lake.unreadable_versions(table, sorted(pinned[table])).items()
+    ]
+
+
+def check_horizon(
+    stores: Stores, state: LedgerState, entries: Sequence[LedgerEntry], view: RegistryView, n_reigns: int
+) -> list[Fault]:
+    """Versions of the last `n_reigns` reigns that could not be rolled back to."""
+    versions = dict.fromkeys(reign.version for reign in reversed(state.reigns[-n_reigns:]))
+    faults = (
+        (version, find_version_fault(stores, entries, view, version)) for version in versions if view.has(version)
+    )
+    return [
+        Fault(
+            "model",
+            f"version {version}{_made_by(entries, version)} could not be taken into production: {_one_line(fault)}",
+            ROLL_BACK
+            if version == state.champion
+            else "restore it from a backup; until then nobody can roll back to it",
+            repairable=False,
+        )
+        for version, fault in faults
+        if fault is not None
+    ]
+
+
+def _made_by(entries: Sequence[LedgerEntry], version: int) -> str:
+    """Which decision a version comes from, and which artifact it is, as far as the ledger knows."""
+    origin = origin_of(entries, version)
+    candidate = None if origin is None else candidate_of(origin)
+    if origin is None or candidate is None:
+        return ""
+    return f" (decision of {origin.partition_key}, artifact {candidate.stored.model_uri})"
+
+
+def _look_at(stores: Stores, model_name: str) -> RegistryView | Fault:
+    try:
+        return look_at(stores.registry, model_name)
+    except RegistryError as error:
+        return _blind("registry", error)
+
+
+def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
+    """What a decision's row says that does not follow from the rows it names."""
+    key = f"the decision of {entry.partition_key} in row {entry.sequence}"
+    try:
+        payload = read_payload(entry)
+        again = recompute(payload, state.decisions)
+    except (ValidationError, KeyError) as error:
+        return f"{key} cannot be made again: {_one_line(str(error)[:200])}"
+    recorded = payload.decision
+    if (entry.outcome, entry.reason_code) != (recorded.outcome, recorded.reason_code):
+        return f"{key} is {entry.outcome}, its payload says {recorded.outcome}"
+    if again.model_dump_json() != recorded.model_dump_json():
+        made, was = f"{again.outcome} {again.reason_code}", f"{recorded.outcome} {recorded.reason_code}"
+        return f"{key} was {was}; made again from the same rows it is {made}, or has other figures"
+    return None
+
+
+def _unless_blind(where: str, check: Callable[[], list[Fault]]) -> Iterator[Fault]:
+    try:
+        yield from check()
+    except ForestFireRetrainError as error:
+        yield _blind(where, error)
+
+
+def _blind(where: str, error: ForestFireRetrainError) -> Fault:
+    return Fault(
+        where, f"could not be checked: {_one_line(error)}", "mend that, then: forest-fire verify", repairable=False
+    )
+
+
+def _one_line(words: object) -> str:
+    return " ".join(str(words).split()).rstrip(".")

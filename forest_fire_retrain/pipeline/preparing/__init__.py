@@ -1,0 +1,1 @@
+"""From the source to the rows of a period: ingest, features, snapshot, holdout."""

@@ -1,0 +1,105 @@
+"""Bring what the source has recorded into the lake, once, in slices of recorded time.
+
+Rules
+-----
+- Everything recorded before the window's end is in the lake afterwards: slices that earlier runs
+  missed are fetched along.
+- The same rows again write nothing. Rows that the source has changed since replace theirs in a new
+  table version; the old version stays readable.
+- A source that breaks the contract writes nothing at all.
+"""
+
+import datetime as dt
+
+import pyarrow as pa
+
+from forest_fire_retrain.core.fingerprints import fingerprint_table
+from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.rows.ports import Lake, Source
+from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.windows import Interval
+
+RECORDED = "recorded_at"
+SORT_KEYS = {
+    TableName.CELLS: [("cell_id", "ascending")],
+    TableName.WEATHER: [("date", "ascending"), ("cell_id", "ascending"), (RECORDED, "ascending")],
+    TableName.FIRES: [(RECORDED, "ascending"), ("fire_id", "ascending")],
+}
+
+
+def ingest_weather(source: Source, lake: Lake, window: Interval, history_start: dt.date) -> IngestReport:
+    """Bring weather, and the cells it is for, into the lake.
+
+    Parameters
+    ----------
+    source, lake : Source, Lake
+        Where rows come from and go to.
+    window : Interval
+        Days of recorded time to be complete afterwards.
+    history_start : datetime.date
+        First day of the data to use.
+
+    Raises
+    ------
+    InputContractError
+        If the source breaks the data contract.
+    LakeError
+        If the lake cannot be written.
+    """
+    asked = _span_to_ask(lake, TableName.WEATHER, window, history_start)
+    delivered = source.read(asked)
+    _write_cells(lake, delivered.cells)
+    return _write_slice(lake, TableName.WEATHER, delivered.weather, asked, delivered.warnings)
+
+
+def ingest_fire_reports(source: Source, lake: Lake, window: Interval, history_start: dt.date) -> IngestReport:
+    """Bring fire reports and their corrections into the lake; parameters as `ingest_weather`."""
+    asked = _span_to_ask(lake, TableName.FIRES, window, history_start)
+    delivered = source.read(asked)
+    return _write_slice(lake, TableName.FIRES, delivered.fires, asked, ())
+
+
+def _span_to_ask(lake: Lake, table: TableName, window: Interval, history_start: dt.date) -> Interval:
+    """Days of recorded time to fetch so that nothing before the window's end is missing."""
+    held_through = lake.complete_through(table)
+    return Interval(start=min(window.start, held_through or history_start), end=window.end)
+
+
+def _write_slice(
+    lake: Lake, table: TableName, rows: pa.Table, asked: Interval, warnings: tuple[str, ...]
+) -> IngestReport:
+    ordered = rows.sort_by(SORT_KEYS[table])
+    held_through = lake.complete_through(table)
+    held = None
+    if held_through is not None:
+        held = lake.read(table, day_column=RECORDED, window=asked).sort_by(SORT_KEYS[table])
+        shrunk = held.num_rows - ordered.num_rows
+        if shrunk > 0:
+            warning = (
+                f"{table}: the source now delivers {ordered.num_rows} rows recorded in {asked}, "
+                f"{shrunk} fewer than it did; the earlier table version keeps them."
+            )
+            warnings = (*warnings, warning)
+    content_hash = fingerprint_table(ordered)
+    unchanged = held_through is not None and held_through >= asked.end and fingerprint_table(held) == content_hash
+    if not unchanged:
+        lake.replace(table, ordered, day_column=RECORDED, window=asked, through=asked.end)
+    return IngestReport(
+        table=table,
+        window=asked,
+        n_rows=ordered.num_rows,
+        written=not unchanged,
+        version=lake.version(table) or 0,
+        content_hash=content_hash,
+        warnings=warnings,
+    )
+
+
+def _write_cells(lake: Lake, cells: pa.Table) -> None:
+    """Write the cells whenever they differ from those held."""
+    ordered = cells.sort_by(SORT_KEYS[TableName.CELLS])
+    if lake.version(TableName.CELLS) is not None:
+        held = lake.read(TableName.CELLS).sort_by(SORT_KEYS[TableName.CELLS])
+        if fingerprint_table(held) == fingerprint_table(ordered):
+            return
+    lake.overwrite(TableName.CELLS, ordered)

@@ -1,0 +1,1 @@
+"""From the rows of a period to its decision: train, score, judge, record."""

@@ -1,0 +1,100 @@
+"""Adjudicate a partition and write the decision: under the ledger's lock, from reading to writing.
+
+Rules
+-----
+- First settle what earlier runs left open, then look who the champion is.
+- A live partition is judged against today's champion; a replay against the champion as of then, and it
+  is recorded beside the original and moves nothing.
+- The decision that is acted on is the one that is recorded.
+"""
+
+from typing import NamedTuple
+
+from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, find_differences, read_payload
+from forest_fire_retrain.core.ledger.drafts import draft_decision, draft_replay
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.promotion import Standing, classify
+from forest_fire_retrain.core.ledger.state import state_before
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.pipeline.custody.promoting import settle
+from forest_fire_retrain.pipeline.retraining.judging import Question, judge
+
+
+class Adjudication(NamedTuple):
+    """What came of a partition.
+
+    Attributes
+    ----------
+    standing : Standing
+        Live, existing or replay.
+    entry : LedgerEntry
+        The decision's row (the existing one, where nothing new was decided).
+    payload : DecisionPayload
+        What the row embeds.
+    rows : ScoredRows, optional
+        The scored holdout; `None` where nothing was scored.
+    """
+
+    standing: Standing
+    entry: LedgerEntry
+    payload: DecisionPayload
+    rows: ScoredRows | None
+
+
+def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Adjudication:
+    """Decide a partition, record the decision, and carry it out if it is a live promotion.
+
+    Parameters
+    ----------
+    stores : Stores
+        What is read and written.
+    question : Question
+        What is to be decided.
+    stamp : Stamp
+        Who decides, and when.
+
+    Raises
+    ------
+    EvidenceError
+        If the holdout cannot be scored.
+    LedgerError, RegistryError, TrackingError
+        If a store refuses; the champion stays, and the next run finishes what was begun.
+    """
+    windows, model_name = question.holdout.windows, question.model_name
+    with stores.ledger.exclusive():
+        state = settle(stores.ledger, stores.registry, model_name, stamp).state
+        standing, original = classify(
+            state, partition_key=windows.partition_key, as_of=windows.as_of, idempotency_key=question.key
+        )
+        if standing is Standing.EXISTING and original is not None:
+            return Adjudication(standing, original, read_payload(original), None)
+        if standing is Standing.REPLAY:
+            return _replay(stores, question, original, stamp)
+        payload, rows = judge(stores, state, question)
+        entry = stores.ledger.append(
+            draft_decision(
+                payload, model_name=model_name, idempotency_key=question.key, champion=state.champion, stamp=stamp
+            )
+        )
+        settle(stores.ledger, stores.registry, model_name, stamp)
+        return Adjudication(standing, entry, payload, rows)
+
+
+def _replay(stores: Stores, question: Question, original: LedgerEntry | None, stamp: Stamp) -> Adjudication:
+    """Judge against the champion as of then and write it beside the original, once per Dagster run."""
+    entries = stores.ledger.entries(question.model_name)
+    state = state_before(entries, question.holdout.windows.as_of)
+    payload, rows = judge(stores, state, question)
+    if original is not None:
+        payload = payload.model_copy(update={"differences": find_differences(read_payload(original), payload)})
+    draft = draft_replay(
+        payload,
+        model_name=question.model_name,
+        idempotency_key=question.key,
+        champion=state.champion,
+        stamp=stamp,
+    )
+    written = (entry for entry in entries if entry.kind is EntryKind.REPLAY)
+    existing = next((entry for entry in written if entry.decision_id == draft.decision_id), None)
+    return Adjudication(Standing.REPLAY, existing or stores.ledger.append(draft), payload, rows)

@@ -1,0 +1,220 @@
+"""Gather the evidence of one partition and put it before the pure rule; nothing is written here."""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from itertools import takewhile
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, LedgerFacts
+from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.label_gate import count_of, is_tainted
+from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.scoring import describe_quality
+from forest_fire_retrain.core.decision.verdicts import Outcome
+from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
+from forest_fire_retrain.core.ledger.decision_payload import (
+    DecisionPayload,
+    Quality,
+    facts_of,
+    idempotency_key,
+    read_evidence,
+    read_flagged,
+)
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.core.records import Candidate, HoldoutSet, Snapshot
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
+from forest_fire_retrain.pipeline.retraining.attributing import attribute_gain
+from forest_fire_retrain.pipeline.retraining.scoring_holdouts import score_holdout
+
+
+class Question(NamedTuple):
+    """What is to be decided.
+
+    Attributes
+    ----------
+    model_name : str
+        The registered model.
+    holdout, candidate : HoldoutSet, Candidate
+        Records of the partition.
+    rule : DecisionRule
+        The thresholds.
+    """
+
+    model_name: str
+    holdout: HoldoutSet
+    candidate: Candidate
+    rule: DecisionRule
+
+    @property
+    def key(self) -> str:
+        """The idempotency key."""
+        return idempotency_key(self.model_name, self.holdout, self.candidate, self.rule)
+
+
+def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[DecisionPayload, ScoredRows]:
+    """Score, gather and decide, against the champion of `state`.
+
+    Raises
+    ------
+    EvidenceError, TrackingError, LakeError
+        If the candidate cannot be scored on its holdout.
+    """
+    holdout, candidate, rule = question.holdout, question.candidate, question.rule
+    opponent = state.candidates.get(state.champion) if state.champion is not None else None
+    decided = list(state.decisions.values())
+    before = candidate_of(decided[-1]) if decided and state.champion is None else None
+    scored = score_holdout(
+        stores.lake,
+        stores.engine,
+        stores.models,
+        holdout=holdout,
+        candidate=candidate,
+        champion=None if opponent is None else opponent.stored,
+        predecessor=None if before is None else before.stored,
+    )
+    suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
+    champion = _champion_facts(state, opponent, scored, rule)
+    challenger = Challenger(
+        candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows, candidate.n_fires
+    )
+    case = build_case(
+        scored,
+        challenger,
+        champion,
+        earlier=_read_last(_decided_in_reign(decided, state), holdout, rule.evidence_days),
+        just_before=_read_last(decided, holdout, rule.suspect_days),
+        suspect=suspect,
+        rule=rule,
+        cleared=state.cleared,
+        ledger=LedgerFacts(
+            frozen_until=state.frozen_until,
+            is_quarantined=candidate.candidate_id in state.quarantined,
+            inconclusive_in_a_row=_inconclusive_in_a_row(decided),
+            alias_disagrees=state.meddling is not None,
+        ),
+    )
+    decision = adjudicate(case, rule)
+    attribution = None
+    if decision.outcome is Outcome.PROMOTED and opponent is not None:
+        attribution = attribute_gain(
+            stores.lake, stores.engine, holdout=holdout, candidate=candidate, champion=opponent, rows=scored.rows
+        )
+    payload = DecisionPayload(
+        holdout=holdout,
+        candidate=candidate,
+        champion=champion,
+        evidence=case.newest,
+        used_partitions=tuple(window.partition_key for window in case.earlier),
+        dropped=case.dropped,
+        guardrails=case.guardrails,
+        quality=_quality(scored.rows, rule) | _champion_history(case.earlier, rule),
+        case_facts=facts_of(case),
+        rule=rule,
+        decision=decision,
+        attribution=attribution,
+    )
+    return payload, scored.rows
+
+
+def _read_last(decided: list[LedgerEntry], holdout: HoldoutSet, n_days: int) -> list[WindowEvidence]:
+    """Windows of the decisions of the last days, reading no more rows than may be needed."""
+    reach = holdout.windows.as_of - dt.timedelta(days=n_days + holdout.windows.partition.n_days)
+    return [read_evidence(entry) for entry in decided if entry.as_of is not None and entry.as_of > reach]
+
+
+def _decided_in_reign(decided: list[LedgerEntry], state: LedgerState) -> list[LedgerEntry]:
+    """Decisions since the champion came into production: what spoke against it before it was rolled back to is over."""
+    return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].since]
+
+
+def _champion_facts(
+    state: LedgerState, opponent: Candidate | None, scored: ScoredHoldout, rule: DecisionRule
+) -> ChampionFacts | None:
+    """Facts of the champion; one that the ledger knows no candidate of counts as unscorable."""
+    if state.champion is None:
+        return None
+    if opponent is None:
+        fault = f"the ledger knows no candidate of version {state.champion}. Run: forest-fire verify"
+        return ChampionFacts(
+            version=state.champion,
+            candidate_id="",
+            training_hash="",
+            training_cutoff=dt.date.min,
+            prediction_hash=None,
+            is_tainted=False,
+            fault=fault,
+        )
+    promotion = state.decisions.get(opponent.windows.partition_key)
+    return ChampionFacts(
+        version=state.champion,
+        candidate_id=opponent.candidate_id,
+        training_hash=opponent.training_hash,
+        training_cutoff=opponent.windows.training_cutoff,
+        prediction_hash=scored.champion_hash,
+        is_tainted=_was_tainted(opponent, state, rule),
+        promoted_for=None if promotion is None else promotion.reason_code,
+        fault=None if scored.champion_fault is None else f"{opponent.stored.model_uri}: {scored.champion_fault}",
+    )
+
+
+def _was_tainted(opponent: Candidate, state: LedgerState, rule: DecisionRule) -> bool:
+    """Whether its labels were suspect when it was trained and no person vouched since; late reports came too late."""
+    decided = state.decisions.get(opponent.windows.partition_key)
+    if decided is not None and not read_evidence(decided).challenger_is_tainted:
+        return False
+    flagged = read_flagged(state.decisions.values(), state.cleared)
+    return is_tainted(opponent.windows.training, opponent.n_fires, [count_of(window) for window in flagged], rule)
+
+
+def _suspect_windows(
+    stores: Stores,
+    decided: Iterable[LedgerEntry],
+    cleared: list[Interval],
+    snapshot: Snapshot,
+    rule: DecisionRule,
+) -> list[LabelCount]:
+    """Flagged windows that neither late reports nor a person have cleared."""
+    return find_suspect_windows(
+        read_flagged(decided, cleared), lambda window: _count_fires_known_now(stores, snapshot, window), rule
+    )
+
+
+def _count_fires_known_now(stores: Stores, snapshot: Snapshot, window: Interval) -> int:
+    rows = read_labelled(stores.lake, stores.engine, snapshot, window, feature_columns=("cell_id", "date"))
+    return int(pc.sum(rows["label"]).as_py() or 0)
+
+
+def _quality(rows: ScoredRows, rule: DecisionRule) -> Quality:
+    models: dict[str, np.ndarray | None] = {
+        "candidate": rows.challenger,
+        "champion": rows.champion,
+        "climatology": rows.climatology,
+    }
+    return {
+        name: describe_quality(rows.labels, probabilities, rule.patrol_budget_share)
+        for name, probabilities in models.items()
+        if probabilities is not None
+    }
+
+
+def _champion_history(earlier: Sequence[WindowEvidence], rule: DecisionRule) -> Quality:
+    """The champion's mean loss per row over the earlier windows of its reign, under its metric's name."""
+    judged = [window for window in earlier if window.loss_champion]
+    n_rows = sum(window.n_rows for window in judged)
+    if not n_rows or not rule.metric.sees_calibration:
+        return {}
+    loss = sum(sum(window.loss_champion) for window in judged) / n_rows
+    return {"champion over its reign": {str(rule.metric): loss}}
+
+
+def _inconclusive_in_a_row(decided: list[LedgerEntry]) -> int:
+    """Inconclusive decisions at the end of the live ones, which stand in order of their cut-off."""
+    return len(list(takewhile(lambda entry: entry.outcome is Outcome.INCONCLUSIVE, reversed(decided))))

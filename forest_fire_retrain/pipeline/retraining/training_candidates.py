@@ -1,0 +1,116 @@
+"""Train the candidate of a partition: same inputs, same predictions bit for bit, one tracking run."""
+
+from collections.abc import Mapping
+
+from forest_fire_retrain.core.fingerprints import fingerprint_table
+from forest_fire_retrain.core.losses import brier_score, log_loss
+from forest_fire_retrain.core.models.model_rows import (
+    feature_frame,
+    hash_probabilities,
+    label_array,
+    null_shares,
+    predict,
+)
+from forest_fire_retrain.core.models.training import fit
+from forest_fire_retrain.core.ports import Workshop
+from forest_fire_retrain.core.records import (
+    Candidate,
+    Environment,
+    HoldoutSet,
+    Recipe,
+    RecipeScore,
+    name_candidate,
+)
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
+
+CANDIDATE_KIND = "candidate_model"
+N_REFERENCE_ROWS = 64
+
+
+def train_candidate(
+    workshop: Workshop,
+    *,
+    holdout: HoldoutSet,
+    recipe: Recipe,
+    seed: int,
+    environment: Environment,
+    tags: Mapping[str, str],
+    competition: tuple[RecipeScore, ...] = (),
+) -> Candidate:
+    """Fit `recipe` on the rows before the gap, score the holdout, log and store everything.
+
+    Parameters
+    ----------
+    workshop : Workshop
+        Where rows come from, and where the model and its record go.
+    holdout : HoldoutSet
+        The partition's holdout; its snapshot pins the training rows too.
+    recipe : Recipe
+        How to build the model.
+    seed : int
+        Seed of everything random.
+    environment : Environment
+        Where this runs.
+    tags : mapping
+        Tags of the tracking run that lead back to the orchestrator's run.
+    competition : tuple of RecipeScore
+        What `recipe` was chosen among.
+
+    Raises
+    ------
+    EvidenceError
+        If the training rows hold only one class, or the holdout's rows changed under its hash.
+    """
+    windows = holdout.windows
+    with workshop.tracker.candidate_run(f"{windows.partition_key} {recipe.name}", tags) as run:
+        training = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, windows.training)
+        learned = label_array(training)
+        model = fit(recipe, feature_frame(training), learned, seed=seed, n_threads=environment.n_threads)
+        judged = read_holdout(workshop.lake, workshop.engine, holdout)
+        probabilities = predict(model, judged)
+        labels = label_array(judged)
+        metrics = {
+            "holdout_log_loss": log_loss(labels, probabilities),
+            "holdout_brier": brier_score(labels, probabilities),
+            "holdout_expected_fires": float(probabilities.sum()),
+            "holdout_fires": float(labels.sum()),
+            "training_log_loss": log_loss(learned, predict(model, training)),
+        }
+        training_hash = fingerprint_table(training)
+        run.log(parameters=_parameters(holdout, recipe, seed, training_hash), metrics=metrics)
+        stored = workshop.models.save(run, model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
+        candidate = Candidate(
+            candidate_id=name_candidate(training_hash, recipe, seed, environment),
+            windows=windows,
+            snapshot=holdout.snapshot,
+            recipe=recipe,
+            seed=seed,
+            n_rows=training.num_rows,
+            n_fires=int(learned.sum()),
+            training_hash=training_hash,
+            prediction_hash=hash_probabilities(probabilities),
+            reference_predictions=tuple(float(value) for value in probabilities[:N_REFERENCE_ROWS]),
+            metrics=metrics,
+            null_share=null_shares(training),
+            stored=stored,
+            environment=environment,
+            competition=competition,
+        )
+        workshop.records.put(CANDIDATE_KIND, windows.partition_key, candidate)
+    return candidate
+
+
+def _parameters(holdout: HoldoutSet, recipe: Recipe, seed: int, training_hash: str) -> dict[str, object]:
+    windows = holdout.windows
+    return {
+        "recipe": recipe.name,
+        "estimator": recipe.estimator,
+        **{f"recipe.{name}": value for name, value in recipe.parameters.items()},
+        "seed": seed,
+        "partition_key": windows.partition_key,
+        "training_window": str(windows.training),
+        "holdout_window": str(windows.holdout),
+        "training_hash": training_hash,
+        "holdout_hash": holdout.content_hash,
+        **{f"version.{name}": version for name, version in holdout.snapshot.table_versions.items()},
+    }

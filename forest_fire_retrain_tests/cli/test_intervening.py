@@ -1,0 +1,182 @@
+"""The commands that a person intervenes with: what they say, what they write, and how they end."""
+
+import json
+import os
+import shutil
+from contextlib import closing
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
+from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.installation import build_installation
+from forest_fire_retrain.operations import publish
+from forest_fire_retrain_tests.cli.conftest import Run
+from forest_fire_retrain_tests.example_installation import example_settings
+from forest_fire_retrain_tests.example_reigns import EASY, WEEKS, retrain
+from forest_fire_retrain_tests.prepared_store import copy_store
+
+pytestmark = pytest.mark.slow
+
+MODEL = "forest_fire_risk"
+CLEAN = "No fault: ledger, registry, copy, models and lake agree."
+
+
+@pytest.fixture(scope="module")
+def two_reigns(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -> Path:
+    """A home in which versions 1 and 2 were champion, with every store a real one."""
+    folder = tmp_path_factory.mktemp("template") / "home"
+    copy_store(store_template, folder / "mlflow")
+    installation = build_installation(example_settings(folder, adjudication=EASY))
+    installation.tracker.prepare()
+    retrain(installation, WEEKS[:2])
+    publish(installation.published_ledger)
+    os.environ.pop("MLFLOW_TRACKING_URI", None)
+    return folder
+
+
+@pytest.fixture
+def reigned(home: Path, two_reigns: Path) -> Path:
+    """A home of its own for each test; the models' files are shared, nobody changes them."""
+    shutil.copytree(two_reigns, home, ignore=shutil.ignore_patterns("artifacts"))
+    return home
+
+
+def rows_of(home: Path) -> list[LedgerEntry]:
+    """What the readers see, which has to be what the ledger holds."""
+    rows = read_export(home / "export")
+    assert rows == DuckDbLedger(home / "ledger.duckdb", patience_seconds=1).entries()
+    return rows
+
+
+def registry_of(home: Path) -> MlflowRegistry:
+    return MlflowRegistry(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
+
+
+def tamper(home: Path) -> None:
+    with closing(duckdb.connect(home / "ledger.duckdb")) as connection:
+        connection.execute("DROP TRIGGER ledger_refuses_update ON ledger")
+        connection.execute("UPDATE ledger SET summary = 'better' WHERE sequence = 2")
+
+
+def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Path, forest_fire: Run) -> None:
+    answer = forest_fire("rollback", "--reason", "missed two fires", "--freeze-until", "2025-09-01")
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines() == [
+        "Version 1 is champion, version 2 is quarantined.",
+        "Promotions are frozen until 2025-09-01.",
+    ]
+    assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
+    assert registry_of(reigned).champion(MODEL) == 1
+    assert "missed two fires" in forest_fire("history", "--events").out
+    assert json.loads(forest_fire("champion", "--json").out)["by_partition_time"]["version"] == 1
+    assert json.loads(forest_fire("status", "--json").out)["frozen until"] == "2025-09-01"
+    assert forest_fire("verify").out.strip() == CLEAN
+
+
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("rollback", "--to", "9", "--reason", "x"), "version 9 is not in the registry, which holds: 1, 2"),
+        (("rollback", "--to", "2", "--reason", "x"), "version 2 is the champion already"),
+        (("rollback", "--reason", " "), "a rollback needs a reason"),
+        (("rollback",), "Missing option '--reason'"),
+        (("freeze", "--until", "2024-01-01", "--reason", "x"), "would keep nothing"),
+        (("freeze", "--until", "soon", "--reason", "x"), "does not match the format"),
+        (("unfreeze", "--reason", "x"), "are not frozen"),
+        (("clear-labels", "--from", "2025-06-02", "--to", "2025-06-01", "--reason", "x"), "the wrong way round"),
+        (("clear-labels", "--from", "2025-06-01", "--to", "2025-06-02", "--reason", "x"), "Flagged: none"),
+        (("ledger", "restore", "nowhere.duckdb"), "there is no backup at"),
+    ],
+)
+def test_a_request_that_cannot_be_met_ends_with_one_message_and_writes_nothing(
+    reigned: Path, forest_fire: Run, words: tuple[str, ...], why: str
+) -> None:
+    answer = forest_fire(*words)
+    assert answer.code == 2
+    assert why in " ".join(answer.err.replace("│", " ").split())
+    assert "Traceback" not in answer.err
+    assert len(rows_of(reigned)) == 4
+
+
+def test_a_freeze_is_seen_by_readers_until_it_is_lifted(reigned: Path, forest_fire: Run) -> None:
+    assert (
+        "are frozen until 2025-12-01: audit." in forest_fire("freeze", "--until", "2025-12-01", "--reason", "audit").out
+    )
+    assert json.loads(forest_fire("status", "--json").out)["frozen until"] == "2025-12-01"
+    assert "is lifted: done." in forest_fire("unfreeze", "--reason", "done").out
+    assert json.loads(forest_fire("status", "--json").out)["frozen until"] is None
+    assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.FREEZE, EntryKind.UNFREEZE]
+
+
+def test_verify_names_a_moved_alias_records_it_and_repair_puts_it_back(reigned: Path, forest_fire: Run) -> None:
+    registry_of(reigned).point_champion(MODEL, 1)
+    for _ in range(2):
+        answer = forest_fire("verify")
+        assert answer.code == 1
+        assert len(answer.out.splitlines()) == 1
+        assert "alias champion points at version 1, the ledger's champion is version 2" in answer.out
+        assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.EXTERNAL]
+    repaired = forest_fire("verify", "--repair")
+    assert repaired.code == 0
+    assert repaired.out.splitlines()[-1] == CLEAN
+    assert [row.kind for row in rows_of(reigned)[5:]] == [EntryKind.REPAIR]
+    assert registry_of(reigned).champion(MODEL) == 2
+
+
+def test_verify_answers_programs_too(reigned: Path, forest_fire: Run) -> None:
+    assert json.loads(forest_fire("verify", "--json").out) == {"faults": [], "repaired": None}
+    (reigned / "export" / LEDGER_FILE).unlink()
+    answer = forest_fire("verify", "--json")
+    (fault,) = json.loads(answer.out)["faults"]
+    assert (answer.code, fault["where"], fault["repairable"]) == (1, "copy", True)
+    mended = json.loads(forest_fire("verify", "--repair", "--json").out)
+    assert mended["faults"] == []
+    assert "not yet in its copy" in mended["repaired"]
+    assert len(rows_of(reigned)) == 5
+
+
+def test_verify_names_the_first_bad_row_of_a_tampered_ledger_and_changes_nothing(
+    reigned: Path, forest_fire: Run
+) -> None:
+    tamper(reigned)
+    answer = forest_fire("verify")
+    assert answer.code == 1
+    assert all(line.startswith("ledger: row 2") for line in answer.out.splitlines())
+    assert "Repair: forest-fire ledger restore BACKUP" in answer.out
+    assert forest_fire("verify", "--repair").code == 1
+
+
+def test_a_backup_takes_the_place_of_a_tampered_ledger_and_says_so_in_it(
+    reigned: Path, forest_fire: Run, tmp_path: Path
+) -> None:
+    backup = tmp_path / "monday.duckdb"
+    assert "4 row(s) are backed up" in forest_fire("ledger", "backup", str(backup)).out
+    before = rows_of(reigned)
+    tamper(reigned)
+    assert forest_fire("ledger", "restore", str(backup)).code == 2
+    restored = forest_fire("ledger", "restore", str(backup), "--force")
+    assert restored.code == 0, restored.err
+    rows = rows_of(reigned)
+    assert rows[:4] == before
+    assert rows[4].kind is EntryKind.REPAIR
+    assert "restored from the backup monday.duckdb" in rows[4].summary
+    assert len(list(reigned.glob("ledger.duckdb.replaced-*"))) == 1
+    assert forest_fire("verify").out.strip() == CLEAN
+
+
+def test_the_copy_for_readers_is_written_again(reigned: Path, forest_fire: Run) -> None:
+    shutil.rmtree(reigned / "export")
+    assert "4 row(s) are exported" in forest_fire("ledger", "export").out
+    assert len(rows_of(reigned)) == 4
+
+
+def test_an_empty_home_has_no_fault_and_nothing_to_roll_back(home: Path, forest_fire: Run) -> None:
+    assert forest_fire("verify").code == 0
+    answer = forest_fire("rollback", "--reason", "x")
+    assert (answer.code, "has no champion to roll back from" in answer.err) == (2, True)
+    assert not (home / "ledger.duckdb").exists()

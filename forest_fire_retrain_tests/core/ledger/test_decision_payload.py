@@ -1,0 +1,199 @@
+"""A decision's row says everything: it reads back whole, is decided again from rows alone, and names differences."""
+
+import json
+
+import pytest
+
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Case, LedgerFacts
+from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.ledger.decision_payload import (
+    DecisionPayload,
+    Difference,
+    facts_of,
+    find_differences,
+    has_suspect_labels,
+    idempotency_key,
+    read_evidence,
+    read_payload,
+)
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.recomputation import recompute
+from forest_fire_retrain.core.records import Recipe
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain_tests.example_evidence import (
+    DAY,
+    FIRST_DAY,
+    MODEL,
+    RULE,
+    draft,
+    example_case,
+    example_payload,
+    inaugural_case,
+    steady_gains,
+)
+from forest_fire_retrain_tests.fakes.ledger import FakeLedger
+
+GAINS = steady_gains(1.2)
+
+
+def entry_of(payload: DecisionPayload, ledger: FakeLedger | None = None) -> LedgerEntry:
+    """The row of a decision."""
+    plain = draft(EntryKind.DECISION, partition_key=payload.evidence.partition_key)
+    return (ledger or FakeLedger()).append(plain.model_copy(update={"payload_json": payload.to_json()}))
+
+
+def decide_weekly(n_weeks: int = len(GAINS)) -> dict[str, LedgerEntry]:
+    """One decision a week, each with everything before it as evidence; by partition key."""
+    ledger = FakeLedger()
+    entries = [entry_of(example_payload(example_case(GAINS[: n + 1]), n), ledger) for n in range(n_weeks)]
+    return {str(entry.partition_key): entry for entry in entries}
+
+
+CASES = {
+    "superior": example_case(GAINS),
+    "too few": example_case(GAINS[:2]),
+    "inaugural": inaugural_case([1.0]),
+    "frozen, with an alert": example_case(
+        GAINS, champion_age_days=700, frozen_until=FIRST_DAY + 999 * DAY, inconclusive_in_a_row=4
+    ),
+    "unscorable": example_case(GAINS, dropped={"2023-12-25": "no usable figures"}, alias_disagrees=True),
+}
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_a_payload_reads_back_as_it_was_written(case: Case) -> None:
+    payload = example_payload(case, len(case.earlier))
+    back = read_payload(entry_of(payload))
+    assert back.to_json() == payload.to_json()
+    assert back.decision.sentence == payload.decision.sentence
+    assert read_evidence(entry_of(payload)) == case.newest
+
+
+@pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())
+def test_the_decision_is_the_same_when_computed_again_from_rows_alone(case: Case) -> None:
+    decided = decide_weekly()
+    payload = read_payload(entry_of(example_payload(case, len(case.earlier))))
+    again = recompute(payload, decided)
+    assert again.model_dump_json() == payload.decision.model_dump_json() == adjudicate(case, RULE).model_dump_json()
+
+
+def test_a_row_that_was_pooled_and_is_missing_is_not_passed_over() -> None:
+    decided = decide_weekly()
+    payload = example_payload(CASES["superior"], len(GAINS) - 1)
+    del decided[payload.used_partitions[2]]
+    with pytest.raises(KeyError):
+        recompute(payload, decided)
+
+
+def test_a_row_that_was_changed_changes_the_decision() -> None:
+    payload = example_payload(CASES["superior"], len(GAINS) - 1)
+    worse = payload.evidence.model_copy(update={"loss_challenger": (30.0,) * 7})
+    again = recompute(payload.model_copy(update={"evidence": worse}), decide_weekly())
+    assert again.reason_code is not ReasonCode.SUPERIOR
+
+
+def test_the_rest_of_the_case_stands_in_the_facts() -> None:
+    case = CASES["frozen, with an alert"]
+    assert facts_of(case) == {
+        "as_of": case.as_of.isoformat(),
+        "gap_days": 14,
+        "frozen_until": (FIRST_DAY + 999 * DAY).isoformat(),
+        "is_quarantined": False,
+        "inconclusive_in_a_row": 4,
+        "alias_disagrees": False,
+    }
+
+
+def test_no_field_of_a_case_is_left_out_of_the_row() -> None:
+    elsewhere = {"newest", "earlier", "dropped", "champion", "training_hash", "prediction_hash", "guardrails"}
+    facts = set(Case.model_fields) - {"ledger"} | set(LedgerFacts.model_fields)
+    assert set(facts_of(CASES["superior"])) | elsewhere == facts
+
+
+def test_a_suspect_window_is_seen_without_reading_the_row() -> None:
+    clean = CASES["superior"]
+    suspect = clean.model_copy(update={"newest": clean.newest.model_copy(update={"labels_are_suspect": True})})
+    assert has_suspect_labels(entry_of(example_payload(suspect)))
+    assert not has_suspect_labels(entry_of(example_payload(clean)))
+
+
+# ---- idempotency ----
+
+
+def key_of(payload: DecisionPayload, rule: DecisionRule = RULE, model_name: str = MODEL) -> str:
+    return idempotency_key(model_name, payload.holdout, payload.candidate, rule)
+
+
+def test_equal_inputs_have_equal_keys_whatever_ran_them() -> None:
+    payload = example_payload(CASES["superior"])
+    other_run = payload.candidate.stored.model_copy(update={"mlflow_run_id": "run-z", "model_uri": "models:/z"})
+    snapshot = payload.candidate.snapshot.model_copy(update={"table_versions": {"features": 9, "fires": 9}})
+    candidate = payload.candidate.model_copy(update={"stored": other_run, "snapshot": snapshot})
+    holdout = payload.holdout.model_copy(update={"snapshot": snapshot})
+    assert key_of(payload.model_copy(update={"candidate": candidate, "holdout": holdout})) == key_of(payload)
+
+
+def test_every_input_changes_the_key() -> None:
+    payload = example_payload(CASES["superior"])
+    candidate, holdout = payload.candidate, payload.holdout
+    other_windows = holdout.windows.model_copy(update={"training": Interval(start=FIRST_DAY, end=FIRST_DAY + DAY)})
+    other_code = candidate.environment.model_copy(update={"code_version": "f" * 64})
+    changed = [
+        payload.model_copy(update={"holdout": holdout.model_copy(update={"content_hash": "f" * 64})}),
+        payload.model_copy(update={"holdout": holdout.model_copy(update={"windows": other_windows})}),
+        *(
+            payload.model_copy(update={"candidate": candidate.model_copy(update=update)})
+            for update in (
+                {"training_hash": "f" * 64},
+                {"seed": 2},
+                {"recipe": Recipe(name="small", estimator="logistic", parameters={})},
+                {"environment": other_code},
+            )
+        ),
+    ]
+    keys = [
+        key_of(payload),
+        *map(key_of, changed),
+        key_of(payload, DecisionRule(min_fires=21)),
+        key_of(payload, model_name="other"),
+    ]
+    assert len(set(keys)) == len(keys)
+
+
+# ---- differences ----
+
+
+def test_a_replay_that_reproduced_everything_differs_in_nothing() -> None:
+    payload = example_payload(CASES["too few"])  # some of its figures are no numbers
+    assert find_differences(read_payload(entry_of(payload)), payload) == ()
+
+
+def test_a_replay_names_what_it_has_otherwise() -> None:
+    original = example_payload(CASES["superior"], len(GAINS) - 1)
+    replay = example_payload(example_case(steady_gains(0.0)), len(GAINS) - 1)
+    changed = {"content_hash": "0123456789abcdef" * 4, "n_fires": 8}
+    replay = replay.model_copy(update={"holdout": replay.holdout.model_copy(update=changed)})
+    assert find_differences(original, replay) == (
+        Difference(what="holdout hash", original="e" * 16, replay="0123456789abcdef"),
+        Difference(what="fires in the holdout", original="7", replay="8"),
+        Difference(what="relative gain", original="+1.7143%", replay="+0.0000%"),
+        Difference(what="outcome", original="PROMOTED", replay="KEPT"),
+        Difference(what="reason", original="SUPERIOR", replay="NOT_SUPERIOR"),
+    )
+
+
+def test_a_replay_against_another_champion_says_so() -> None:
+    payload = example_payload(CASES["superior"])
+    assert payload.champion is not None
+    second = payload.model_copy(update={"champion": payload.champion.model_copy(update={"version": 2})})
+    none = payload.model_copy(update={"champion": None})
+    assert find_differences(payload, second) == (Difference(what="champion", original="1", replay="2"),)
+    assert find_differences(payload, none) == (Difference(what="champion", original="1", replay="none"),)
+
+
+def test_the_row_is_canonical_json_without_nan() -> None:
+    text = example_payload(CASES["too few"]).to_json()
+    assert "NaN" not in text
+    assert json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == text

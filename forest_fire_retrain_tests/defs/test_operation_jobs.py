@@ -1,0 +1,156 @@
+"""The launchpad's jobs do what the commands do, and the checks on provenance see what verify sees."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
+from forest_fire_retrain.cli.running import _configure
+from forest_fire_retrain.core.errors import RefusedRequestError
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.records import Knowledge
+from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.jobs import JOB_NAME
+from forest_fire_retrain.defs.provenance import CHECKS, check_custody
+from forest_fire_retrain.defs.retraining import _champion_recipe
+from forest_fire_retrain.operations import publish
+from forest_fire_retrain_tests.example_reigns import WEEKS, Reigns, three_reigns
+
+pytestmark = pytest.mark.slow
+
+MODEL = "forest_fire_risk"
+QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+
+@pytest.fixture
+def reigns(tmp_path: Path) -> Reigns:
+    made = three_reigns()
+    settings = made.installation.settings.model_copy(update={"home": tmp_path})
+    placed = made._replace(installation=replace(made.installation, settings=settings))
+    publish(placed.installation.published_ledger)
+    return placed
+
+
+@pytest.fixture
+def instance() -> Iterator[dg.DagsterInstance]:
+    with dg.DagsterInstance.ephemeral() as held:
+        yield held
+
+
+def run(
+    reigns: Reigns, instance: dg.DagsterInstance, job_name: str, op: str, **config: object
+) -> dg.ExecuteInProcessResult:
+    resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    job = build_definitions(reigns.installation.settings, resources).resolve_job_def(job_name)
+    run_config = {**QUIET, "ops": {op: {"config": config}}}
+    return job.execute_in_process(run_config=run_config, instance=instance, raise_on_error=True)
+
+
+def rows_shown(reigns: Reigns) -> list[LedgerEntry]:
+    """What readers see, which has to be what the ledger holds."""
+    shown = read_export(reigns.installation.settings.export_folder)
+    assert shown == reigns.ledger.rows
+    return shown
+
+
+def test_the_rollback_job_rolls_back_and_names_its_run(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    done = run(reigns, instance, "rollback_job", "roll_back_champion", reason="drift", freeze_until="2025-09-01")
+    asked, confirmed = rows_shown(reigns)[6:]
+    assert (asked.kind, asked.dagster_run_id, asked.trigger) == (EntryKind.ROLLBACK, done.run_id, "user")
+    assert (confirmed.champion_after, reigns.registry.champion(MODEL)) == (2, 2)
+    assert str(reigns.state.frozen_until) == "2025-09-01"
+
+
+def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", reason="audit")
+    run(reigns, instance, "unfreeze_job", "unfreeze_promotions", reason="done")
+    assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.FREEZE, EntryKind.UNFREEZE]
+
+
+def test_a_request_that_makes_no_sense_fails_its_run_and_writes_nothing(
+    reigns: Reigns, instance: dg.DagsterInstance
+) -> None:
+    with pytest.raises(RefusedRequestError, match="'soon' is no day"):
+        run(reigns, instance, "freeze_job", "freeze_promotions", until="soon", reason="audit")
+    days = {"first_day": "2025-06-01", "last_day": "2025-06-07", "reason": "fine"}
+    with pytest.raises(RefusedRequestError, match="Flagged: none"):
+        run(reigns, instance, "clear_labels_job", "clear_suspect_labels", **days)
+    assert len(rows_shown(reigns)) == 6
+
+
+def test_the_verify_job_fails_with_every_fault_and_repairs_when_told(
+    reigns: Reigns, instance: dg.DagsterInstance
+) -> None:
+    assert run(reigns, instance, "verify_job", "verify_installation").success
+    reigns.registry.move_alias_by_hand(MODEL, 1)
+    with pytest.raises(dg.Failure, match=r"1 fault\(s\)\n- registry: the alias champion points at version 1"):
+        run(reigns, instance, "verify_job", "verify_installation")
+    assert run(reigns, instance, "verify_job", "verify_installation", repair=True).success
+    assert reigns.registry.champion(MODEL) == 3
+    assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.EXTERNAL, EntryKind.REPAIR]
+
+
+def failed_checks(reigns: Reigns) -> set[str]:
+    results = check_custody(reigns.installation, reigns.ledger.entries())
+    assert {result.check_name for result in results} == set(CHECKS)
+    assert all(result.description for result in results)
+    return {str(result.check_name) for result in results if not result.passed}
+
+
+def test_the_checks_on_provenance_pass_on_a_sound_history(reigns: Reigns) -> None:
+    assert failed_checks(reigns) == set()
+
+
+def test_the_checks_on_provenance_name_what_is_wrong(reigns: Reigns) -> None:
+    reigns.tracker.tamper(reigns.state.candidates[3].stored)
+    assert failed_checks(reigns) == {"champion_reproduces_its_predictions"}
+    reigns.registry.move_alias_by_hand(MODEL, 1)
+    reigns.registry.tag(MODEL, 1, {"status": "mine"})
+    (reigns.installation.settings.export_folder / LEDGER_FILE).unlink()
+    assert failed_checks(reigns) == set(CHECKS) - {"ledger_chain_is_intact"}
+    reigns.ledger.edit_by_hand(2, summary="better")
+    assert failed_checks(reigns) == set(CHECKS)
+
+
+def test_a_copy_that_knows_more_than_the_ledger_is_kept_by_the_next_run(
+    reigns: Reigns, instance: dg.DagsterInstance
+) -> None:
+    del reigns.ledger.rows[4:]
+    retrain_again(reigns, instance, WEEKS[0])
+    assert len(read_export(reigns.installation.settings.export_folder)) == 6
+    assert "export_matches_ledger" in failed_checks(reigns)
+
+
+@pytest.mark.parametrize("knowledge", [None, Knowledge.AS_CORRECTED, Knowledge.AS_KNOWN])
+def test_a_past_period_is_replayed_with_the_knowledge_that_was_asked_for(
+    reigns: Reigns, instance: dg.DagsterInstance, knowledge: Knowledge | None
+) -> None:
+    reigns.lake.append(TableName.FIRES, reigns.lake.read(TableName.FIRES).slice(0, 0))
+    retrain_again(reigns, instance, WEEKS[0], knowledge)
+    (row,) = rows_shown(reigns)[6:]
+    payload = read_payload(row)
+    assert row.kind is EntryKind.REPLAY
+    assert payload.holdout.snapshot.knowledge is (knowledge or Knowledge.AS_CORRECTED)
+    original = read_payload(reigns.ledger.rows[0]).holdout.snapshot.table_versions
+    assert (payload.holdout.snapshot.table_versions == original) == (knowledge is Knowledge.AS_KNOWN)
+    assert reigns.registry.champion(MODEL) == 3
+
+
+def retrain_again(reigns: Reigns, instance: dg.DagsterInstance, key: str, knowledge: Knowledge | None = None) -> None:
+    resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    job = build_definitions(reigns.installation.settings, resources).resolve_job_def(JOB_NAME)
+    job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+
+
+def test_tuning_starts_from_the_champion_of_then_also_in_a_replay(reigns: Reigns) -> None:
+    first = reigns.state.reigns[0]
+    assert first.as_of is not None
+    assert _champion_recipe(reigns.installation, first.as_of) is None
+    held = reigns.state.candidates[first.version]
+    assert _champion_recipe(reigns.installation, first.as_of + dt.timedelta(days=1)) == held.recipe

@@ -1,0 +1,164 @@
+"""The house: which room may import which other rooms and which libraries.
+
+A room is a wing (`core/decision`), a folder, or a single module. A module belongs to the longest room that names it. A
+new module in an old room needs nothing here; a new adapter is a room of its own, and says which library it is for.
+"""
+
+from typing import NamedTuple
+
+
+class Room(NamedTuple):
+    """What the modules of a room may import besides the standard library and each other."""
+
+    rooms: frozenset[str]
+    libraries: frozenset[str]
+
+
+def room(*imports: str) -> Room:
+    """A room; what holds a slash or is a top-level part is another room, the rest are libraries."""
+    rooms = frozenset(name for name in imports if "/" in name or name in TOP_LEVEL)
+    return Room(rooms, frozenset(imports) - rooms)
+
+
+TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
+BASE = ("core/errors", "core/windows", "core/periods", "core/fingerprints", "core/records", "core/losses")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger")
+CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
+FOR_RECORDS = ("core/errors", "core/records", "core/fingerprints")
+MLFLOW = ("adapters/mlflow_connection", "core/errors")
+
+HOUSE: dict[str, Room] = {
+    # what everything stands on
+    "core/errors": room(),
+    "core/windows": room("core/errors", "pydantic"),
+    "core/periods": room("core/errors", "core/windows", "pydantic"),
+    "core/fingerprints": room("numpy", "pyarrow"),
+    "core/records": room("core/fingerprints", "core/windows", "pydantic"),
+    "core/losses": room("numpy"),
+    "core/risk_model": room("core/errors", "core/losses", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"),
+    # the wings of the core
+    "core/rows": room(*BASE, "numpy", "pandas", "pyarrow"),
+    "core/models": room(
+        *BASE, "core/risk_model", "core/rows", "numpy", "pandas", "pyarrow", "sklearn", "threadpoolctl"
+    ),
+    "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
+    "core/ledger": room(*BASE, "core/decision", "pydantic"),
+    "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
+    # the wings of the pipeline
+    "pipeline/preparing": room(*CORE, "pyarrow"),
+    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
+    "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
+    # adapters: one external thing each
+    "adapters/atomic_files": room(),
+    "adapters/delta_lake": room("core/errors", "core/windows", "deltalake", "pyarrow"),
+    "adapters/duckdb_engine": room("duckdb", "pyarrow"),
+    "adapters/duckdb_ledger": room(
+        "adapters/atomic_files",
+        "adapters/ledger_schema",
+        "adapters/ledger_migrations",
+        "core/errors",
+        "core/ledger",
+        "duckdb",
+        "filelock",
+        "pydantic",
+    ),
+    "adapters/folder_source": room("core/errors", "core/rows", "core/windows", "numpy", "pyarrow"),
+    "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
+    "adapters/ledger_export": room(
+        "adapters/atomic_files",
+        "adapters/ledger_schema",
+        "core/errors",
+        "core/ledger",
+        "core/rows",
+        "pyarrow",
+        "pydantic",
+    ),
+    "adapters/ledger_migrations": room(),
+    "adapters/ledger_schema": room(),
+    "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
+    "adapters/mlflow_models": room(
+        *MLFLOW,
+        "adapters/runtime_environment",
+        "adapters/skops_models",
+        "core/models",
+        "core/records",
+        "core/risk_model",
+        "mlflow",
+        "pandas",
+    ),
+    "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
+    "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
+    "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
+    "adapters/runtime_environment": room("core/models", "core/records"),
+    "adapters/simulated_settings": room("pydantic"),
+    "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),
+    "adapters/simulated_fires": room("adapters/simulated_settings", "adapters/simulated_weather", "core/rows", "numpy"),
+    "adapters/simulator": room(
+        "adapters/simulated_settings",
+        "adapters/simulated_weather",
+        "adapters/simulated_fires",
+        "core/rows",
+        "core/windows",
+        "numpy",
+        "pyarrow",
+    ),
+    "adapters/skops_models": room("core/errors", "core/risk_model", "skops"),
+    "adapters/worker_processes": room("core/errors"),
+    # a history under several rules
+    "backtest": room(
+        *CORE,
+        "adapters/duckdb_engine",
+        "adapters/folder_source",
+        "adapters/simulated_settings",
+        "adapters/simulator",
+        "adapters/worker_processes",
+        "matplotlib",
+        "numpy",
+        "pandas",
+        "pyarrow",
+    ),
+    # the shell
+    "clock": room(),
+    "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
+    "installation": room("clock", "settings", *CORE, "adapters/"),
+    "operations": room("installation", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"),
+    "defs": room(
+        "installation",
+        "operations",
+        "settings",
+        *CORE,
+        "pipeline/",
+        "adapters/ledger_export",
+        "adapters/mlflow_connection",
+        "adapters/runtime_environment",
+        "adapters/worker_processes",
+        "dagster",
+        "dagster_mlflow",
+        "matplotlib",
+        "numpy",
+        "pyarrow",
+        "pydantic",
+    ),
+    "definitions": room("defs", "installation", "settings", "dagster"),
+    "cli": room(
+        "backtest",
+        "clock",
+        "definitions",
+        "defs",
+        "installation",
+        "operations",
+        "settings",
+        *CORE,
+        "pipeline/custody",
+        "adapters/atomic_files",
+        "adapters/duckdb_ledger",
+        "adapters/ledger_backup",
+        "adapters/ledger_export",
+        "dagster",
+        "rich",
+        "sqlalchemy",
+        "typer",
+    ),
+}
+"""Every room of the package, from what everything stands on to what a person types."""
