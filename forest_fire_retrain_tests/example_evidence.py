@@ -8,12 +8,12 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, GuardrailFinding, LedgerFacts
 from forest_fire_retrain.core.decision.decision_rule import DecisionRule, Metric
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
-from forest_fire_retrain.core.fingerprints import canonical_json
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, facts_of
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, Stamp
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, StoredModel

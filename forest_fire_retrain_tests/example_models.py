@@ -6,7 +6,7 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from forest_fire_retrain.core.fingerprints import fingerprint_text
+from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Candidate, Environment, Knowledge, Recipe, Snapshot, StoredModel
 from forest_fire_retrain.core.risk_model import RiskModel

@@ -21,10 +21,13 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
-BASE = ("core/errors", "core/windows", "core/periods", "core/fingerprints", "core/records", "core/losses")
+BASE = (
+    *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/fingerprints"),
+    *("core/records", "core/losses"),
+)
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
-FOR_RECORDS = ("core/errors", "core/records", "core/fingerprints")
+FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
 MLFLOW = ("adapters/mlflow_connection", "core/errors")
 
 HOUSE: dict[str, Room] = {
@@ -32,8 +35,9 @@ HOUSE: dict[str, Room] = {
     "core/errors": room(),
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
-    "core/fingerprints": room("numpy", "pyarrow"),
-    "core/records": room("core/fingerprints", "core/windows", "pydantic"),
+    "core/canonical_json": room(),
+    "core/fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
+    "core/records": room("core/canonical_json", "core/windows", "pydantic"),
     "core/losses": room("numpy"),
     "core/risk_model": room("core/errors", "core/losses", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"),
     # the wings of the core
@@ -54,8 +58,8 @@ HOUSE: dict[str, Room] = {
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
-        "adapters/ledger_schema",
         "adapters/ledger_migrations",
+        "adapters/ledger_schema",
         "core/errors",
         "core/ledger",
         "duckdb",
@@ -66,15 +70,16 @@ HOUSE: dict[str, Room] = {
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
+        "adapters/exported_ledger",
         "adapters/ledger_schema",
         "core/errors",
         "core/ledger",
         "core/rows",
         "pyarrow",
-        "pydantic",
     ),
     "adapters/ledger_migrations": room(),
-    "adapters/ledger_schema": room(),
+    "adapters/ledger_schema": room("core/ledger"),
+    "adapters/exported_ledger": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"),
     "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
     "adapters/mlflow_models": room(
         *MLFLOW,
@@ -122,14 +127,16 @@ HOUSE: dict[str, Room] = {
     "clock": room(),
     "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
     "installation": room("clock", "settings", *CORE, "adapters/"),
-    "operations": room("installation", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"),
+    "operations": room(
+        "installation", "adapters/exported_ledger", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"
+    ),
     "defs": room(
         "installation",
         "operations",
         "settings",
         *CORE,
         "pipeline/",
-        "adapters/ledger_export",
+        "adapters/exported_ledger",
         "adapters/mlflow_connection",
         "adapters/runtime_environment",
         "adapters/worker_processes",
@@ -153,6 +160,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "adapters/atomic_files",
         "adapters/duckdb_ledger",
+        "adapters/exported_ledger",
         "adapters/ledger_backup",
         "adapters/ledger_export",
         "dagster",

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, Migration, pending_migrations
-from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA, entry_of_row
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.drafts import draft_migration
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
@@ -221,16 +221,9 @@ def _insert(connection: duckdb.DuckDBPyConnection, entry: LedgerEntry) -> Ledger
 
 
 def _entry(row: tuple[object, ...]) -> LedgerEntry:
-    fields = dict(zip(COLUMNS, row, strict=True))
-    recorded_at = fields["recorded_at"]
-    if isinstance(recorded_at, dt.datetime):
-        fields["recorded_at"] = recorded_at.astimezone(dt.UTC)
     try:
-        return LedgerEntry.model_validate(fields)
+        return entry_of_row(row)
     except ValidationError as error:
         names = ", ".join(str(fault["loc"][0]) for fault in error.errors())
-        msg = (
-            f"row {fields['sequence']} of the ledger holds values that no ledger writes, in: {names}. "
-            "Run: forest-fire verify"
-        )
+        msg = f"row {row[0]} of the ledger holds values that no ledger writes, in: {names}. Run: forest-fire verify"
         raise LedgerTamperedError(msg) from error

@@ -1,13 +1,13 @@
-"""The ledger's lock-free copy: Parquet files, each written beside and renamed into place."""
+"""Write the ledger's lock-free copy: Parquet files, each written beside and renamed into place."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.adapters.exported_ledger import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
@@ -15,7 +15,6 @@ from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.rows.tables import UTC_INSTANT
 
-LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
 ARROW_TYPES = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "TIMESTAMPTZ": UTC_INSTANT, "DATE": pa.date32()}
 STATUS_SCHEMA = pa.schema(
@@ -60,7 +59,7 @@ def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list
     Raises
     ------
     LedgerTamperedError
-        If the copy holds rows that the ledger lacks or has otherwise, which makes it a witness; `force` overrules it.
+        If the copy holds rows that the ledger lacks or has changed, which makes it a witness; `force` overrules it.
     LedgerError
         If the ledger cannot be read or the folder cannot be written.
     """
@@ -73,7 +72,7 @@ def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list
 
 
 def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
-    """Refuse to write over a sound copy that knows more, or otherwise, than the ledger."""
+    """Refuse to write over a sound copy that knows more than the ledger, or something else."""
     try:
         hashes = pq.read_table(folder / LEDGER_FILE, columns=["entry_hash"])["entry_hash"].to_pylist()
         if hashes == [entry.entry_hash for entry in entries[: len(hashes)]]:
@@ -88,22 +87,3 @@ def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
             "right all the same: forest-fire ledger export --force"
         )
         raise LedgerTamperedError(msg)
-
-
-def read_export(folder: Path) -> list[LedgerEntry]:
-    """All exported rows in order; none if nothing was exported yet.
-
-    Raises
-    ------
-    LedgerError
-        If the file is there and cannot be read.
-    """
-    path = folder / LEDGER_FILE
-    if not path.exists():
-        return []
-    try:
-        return [LedgerEntry.model_validate(row) for row in pq.read_table(path).to_pylist()]
-    except (OSError, pa.ArrowException, ValidationError) as error:
-        fault = " ".join(str(error).split("\n")[:2])
-        msg = f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export"
-        raise LedgerError(msg) from error

@@ -1,5 +1,9 @@
 """The ledger's columns, and the SQL of its tables; the Parquet copy has the same columns."""
 
+import datetime as dt
+
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+
 COLUMNS = {
     "sequence": "BIGINT PRIMARY KEY",
     "kind": "VARCHAR NOT NULL",
@@ -42,3 +46,18 @@ CREATE TRIGGER ledger_refuses_delete BEFORE DELETE ON ledger FOR EACH STATEMENT
     INSERT INTO ledger_guard SELECT error('the ledger is append-only');
 CREATE VIEW registry_status AS {REGISTRY_STATUS};
 """
+
+
+def entry_of_row(row: tuple[object, ...]) -> LedgerEntry:
+    """The entry that a row of all columns, in their order, holds.
+
+    Raises
+    ------
+    pydantic.ValidationError
+        If it holds values that no ledger writes.
+    """
+    fields = dict(zip(COLUMNS, row, strict=True))
+    recorded_at = fields["recorded_at"]
+    if isinstance(recorded_at, dt.datetime):
+        fields["recorded_at"] = recorded_at.astimezone(dt.UTC)
+    return LedgerEntry.model_validate(fields)

@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from forest_fire_retrain.adapters.atomic_files import remove_left_overs, written_beside
+from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.fingerprints import fingerprint_text
 from forest_fire_retrain.core.records import Record
 
 PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,80}")

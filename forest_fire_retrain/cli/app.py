@@ -3,11 +3,12 @@
 import datetime as dt
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from forest_fire_retrain.settings import load_settings
+if TYPE_CHECKING:
+    from forest_fire_retrain.settings import Settings
 
 app = typer.Typer(
     name="forest-fire",
@@ -34,12 +35,19 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the led
 PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
 
 
+def _settings() -> "Settings":
+    """The settings of the environment; reading them is not for those who only ask for help."""
+    from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - imports pydantic-settings
+
+    return load_settings()
+
+
 @app.command()
 def up() -> None:
     """Bring the champion up to date, then serve Dagster with schedule and sensor, and MLflow, until Ctrl-C."""
     from forest_fire_retrain.cli.serving import bring_up  # noqa: PLC0415 - imports Dagster
 
-    bring_up(load_settings())
+    bring_up(_settings())
 
 
 @app.command()
@@ -54,7 +62,7 @@ def retrain(
     from forest_fire_retrain.cli.running import retrain_partition  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.core.records import Knowledge  # noqa: PLC0415 - imported with the above
 
-    retrain_partition(load_settings(), partition, None if knowledge is None else Knowledge(knowledge.value))
+    retrain_partition(_settings(), partition, None if knowledge is None else Knowledge(knowledge.value))
 
 
 @app.command()
@@ -65,7 +73,7 @@ def backfill(
     """Retrain a range of periods in their order, in one run."""
     from forest_fire_retrain.cli.running import backfill_range  # noqa: PLC0415 - imports Dagster
 
-    backfill_range(load_settings(), first, last)
+    backfill_range(_settings(), first, last)
 
 
 @app.command()
@@ -78,7 +86,7 @@ def history(
     """List who was in production after each retraining, in their order."""
     from forest_fire_retrain.cli.reading import print_events, print_history  # noqa: PLC0415 - imports Arrow
 
-    (print_events if events else print_history)(load_settings(), model, as_json=as_json)
+    (print_events if events else print_history)(_settings(), model, as_json=as_json)
 
 
 @app.command()
@@ -86,7 +94,7 @@ def skill(*, as_json: AsJson = False) -> None:
     """Compare the model in production with climatology, year by year."""
     from forest_fire_retrain.cli.reading import print_skill  # noqa: PLC0415 - imports Arrow
 
-    print_skill(load_settings(), as_json=as_json)
+    print_skill(_settings(), as_json=as_json)
 
 
 @app.command()
@@ -100,7 +108,7 @@ def champion(
     """Say which model is, or was, in production, why, and on what it was trained."""
     from forest_fire_retrain.cli.reading import print_champion  # noqa: PLC0415 - imports Arrow
 
-    print_champion(load_settings(), None if on is None else on.date(), as_json=as_json)
+    print_champion(_settings(), None if on is None else on.date(), as_json=as_json)
 
 
 @app.command()
@@ -108,7 +116,7 @@ def status(*, as_json: AsJson = False) -> None:
     """Say what is decided, what is waiting, and where everything lies."""
     from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster
 
-    print_status(load_settings(), as_json=as_json)
+    print_status(_settings(), as_json=as_json)
 
 
 @app.command()
@@ -149,7 +157,7 @@ def rollback(
     """Take an earlier version back into production, and quarantine the present one."""
     from forest_fire_retrain.cli.intervening import roll_champion_back  # noqa: PLC0415 - imports DuckDB
 
-    roll_champion_back(load_settings(), to, reason, None if freeze_until is None else freeze_until.date())
+    roll_champion_back(_settings(), to, reason, None if freeze_until is None else freeze_until.date())
 
 
 @app.command()
@@ -161,7 +169,7 @@ def freeze(
     """Keep the champion until a day, whatever the evidence says."""
     from forest_fire_retrain.cli.intervening import freeze_promotions  # noqa: PLC0415 - imports DuckDB
 
-    freeze_promotions(load_settings(), until.date(), reason)
+    freeze_promotions(_settings(), until.date(), reason)
 
 
 @app.command()
@@ -169,7 +177,7 @@ def unfreeze(*, reason: Reason) -> None:
     """Let the evidence speak again."""
     from forest_fire_retrain.cli.intervening import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
 
-    unfreeze_promotions(load_settings(), reason)
+    unfreeze_promotions(_settings(), reason)
 
 
 @app.command()
@@ -182,7 +190,7 @@ def clear_labels(
     """Vouch for fire reports that were flagged as suspect."""
     from forest_fire_retrain.cli.intervening import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
 
-    clear_suspect_labels(load_settings(), first.date(), last.date(), reason)
+    clear_suspect_labels(_settings(), first.date(), last.date(), reason)
 
 
 @app.command()
@@ -194,7 +202,7 @@ def verify(
     """Compare ledger, registry, copy, models and lake; one line per fault, exit code 1 if there is one."""
     from forest_fire_retrain.cli.intervening import verify_all  # noqa: PLC0415 - imports DuckDB
 
-    verify_all(load_settings(), with_repair=repair, as_json=as_json)
+    verify_all(_settings(), with_repair=repair, as_json=as_json)
 
 
 @ledger_app.command("backup")
@@ -202,7 +210,7 @@ def back_up_ledger(target: Annotated[Path, typer.Argument(help="File to write; i
     """Write a consistent, verified copy of the ledger."""
     from forest_fire_retrain.cli.ledger_files import back_ledger_up  # noqa: PLC0415 - imports DuckDB
 
-    back_ledger_up(load_settings(), target)
+    back_ledger_up(_settings(), target)
 
 
 @ledger_app.command("restore")
@@ -214,7 +222,7 @@ def restore_ledger_file(
     """Put a backup in the ledger's place; what was there is kept beside."""
     from forest_fire_retrain.cli.ledger_files import restore_ledger  # noqa: PLC0415 - imports DuckDB
 
-    restore_ledger(load_settings(), backup, force=force)
+    restore_ledger(_settings(), backup, force=force)
 
 
 @ledger_app.command("export")
@@ -224,4 +232,4 @@ def export_ledger_copy(
     """Write the copy that readers see again."""
     from forest_fire_retrain.cli.ledger_files import export_copy  # noqa: PLC0415 - imports DuckDB
 
-    export_copy(load_settings(), force=force)
+    export_copy(_settings(), force=force)

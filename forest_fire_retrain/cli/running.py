@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
 from forest_fire_retrain.cli.home import open_instance
+from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -16,6 +17,7 @@ from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
+from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_undecided
@@ -83,6 +85,8 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
+        import_for_runs()
+        collect_garbage()
         job.execute_in_process(
             run_config=_configure(knowledge),
             instance=instance,

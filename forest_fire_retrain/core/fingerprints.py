@@ -1,33 +1,11 @@
-"""Fingerprints that stay the same across library versions: SHA-256 over values, never over files."""
+"""Fingerprints of tables that stay the same across library versions: SHA-256 over values, never over files."""
 
 import hashlib
 import json
-from collections.abc import Mapping
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-
-
-def canonical_json(value: object) -> str:
-    """The one JSON text of `value`: sorted keys, no spaces, no NaN.
-
-    Raises
-    ------
-    ValueError
-        If `value` holds a NaN or an infinity.
-    """
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False, ensure_ascii=False)
-
-
-def fingerprint_text(text: str) -> str:
-    """SHA-256 of `text` as UTF-8, in hexadecimal."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def fingerprint_mapping(value: Mapping[str, object]) -> str:
-    """SHA-256 of the canonical JSON of `value`."""
-    return fingerprint_text(canonical_json(value))
 
 
 def fingerprint_table(table: pa.Table) -> str:

@@ -10,7 +10,7 @@ from enum import StrEnum
 
 from pydantic import BaseModel, ConfigDict, model_validator
 
-from forest_fire_retrain.core.fingerprints import fingerprint_mapping, fingerprint_text
+from forest_fire_retrain.core.canonical_json import fingerprint_mapping, fingerprint_text
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows
 
 CANDIDATE_ID_LENGTH = 16

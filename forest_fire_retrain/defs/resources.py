@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from forest_fire_retrain.adapters.mlflow_connection import import_warnings_muted
+from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour, import_warnings_muted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.installation import Installation
@@ -23,6 +23,14 @@ OVER = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.D
 def build_resources(installation: Installation) -> dict[str, object]:
     """The resources every asset, check, sensor and schedule of the code location can ask for."""
     return {"installation": installation, "mlflow": dagster_run_in_mlflow}
+
+
+def import_for_runs() -> None:
+    """Import what every training needs of MLflow, which takes seconds, before garbage is looked for."""
+    import_sklearn_flavour()
+    with import_warnings_muted(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)
+        import dagster_mlflow.resources  # noqa: F401, PLC0415 - takes three seconds: only where one trains
 
 
 @dg.resource(

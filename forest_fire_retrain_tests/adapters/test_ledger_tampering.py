@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS
-from forest_fire_retrain.core.fingerprints import canonical_json
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.verifying import verify

@@ -9,12 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forest_fire_retrain.core.fingerprints import (
-    canonical_json,
-    fingerprint_mapping,
-    fingerprint_table,
-    fingerprint_text,
-)
+from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping, fingerprint_text
+from forest_fire_retrain.core.fingerprints import fingerprint_table
 
 VALUES: dict[pa.DataType, st.SearchStrategy[object]] = {
     pa.string(): st.text(max_size=4),

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pydantic import model_validator
 
+from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
 from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.window_evidence import JsonFloat, WindowEvidence
-from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
 from forest_fire_retrain.core.windows import Interval

@@ -6,8 +6,8 @@ A summary is read by people months later: it says what happened, to which versio
 import datetime as dt
 from collections.abc import Sequence
 
+from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
-from forest_fire_retrain.core.fingerprints import fingerprint_text
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import (

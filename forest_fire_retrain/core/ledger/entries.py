@@ -19,8 +19,8 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
-from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_text
 
 GENESIS_HASH = "0" * 64
 

@@ -7,7 +7,7 @@ migrations carry nothing. A field that a row may lack, because it is older than 
 import datetime as dt
 from typing import Self
 
-from forest_fire_retrain.core.fingerprints import canonical_json
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
-from forest_fire_retrain.core.fingerprints import canonical_json
 from forest_fire_retrain.core.ledger.entries import (
     GENESIS_HASH,
     EntryDraft,

@@ -8,8 +8,9 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.errors import EvidenceError, LakeError
-from forest_fire_retrain.core.fingerprints import canonical_json, fingerprint_table
+from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 from forest_fire_retrain.core.records import HoldoutSet, Knowledge, Snapshot
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURES_SCHEMA
