@@ -1,0 +1,219 @@
+"""A home that an earlier revision made is read as it was written, and goes on living under today's code."""
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+import duckdb
+import pyarrow.parquet as pq
+import pytest
+import skops.io
+
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
+from forest_fire_retrain.cli.console import stamp_now
+from forest_fire_retrain.cli.repairing import roll_champion_back
+from forest_fire_retrain.cli.running import retrain_partition
+from forest_fire_retrain.core.decision_payload import read_payload, recompute
+from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.records import Candidate, Knowledge
+from forest_fire_retrain.defs.inspecting import find_faults
+from forest_fire_retrain.installation import Installation, build_installation
+from forest_fire_retrain.pipeline.freezing import freeze
+from forest_fire_retrain_tests.golden import reading
+from forest_fire_retrain_tests.golden.unpacking import ARCHIVE, HERE, settings_of, unpack
+
+N_ROWS = {
+    "decision": 13,
+    "confirmation": 7,
+    "abandonment": 1,
+    "replay": 2,
+    "rollback": 1,
+    "freeze": 1,
+    "unfreeze": 2,
+    "external": 2,
+    "repair": 2,
+    "migration": 1,
+    "labels_cleared": 1,
+}
+REPLAYED = "2024-07-29"
+Expected = dict[str, object]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _environment() -> Iterator[None]:
+    """What MLflow and Dagster set is taken back."""
+    with patch.dict(os.environ):
+        yield
+
+
+@pytest.fixture(scope="module")
+def expected() -> Expected:
+    return json.loads((HERE / "expected.json").read_text(encoding="utf-8"))
+
+
+@pytest.fixture(scope="module")
+def golden(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """The golden home, for tests that only read it."""
+    return build_installation(settings_of(unpack(HERE / ARCHIVE, tmp_path_factory.mktemp("golden") / "home")))
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Installation:
+    """The golden home, for a test that goes on living in it."""
+    return build_installation(settings_of(unpack(HERE / ARCHIVE, tmp_path / "home")))
+
+
+@pytest.fixture(scope="module")
+def entries(golden: Installation) -> list[LedgerEntry]:
+    return golden.ledger.entries()
+
+
+def as_read(value: object) -> object:
+    """As it comes out of a JSON file."""
+    return json.loads(json.dumps(value))
+
+
+def test_every_kind_of_row_is_in_the_golden_ledger(entries: list[LedgerEntry]) -> None:
+    assert Counter(str(entry.kind) for entry in entries) == N_ROWS
+
+
+def test_every_row_reads_as_it_was_written_from_the_file_and_from_its_copy(
+    golden: Installation, entries: list[LedgerEntry], expected: Expected
+) -> None:
+    copied = read_export(golden.settings.export_folder)
+    assert reading.read_rows(entries) == expected["rows"]
+    assert reading.read_rows(copied) == expected["rows_of_the_copy"]
+    assert copied == entries
+    assert find_first_fault(entries) is None
+
+
+def test_the_copy_is_written_today_as_it_was_written_then(
+    golden: Installation, entries: list[LedgerEntry], tmp_path: Path
+) -> None:
+    export_ledger(entries, tmp_path)
+    names = sorted(path.name for path in golden.settings.export_folder.iterdir())
+    assert names == sorted(path.name for path in tmp_path.iterdir())
+    for name in names:
+        assert pq.read_table(tmp_path / name).equals(pq.read_table(golden.settings.export_folder / name))
+
+
+def test_a_ledger_made_today_has_the_schema_of_the_golden_one(golden: Installation, tmp_path: Path) -> None:
+    made = DuckDbLedger(tmp_path / "ledger.duckdb", patience_seconds=5)
+    freeze(made, "another", until=golden.clock().date(), reason="to make it", stamp=stamp_now())
+    assert schema_of(made.path) == schema_of(golden.settings.ledger_file)
+
+
+def schema_of(path: Path) -> list[tuple[object, ...]]:
+    asked = (
+        "SELECT table_name, column_name, data_type, is_nullable FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    )
+    with closing(duckdb.connect(path, read_only=True)) as connection:
+        return connection.execute(asked).fetchall()
+
+
+def test_the_rows_come_to_the_reigns_and_the_champion_they_came_to_then(
+    entries: list[LedgerEntry], expected: Expected
+) -> None:
+    assert as_read(reading.read_state(fold(entries))) == expected["state"]
+
+
+def test_every_decision_is_read_and_follows_again_from_its_rows_bit_for_bit(
+    entries: list[LedgerEntry], expected: Expected
+) -> None:
+    assert as_read(reading.read_decisions(entries)) == expected["decisions"]
+    decided = fold(entries).decisions
+    for _, payload in reading.live_decisions(entries):
+        assert recompute(payload, decided).model_dump_json() == payload.decision.model_dump_json()
+
+
+def test_what_a_decision_embeds_is_written_today_as_it_was_written_then(entries: list[LedgerEntry]) -> None:
+    for entry in entries:
+        if entry.kind in (EntryKind.DECISION, EntryKind.REPLAY):
+            assert read_payload(entry).to_json() == entry.payload_json
+
+
+def test_every_record_is_read_and_written_today_as_it_was_written_then(
+    golden: Installation, expected: Expected, tmp_path: Path
+) -> None:
+    anew = build_installation(golden.settings.model_copy(update={"home": tmp_path}))
+    newest = {}
+    for kind, key, _, text in reading.record_texts(golden.settings):
+        anew.records.put(kind, key, reading.RECORD_TYPES[kind].model_validate_json(text))
+        newest[kind, key] = text
+    assert reading.read_records(golden.settings) == expected["records"]
+    assert reading.read_records(anew.settings) == expected["records"]
+    assert {place: golden.records.newest(*place) for place in newest} == newest
+
+
+def test_every_stored_model_loads_under_its_digest_and_predicts_the_same_bits(
+    golden: Installation, entries: list[LedgerEntry], expected: Expected
+) -> None:
+    assert reading.read_models(golden, fold(entries)) == expected["models"]
+
+
+def test_every_version_is_registered_as_it_was_under_its_tags(golden: Installation, expected: Expected) -> None:
+    assert reading.read_registry(golden) == expected["registry"]
+
+
+def test_a_version_is_registered_today_under_the_tags_of_then(own: Installation) -> None:
+    name, state = own.settings.model_name, fold(own.ledger.entries())
+    version = own.registry.register(name, state.candidates[state.reigns[0].version], "another decision", "the same")
+    held = {registered.version: registered for registered in own.registry.versions(name)}
+    again, first = held[version], held[state.reigns[0].version]
+    assert {**first.tags, **again.tags} == {**first.tags, "decision_id": "another decision"}
+    assert again.mlflow_run_id == first.mlflow_run_id
+
+
+def test_every_pinned_version_of_the_lake_holds_its_rows_and_every_table_its_mark(
+    golden: Installation, entries: list[LedgerEntry], expected: Expected
+) -> None:
+    assert reading.read_lake(golden, entries) == expected["lake"]
+
+
+def test_verify_finds_no_fault_in_the_golden_home(golden: Installation, entries: list[LedgerEntry]) -> None:
+    assert find_faults(golden, stamp_now()) == []
+    assert golden.ledger.entries() == entries
+
+
+def test_a_rollback_takes_the_earlier_version_back_into_production(own: Installation, expected: Expected) -> None:
+    before, state = own.ledger.entries(), expected["state"]
+    roll_champion_back(own.settings, None, "as in any other home", None)
+    after = own.ledger.entries()
+    assert own.registry.champion(own.settings.model_name) == fold(after).champion == state["previous"]
+    assert after[: len(before)] == before
+    assert [entry.kind for entry in after[len(before) :]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
+    assert find_faults(own, stamp_now()) == []
+
+
+def files_of(installation: Installation, candidate: Candidate) -> tuple[list[str], list[str]]:
+    """Names of the files of a stored model, and the types in it that its reader has to trust."""
+    models = installation.settings.mlflow_home / "artifacts" / "models"
+    folder = models / candidate.stored.model_uri.removeprefix("models:/") / "artifacts"
+    names = sorted(path.name for path in folder.iterdir())
+    return names, skops.io.get_untrusted_types(file=folder / "model.skops")
+
+
+@pytest.mark.slow
+def test_a_replay_as_known_differs_in_nothing_but_the_code_and_moves_no_champion(
+    own: Installation, expected: Expected
+) -> None:
+    before = own.ledger.entries()
+    original = read_payload(fold(before).decisions[REPLAYED])
+    retrain_partition(own.settings, REPLAYED, Knowledge.AS_KNOWN)
+    *kept, replay = own.ledger.entries()
+    again = read_payload(replay)
+    assert (kept, replay.kind, replay.partition_key) == (before, EntryKind.REPLAY, REPLAYED)
+    assert again.holdout.content_hash == original.holdout.content_hash
+    assert again.candidate.training_hash == original.candidate.training_hash
+    assert again.candidate.prediction_hash == original.candidate.prediction_hash
+    assert {difference.what for difference in again.differences} <= {"code version"}
+    assert files_of(own, again.candidate) == files_of(own, original.candidate)
+    state = expected["state"]
+    assert own.registry.champion(own.settings.model_name) == fold([*kept, replay]).champion == state["champion"]
+    assert find_faults(own, stamp_now()) == []
