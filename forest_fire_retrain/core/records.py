@@ -231,7 +231,11 @@ class Candidate(Record):
     @model_validator(mode="before")
     @classmethod
     def _name_old_record(cls, data: object) -> object:
-        """Name a candidate whose record is older than the stored name, as it was named then."""
+        """Name a candidate that is older than the stored name, as it was named from that text then.
+
+        The name hung on the order of the recipe's parameters in the text, so that a record and its ledger row give two:
+        the registry's tags and rollbacks of that time have the row's.
+        """
         if not isinstance(data, Mapping) or "candidate_id" in data or not isinstance(data.get("windows"), Mapping):
             return data
         recipe = Recipe.model_validate(data["recipe"])

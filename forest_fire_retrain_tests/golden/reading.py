@@ -8,15 +8,18 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from forest_fire_retrain.adapters.ledger_export import read_export
-from forest_fire_retrain.core.decision_payload import DecisionPayload, read_payload
-from forest_fire_retrain.core.fingerprints import fingerprint_table, fingerprint_text
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger_state import LedgerState, fold
+from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.mlflow_connection import connect
+from forest_fire_retrain.core.canonical_json import fingerprint_text
+from forest_fire_retrain.core.fingerprints import fingerprint_table
+from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Record
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.pipeline.rolling_back import previous_version
-from forest_fire_retrain.pipeline.training_candidates import predict, read_holdout
+from forest_fire_retrain.pipeline.custody.rolling_back import previous_version
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
 from forest_fire_retrain.settings import Settings
 
 RECORD_TYPES: dict[str, type[Record]] = {"holdout_set": HoldoutSet, "candidate_model": Candidate}
@@ -78,10 +81,17 @@ def read_state(state: LedgerState) -> dict[str, object]:
 def read_registry(installation: Installation) -> dict[str, object]:
     """The alias, and tags and description of every version."""
     name = installation.settings.model_name
-    versions = installation.registry.versions(name)
+    client = connect(installation.settings.tracking_uri)
+    versions = {held.version: held.tags for held in installation.registry.versions(name)}
     return {
         "champion": installation.registry.champion(name),
-        "versions": {str(held.version): {"tags": held.tags, "description": held.description} for held in versions},
+        "versions": {
+            str(version): {
+                "tags": tags,
+                "description": client.get_model_version(name, str(version)).description,
+            }
+            for version, tags in versions.items()
+        },
     }
 
 
@@ -99,7 +109,7 @@ def read_models(installation: Installation, state: LedgerState) -> dict[str, dic
 def _probabilities(installation: Installation, state: LedgerState, candidate: Candidate) -> list[str]:
     decision = state.decisions[candidate.windows.partition_key]
     rows = read_holdout(installation.lake, installation.engine, read_payload(decision).holdout)
-    model = installation.tracker.load_model(candidate.stored)
+    model = installation.models.load(candidate.stored)
     return [float(value).hex() for value in predict(model, rows.slice(0, N_PROBABILITIES))]
 
 

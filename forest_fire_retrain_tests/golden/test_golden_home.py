@@ -14,17 +14,19 @@ import pytest
 import skops.io
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
+from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.ledger_export import export_ledger
 from forest_fire_retrain.cli.console import stamp_now
-from forest_fire_retrain.cli.repairing import roll_champion_back
+from forest_fire_retrain.cli.intervening import roll_champion_back
 from forest_fire_retrain.cli.running import retrain_partition
-from forest_fire_retrain.core.decision_payload import read_payload, recompute
-from forest_fire_retrain.core.ledger_entries import EntryKind, LedgerEntry, find_first_fault
-from forest_fire_retrain.core.ledger_state import fold
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.recomputation import recompute
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Candidate, Knowledge
-from forest_fire_retrain.defs.inspecting import find_faults
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.pipeline.freezing import freeze
+from forest_fire_retrain.operations import find_faults
+from forest_fire_retrain.pipeline.custody.standing_orders import freeze
 from forest_fire_retrain_tests.golden import reading
 from forest_fire_retrain_tests.golden.unpacking import ARCHIVE, HERE, settings_of, unpack
 
@@ -72,6 +74,20 @@ def own(tmp_path: Path) -> Installation:
 @pytest.fixture(scope="module")
 def entries(golden: Installation) -> list[LedgerEntry]:
     return golden.ledger.entries()
+
+
+ADDITIONS = {"candidate": ("candidate_id",), "candidate_model": ("candidate_id",), "champion": ("fault",)}
+"""Fields that are written today and were not then, by the part of the payload or the kind of record they stand in."""
+
+
+def without_additions(written: dict[str, dict[str, object] | None]) -> dict[str, object]:
+    """What is written today as far as it was written then."""
+    return {
+        part: {name: value for name, value in fields.items() if name not in ADDITIONS[part]}
+        if part in ADDITIONS and fields is not None
+        else fields
+        for part, fields in written.items()
+    }
 
 
 def as_read(value: object) -> object:
@@ -123,6 +139,28 @@ def test_the_rows_come_to_the_reigns_and_the_champion_they_came_to_then(
     assert as_read(reading.read_state(fold(entries))) == expected["state"]
 
 
+def test_a_candidate_of_an_old_row_has_the_name_that_registry_and_rollback_know_it_by(
+    golden: Installation, entries: list[LedgerEntry]
+) -> None:
+    state = fold(entries)
+    tags = {held.version: held.tags for held in golden.registry.versions(golden.settings.model_name)}
+    named = {version: candidate.candidate_id for version, candidate in state.candidates.items()}
+    assert named == {version: tags[version]["candidate_id"] for version in named}
+    (rollback,) = (entry for entry in entries if entry.kind is EntryKind.ROLLBACK)
+    assert rollback.champion_before is not None
+    assert state.quarantined == {named[rollback.champion_before]}
+
+
+def test_a_candidate_of_an_old_record_has_the_name_that_its_decision_judged_it_by(
+    golden: Installation, entries: list[LedgerEntry]
+) -> None:
+    decided = (payload for _, payload in reading.live_decisions(entries))
+    judged_by = {payload.candidate.stored: payload.evidence.challenger_id for payload in decided}
+    texts = (text for kind, _, _, text in reading.record_texts(golden.settings) if kind == "candidate_model")
+    named = {candidate.stored: candidate.candidate_id for candidate in map(Candidate.model_validate_json, texts)}
+    assert {stored: named[stored] for stored in judged_by} == judged_by
+
+
 def test_every_decision_is_read_and_follows_again_from_its_rows_bit_for_bit(
     entries: list[LedgerEntry], expected: Expected
 ) -> None:
@@ -135,19 +173,23 @@ def test_every_decision_is_read_and_follows_again_from_its_rows_bit_for_bit(
 def test_what_a_decision_embeds_is_written_today_as_it_was_written_then(entries: list[LedgerEntry]) -> None:
     for entry in entries:
         if entry.kind in (EntryKind.DECISION, EntryKind.REPLAY):
-            assert read_payload(entry).to_json() == entry.payload_json
+            written = json.loads(read_payload(entry).to_json())
+            assert without_additions(written) == json.loads(entry.payload_json)
 
 
 def test_every_record_is_read_and_written_today_as_it_was_written_then(
     golden: Installation, expected: Expected, tmp_path: Path
 ) -> None:
     anew = build_installation(golden.settings.model_copy(update={"home": tmp_path}))
-    newest = {}
-    for kind, key, _, text in reading.record_texts(golden.settings):
-        anew.records.put(kind, key, reading.RECORD_TYPES[kind].model_validate_json(text))
+    newest, places = {}, []
+    for kind, key, name, text in reading.record_texts(golden.settings):
+        record = reading.RECORD_TYPES[kind].model_validate_json(text)
+        anew.records.put(kind, key, record)
+        assert without_additions({kind: json.loads(record.model_dump_json())}) == {kind: json.loads(text)}
         newest[kind, key] = text
+        places.append((kind, key, name.split("-")[0]))
     assert reading.read_records(golden.settings) == expected["records"]
-    assert reading.read_records(anew.settings) == expected["records"]
+    assert [(kind, key, name.split("-")[0]) for kind, key, name, _ in reading.record_texts(anew.settings)] == places
     assert {place: golden.records.newest(*place) for place in newest} == newest
 
 

@@ -1,8 +1,6 @@
 """What the row of a decision or replay embeds; reading it, and comparing two of them."""
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from pydantic import model_validator
+from collections.abc import Iterable, Sequence
 
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
@@ -77,11 +75,6 @@ class DecisionPayload(Record):
     differences: tuple[Difference, ...] = ()
     attribution: Attribution | None = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _name_candidate(cls, data: object) -> object:
-        return with_candidate_id(data) if isinstance(data, Mapping) else data
-
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""
         return canonical_json(self.model_dump(mode="json"))
@@ -89,18 +82,6 @@ class DecisionPayload(Record):
 
 SUSPECT_MARK = '"labels_are_suspect":true'
 CASE_FACTS = {"as_of", "gap_days"}
-
-
-def with_candidate_id(payload: Mapping[str, object]) -> Mapping[str, object]:
-    """`payload`, its candidate named also where the row is older than the stored name.
-
-    Such a row names its candidate in the evidence, as it was named when it was trained. What the candidate's own text
-    gives today may be another name: its keys stand in another order than in the record it was taken from.
-    """
-    candidate, evidence = payload.get("candidate"), payload.get("evidence")
-    if not isinstance(candidate, Mapping) or "candidate_id" in candidate or not isinstance(evidence, Mapping):
-        return payload
-    return {**payload, "candidate": {**candidate, "candidate_id": evidence["challenger_id"]}}
 
 
 def read_payload(entry: LedgerEntry) -> DecisionPayload:

@@ -1,9 +1,14 @@
-"""Take a recorded decision again, from the ledger's rows alone."""
+"""Take a recorded decision again, from the ledger's rows alone, and say whether it is the same."""
+
+import math
+from collections.abc import Iterator
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision
 from forest_fire_retrain.core.ledger.decision_payload import CASE_FACTS, DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+
+TOLERANCE = 1e-9
 
 
 def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Decision:
@@ -36,3 +41,25 @@ def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Deci
         }
     )
     return adjudicate(case, payload.rule)
+
+
+def is_same(recorded: Decision, again: Decision) -> bool:
+    """Whether a decision taken again says what was recorded: every word, and every number but for its last bits.
+
+    The last bit of a logarithm depends on the processor that computes it, and a home may move to another machine.
+    """
+    words, words_again = (decision.model_dump(exclude={"comparison"}) for decision in (recorded, again))
+    numbers, numbers_again = (list(_numbers(decision)) for decision in (recorded, again))
+    if words != words_again or len(numbers) != len(numbers_again):
+        return False
+    pairs = zip(numbers, numbers_again, strict=True)
+    return all(_are_close(one, other) for one, other in pairs)
+
+
+def _numbers(decision: Decision) -> Iterator[float]:
+    for value in decision.comparison.model_dump().values():
+        yield from value if isinstance(value, tuple) else (value,)
+
+
+def _are_close(one: float, other: float) -> bool:
+    return math.isclose(one, other, rel_tol=TOLERANCE, abs_tol=TOLERANCE) or (math.isnan(one) and math.isnan(other))

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.verdicts import Outcome
-from forest_fire_retrain.core.ledger.decision_payload import with_candidate_id
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import (
     ExternalPayload,
@@ -132,7 +131,7 @@ def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
 
 def candidate_of(entry: LedgerEntry) -> Candidate | None:
     """The candidate that a decision's row embeds, if it embeds one."""
-    embedded = with_candidate_id(entry.payload).get("candidate")
+    embedded = entry.payload.get("candidate")
     return None if embedded is None else Candidate.model_validate(embedded)
 
 
@@ -178,23 +177,14 @@ def _apply_confirmation(state: LedgerState, entry: LedgerEntry) -> None:
     candidate = candidate_of(intent)
     if candidate is not None:
         state.candidates[version] = candidate
-    if intent.kind is EntryKind.ROLLBACK:
-        _quarantine(state, intent)
+    left = RollbackPayload.read(intent).quarantined_candidate_id if intent.kind is EntryKind.ROLLBACK else None
+    if left is not None:
+        state.quarantined.add(left)
     if state.reigns:
         state.reigns[-1] = state.reigns[-1]._replace(until=entry.recorded_at)
     state.reigns.append(Reign(version, str(entry.decision_id), intent.as_of, entry.recorded_at, None))
     state.open_intent = None
     state.meddling = None
-
-
-def _quarantine(state: LedgerState, rollback: LedgerEntry) -> None:
-    """Set apart the candidate that was rolled back from: as the row names it, and as its version's decision does.
-
-    Rows that are older than the stored name call the same candidate by another one.
-    """
-    left = None if rollback.champion_before is None else state.candidates.get(rollback.champion_before)
-    named = (RollbackPayload.read(rollback).quarantined_candidate_id, None if left is None else left.candidate_id)
-    state.quarantined.update(name for name in named if name is not None)
 
 
 def _apply_abandonment(state: LedgerState, entry: LedgerEntry) -> None:

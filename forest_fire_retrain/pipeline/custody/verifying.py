@@ -16,7 +16,7 @@ from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError,
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
 from forest_fire_retrain.core.ledger.promotion import RegistryView
-from forest_fire_retrain.core.ledger.recomputation import recompute
+from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.rows.ports import Lake
@@ -208,13 +208,13 @@ def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
         payload = read_payload(entry)
         again = recompute(payload, state.decisions)
     except (ValidationError, KeyError) as error:
-        return f"{key} cannot be made again: {_one_line(str(error)[:200])}"
+        return f"{key} cannot be taken again: {_one_line(str(error)[:200])}"
     recorded = payload.decision
     if (entry.outcome, entry.reason_code) != (recorded.outcome, recorded.reason_code):
         return f"{key} is {entry.outcome}, its payload says {recorded.outcome}"
-    if again.model_dump_json() != recorded.model_dump_json():
+    if not is_same(recorded, again):
         made, was = f"{again.outcome} {again.reason_code}", f"{recorded.outcome} {recorded.reason_code}"
-        return f"{key} was {was}; made again from the same rows it is {made}, or has other figures"
+        return f"{key} was {was}; taken again from the same rows it is {made}, or has other numbers"
     return None
 
 
