@@ -70,16 +70,17 @@ class MlflowModels:
             flavour = import_sklearn_flavour()
             from mlflow.models import infer_signature  # noqa: PLC0415 - imported by `connect` already
 
-            info = flavour.log_model(
-                model,
-                name=MODEL_NAME,
-                serialization_format="skops",
-                skops_trusted_types=list(TRUSTED_TYPES),
-                pip_requirements=read_requirements(),
-                signature=infer_signature(example, model.predict_proba(example)),
-                pyfunc_predict_fn="predict_proba",
-                params=model.resolved_parameters,
-            )
+            with _requirements_as_given():
+                info = flavour.log_model(
+                    model,
+                    name=MODEL_NAME,
+                    serialization_format="skops",
+                    skops_trusted_types=list(TRUSTED_TYPES),
+                    pip_requirements=read_requirements(),
+                    signature=infer_signature(example, model.predict_proba(example)),
+                    pyfunc_predict_fn="predict_proba",
+                    params=model.resolved_parameters,
+                )
             with _model_file(client, info.model_uri) as path:
                 digest = sha256_of_file(path)
             client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
@@ -100,6 +101,23 @@ class MlflowModels:
             _model_file(connect(self._tracking_uri), stored.model_uri) as path,
         ):
             return load_verified(path, expected_sha256=stored.artifact_sha256)
+
+
+@contextmanager
+def _requirements_as_given() -> Iterator[None]:
+    """Inside the block, MLflow does not list every module of every installed package.
+
+    It does so once per process, for half a second, to compare the requirements with what is installed; they were read
+    from what is installed. There is no switch for it.
+    """
+    from mlflow.utils import requirements_utils  # noqa: PLC0415 - imported by `connect` already
+
+    held = requirements_utils._MODULES_TO_PACKAGES  # noqa: SLF001 - see above
+    requirements_utils._MODULES_TO_PACKAGES = {} if held is None else held  # noqa: SLF001 - as above
+    try:
+        yield
+    finally:
+        requirements_utils._MODULES_TO_PACKAGES = held  # noqa: SLF001 - as above
 
 
 @contextmanager

@@ -9,7 +9,7 @@ Rules
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import cache
 
 PACKAGE = "forest_fire_retrain"
@@ -69,33 +69,34 @@ def _modules_of(sources: Sources, entrance: str) -> list[str]:
 @cache
 def _read(text: str) -> tuple[str, tuple[str, ...]]:
     """What a module means, and the project's modules that it names in its imports, as paths."""
-    tree = ast.parse(text)
     words: list[str] = []
-    _spell(tree, words)
-    return "\n".join(words), tuple(_imported(tree))
+    imports: list[ast.Import | ast.ImportFrom] = []
+    _spell(ast.parse(text), words, imports)
+    names = (name for statement in imports for name in _named_in(statement))
+    inside = (name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(f"{PACKAGE}."))
+    return "\n".join(words), tuple(f"{name.replace('.', '/')}.py" for name in inside)
 
 
-def _imported(tree: ast.Module) -> Iterator[str]:
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        inside = (name.removeprefix(f"{PACKAGE}.") for name in names if name.startswith(f"{PACKAGE}."))
-        yield from (f"{name.replace('.', '/')}.py" for name in inside)
+def _named_in(statement: ast.Import | ast.ImportFrom) -> list[str]:
+    """Dotted names that may be modules."""
+    aliases = [alias.name for alias in statement.names]
+    if isinstance(statement, ast.Import) or not statement.module:
+        return aliases
+    return [statement.module, *(f"{statement.module}.{name}" for name in aliases)]
 
 
-def _spell(node: ast.AST, words: list[str]) -> None:
-    """Add what a node means: its kind and its fields, nothing of where it stands."""
+def _spell(node: ast.AST, words: list[str], imports: list[ast.Import | ast.ImportFrom]) -> None:
+    """Add what a node means, its kind and its fields, nothing of where it stands; and the imports in it."""
     words.append(type(node).__name__)
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        imports.append(node)
     for name in node._fields:
         value = getattr(node, name, None)
         for part in value if isinstance(value, list) else (value,):
             if isinstance(part, ast.AST):
                 if not _is_docstring(part):
                     words.append(name)
-                    _spell(part, words)
+                    _spell(part, words, imports)
             elif part is not None:
                 words.append(f"{name}={part!r}")
 
