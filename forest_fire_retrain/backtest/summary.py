@@ -14,6 +14,16 @@ from forest_fire_retrain.core.windows import Cadence
 
 LAST_YEARS = 10
 REFERENCE = RuleName.ANY_IMPROVEMENT
+OF_THE_TRUTH = (
+    "n_worse_promotions",
+    "worse_per_year",
+    "worse_share",
+    "mean_worse_loss",
+    "median_detection_days",
+    "n_undetected",
+    "n_corrupted_periods",
+)
+"""Fields that only a simulated park, whose truth is known, has a value for."""
 
 
 class SummaryRow(Record):
@@ -114,8 +124,7 @@ def _summarise_truth(
 ) -> dict[str, float | int | None]:
     truths = [measures.truth for measures in column if measures.truth is not None]
     if not truths:
-        names = SummaryRow.model_fields
-        return dict.fromkeys(list(names)[list(names).index("n_worse_promotions") :])
+        return dict.fromkeys(OF_THE_TRUTH)
     n_worse = sum(truth.n_worse_promotions for truth in truths)
     delays = [truth.detection_delay_days for truth in truths if truth.detection_delay_days is not None]
     return {

@@ -2,10 +2,12 @@
 
 import dagster as dg
 
+from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
+from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
+from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
@@ -40,18 +42,17 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
             context.add_asset_metadata(describe_features(report), partition_key=key)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
-        return dg.MaterializeResult(check_results=[_check_coverage(installation, window)])
+        periods = installation.settings.periods
+        findings = [find_coverage(installation.lake, periods, key) for key in context.partition_keys]
+        return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 
     return [features]
 
 
-def _check_coverage(installation: Installation, window: Interval) -> dg.AssetCheckResult:
-    lake = installation.lake
-    keys = ["cell_id", "date"]
+def find_coverage(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:
+    """Rows of features in a period, held against one per cell and day."""
+    window, keys = periods.span_of([partition_key]), ["cell_id", "date"]
     n_rows = lake.read(TableName.FEATURES, columns=keys, day_column="date", window=window).num_rows
     n_expected = lake.read(TableName.CELLS, columns=["cell_id"]).num_rows * window.n_days
-    return dg.AssetCheckResult(
-        check_name=COVERAGE_CHECK,
-        passed=n_rows == n_expected,
-        description=f"{n_rows} rows for {n_expected} cell-days of {window}.",
-    )
+    sentence = f"{n_rows} rows for {n_expected} cell-days of {window}"
+    return PeriodFinding(partition_key, n_rows == n_expected, n_rows, n_expected, sentence)

@@ -2,15 +2,20 @@
 
 import dagster as dg
 
+from forest_fire_retrain.core.errors import list_capped
+from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
+from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.ingesting import find_weather_gaps, ingest_fire_reports, ingest_weather
 
 GROUP = "ingest"
+GAPS_CHECK = "weather_has_no_gaps"
 
 
 def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
@@ -26,7 +31,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         "Everything recorded before the period's end is in the lake afterwards.",
         check_specs=[
             dg.AssetCheckSpec(
-                "weather_has_no_gaps", asset="weather", description="Every cell has a row for every day of the period."
+                GAPS_CHECK, asset="weather", description="Every cell has a row for every day of the period."
             )
         ],
         **shape.shared,
@@ -38,7 +43,10 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         window = settings.periods.span_of(context.partition_keys)
         report = ingest_weather(installation.source, installation.lake, window, settings.start_date)
         _describe(context, installation, report)
-        return dg.MaterializeResult(check_results=[_check_gaps(report)])
+        findings = [find_gaps(installation.lake, settings.periods, key) for key in context.partition_keys]
+        return dg.MaterializeResult(
+            check_results=[check_periods(GAPS_CHECK, findings, severity=dg.AssetCheckSeverity.WARN)]
+        )
 
     @dg.asset(
         group_name=GROUP,
@@ -69,11 +77,15 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
     tell(context, installation, context.asset_key.to_user_string(), context.partition_keys[-1], sentence)
 
 
-def _check_gaps(report: IngestReport) -> dg.AssetCheckResult:
-    gaps = [warning for warning in report.warnings if "gap" in warning.lower()]
-    return dg.AssetCheckResult(
-        check_name="weather_has_no_gaps",
-        passed=not gaps,
-        severity=dg.AssetCheckSeverity.WARN,
-        description=" ".join(gaps) or f"No cell-day is missing in {report.window}.",
-    )
+def find_gaps(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:
+    """Cell-days of a period without weather, held against none."""
+    window = periods.span_of([partition_key])
+    gaps = find_weather_gaps(lake, window)
+    sentence = f"every one of {gaps.n_expected} cell-days in {window} has a row of weather"
+    if gaps.n_missing:
+        share = gaps.n_missing / gaps.n_expected
+        sentence = (
+            f"{gaps.n_missing} of {gaps.n_expected} cell-days in {window} ({share:.1%}) have no row of weather, "
+            f"in {len(gaps.cell_ids)} cell(s): {list_capped(gaps.cell_ids)}"
+        )
+    return PeriodFinding(partition_key, gaps.n_missing == 0, gaps.n_missing, 0, sentence)

@@ -1,11 +1,12 @@
 """What a person asks next, as Dagster metadata: counts, windows, hashes, metrics, verdicts, links."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import dagster as dg
 import pyarrow as pa
 
+from forest_fire_retrain.core.decision.block_statistics import quotient
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
@@ -135,57 +136,71 @@ def describe_attribution(payload: DecisionPayload) -> Metadata:
 
 def competition_table(candidate: Candidate) -> dg.MetadataValue:
     """One row per recipe or trial the candidate was chosen among."""
-    if not candidate.competition:
-        return dg.MetadataValue.md("one recipe, nothing to choose")
     rows = [
-        f"| {score.recipe.name}{' **chosen**' if score.recipe == candidate.recipe else ''} | {score.log_loss:.6f} "
-        f"| {score.window} |"
+        {
+            "recipe": score.recipe.name,
+            "chosen": "yes" if score.recipe == candidate.recipe else "",
+            "inner log loss": f"{score.log_loss:.6f}",
+            "inner window": str(score.window),
+        }
         for score in candidate.competition
     ]
-    return dg.MetadataValue.md("\n".join(["| recipe | inner log loss | inner window |", "|---|---|---|", *rows]))
+    return table(rows) if rows else text("one recipe, nothing to choose")
 
 
 def guardrail_table(payload: DecisionPayload) -> dg.MetadataValue:
     """One row per guardrail: verdict, value, limit, words."""
     rows = [
-        f"| {finding.code} | {'passed' if finding.passed else '**failed**'} | {finding.value:.3g} "
-        f"| {finding.limit:.3g} | {finding.sentence} |"
+        {
+            "guardrail": str(finding.code),
+            "verdict": "passed" if finding.passed else "FAILED",
+            "value": _figure(finding.value, ".3g"),
+            "limit": _figure(finding.limit, ".3g"),
+            "what": finding.sentence,
+        }
         for finding in payload.guardrails
     ]
-    return dg.MetadataValue.md("\n".join(["| guardrail | | value | limit | |", "|---|---|---|---|---|", *rows]))
+    return table(rows) if rows else text("no guardrail was looked at")
 
 
 def quality_table(payload: DecisionPayload) -> dg.MetadataValue:
-    """One row per figure, one column per model."""
-    models = list(payload.quality)
+    """One row per number, one column per model."""
     names = list(dict.fromkeys(name for figures in payload.quality.values() for name in figures))
-    head = ["| | " + " | ".join(models) + " |", "|---|" + "---|" * len(models)]
     rows = [
-        f"| {name.replace('_', ' ')} | "
-        + " | ".join(f"{payload.quality[model].get(name, math.nan):.4f}" for model in models)
-        + " |"
+        {
+            "": name.replace("_", " "),
+            **{model: _figure(figures.get(name, math.nan), ".4f") for model, figures in payload.quality.items()},
+        }
         for name in names
     ]
-    return dg.MetadataValue.md("\n".join([*head, *rows]))
+    return table(rows)
 
 
 def difference_table(payload: DecisionPayload) -> dg.MetadataValue:
     """One row per difference between a replay and its original."""
-    rows = [f"| {found.what} | {found.original} | {found.replay} |" for found in payload.differences]
-    if not rows:
-        return dg.MetadataValue.md("nothing differs")
-    return dg.MetadataValue.md("\n".join(["| | original | replay |", "|---|---|---|", *rows]))
+    rows = [{"what": found.what, "original": found.original, "replay": found.replay} for found in payload.differences]
+    return table(rows) if rows else text("nothing differs")
+
+
+def table(rows: Sequence[Mapping[str, str]]) -> dg.MetadataValue:
+    """Rows of the same columns, all of them texts, as the UI shows a table at once."""
+    schema = dg.TableSchema([dg.TableColumn(name, "text") for name in rows[0]])
+    return dg.MetadataValue.table([dg.TableRecord(dict(row)) for row in rows], schema)
+
+
+def _figure(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else "—"
 
 
 def skill_of_production(evidence: WindowEvidence) -> float:
     """One minus the loss of the model in production over climatology's, on one window."""
     loss = sum(evidence.loss_champion) if evidence.loss_champion else sum(evidence.loss_challenger)
     baseline = sum(evidence.loss_climatology)
-    return 1 - loss / baseline if baseline > 0 else math.nan
+    return 1 - quotient(loss, baseline)
 
 
 def number(value: float) -> dg.MetadataValue:
-    """A figure the UI can plot; a figure that does not exist is said so in words."""
+    """A number that the UI can plot; where there is none, words that say so."""
     return dg.MetadataValue.float(round(float(value), 6)) if math.isfinite(value) else text("not available")
 
 

@@ -7,7 +7,7 @@ from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape, code_version_of
-from forest_fire_retrain.defs.metadata import Metadata
+from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import publish
@@ -106,16 +106,18 @@ def _publish(installation: Installation) -> list[LedgerEntry]:
 
 def _describe(rows: list[LedgerEntry]) -> Metadata:
     """The rows of one period, newest last."""
-    listed = "\n".join(
-        f"| {row.sequence} | {'REPLAY' if row.kind is EntryKind.REPLAY else row.kind} "
-        f"| {row.recorded_at:%Y-%m-%d %H:%M} | {row.trigger} | {row.summary.replace('|', '/')} |"
+    listed = [
+        {
+            "row": str(row.sequence),
+            "kind": "REPLAY" if row.kind is EntryKind.REPLAY else str(row.kind),
+            "recorded (UTC)": f"{row.recorded_at:%Y-%m-%d %H:%M}",
+            "trigger": row.trigger,
+            "what": row.summary,
+        }
         for row in rows
-    )
-    last = rows[-1] if rows else None
+    ]
     return {
-        "rows of this period": dg.MetadataValue.md(
-            f"| row | kind | recorded (UTC) | trigger | what |\n|---|---|---|---|---|\n{listed}"
-        ),
-        "row hash": dg.MetadataValue.text("none" if last is None else last.entry_hash[:16]),
+        "rows of this period": table(listed) if listed else text("none"),
+        "row hash": text(rows[-1].entry_hash[:SHORT_HASH] if rows else "none"),
         "replays": dg.MetadataValue.int(sum(row.kind is EntryKind.REPLAY for row in rows)),
     }

@@ -5,7 +5,7 @@ move, confirm. No backfill can then decide a period before the one before it is 
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 import dagster as dg
@@ -18,7 +18,9 @@ from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
+from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape, code_version_of
+from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
 from forest_fire_retrain.defs.pictures import Pictures
@@ -83,6 +85,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         context: dg.AssetExecutionContext, config: ReplayConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         lake, entries = installation.lake, installation.ledger.entries(installation.settings.model_name)
+        findings = []
         for key in context.partition_keys:
             windows = installation.settings.periods.windows_of(key)
             snapshot = take_snapshot(lake, windows, original_decision(entries, key), config.knowledge)
@@ -90,19 +93,20 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"
             tell(context, installation, "holdout_set", key, sentence)
-        return dg.MaterializeResult(check_results=[_check_holdout(holdout)])
+            findings.append(find_distance(windows, installation.settings.gap_days))
+        return dg.MaterializeResult(check_results=[check_periods(POSTDATES_CHECK, findings)])
 
     return holdout_set
 
 
-def _check_holdout(holdout: HoldoutSet) -> dg.AssetCheckResult:
-    windows = holdout.windows
+def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
+    """Days from the end of the training window to the holdout window, held against the configured gap."""
     n_days = (windows.holdout.start - windows.training.end).days
-    return dg.AssetCheckResult(
-        check_name=POSTDATES_CHECK,
-        passed=n_days >= windows.gap.n_days,
-        description=f"{n_days} days lie between the training's end {windows.training.end} and {windows.holdout.start}.",
+    sentence = (
+        f"{n_days} days lie between the end of the training window, {windows.training.end}, and the holdout window "
+        f"{windows.holdout}; the configured gap is {gap_days} days"
     )
+    return PeriodFinding(windows.partition_key, n_days >= gap_days, n_days, gap_days, sentence)
 
 
 def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -215,7 +219,7 @@ def _build_adjudication(
         drawn = run_tasks(decide_all(), len(keys), n_processes=n_processes, worth_a_process=DRAWINGS_WORTH_A_PROCESS)
         for key, pictures in zip(keys, drawn, strict=True):
             attach_pictures(context, key, pictures)
-        checks = _check_guardrails(adjudications[-1])
+        checks = check_guardrails(adjudications)
         yield dg.MaterializeResult(asset_key=DECISION, check_results=checks)
         yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
 
@@ -250,13 +254,11 @@ def _missing(asset: str, partition_key: str) -> EvidenceError:
     )
 
 
-def _check_guardrails(adjudication: Adjudication) -> list[dg.AssetCheckResult]:
-    return [
-        dg.AssetCheckResult(
-            check_name=GUARDRAIL_CHECKS[finding.code],
-            passed=finding.passed,
-            description=f"{adjudication.payload.holdout.windows.partition_key}: {finding.sentence}.",
-            metadata={"value": finding.value, "limit": finding.limit},
-        )
-        for finding in adjudication.payload.guardrails
-    ]
+def check_guardrails(adjudications: Sequence[Adjudication]) -> list[dg.AssetCheckResult]:
+    """One result per guardrail, over the periods of a run; a guardrail that was not looked at has not passed."""
+    found: dict[ReasonCode, list[PeriodFinding]] = {code: [] for code in GUARDRAIL_CHECKS}
+    for adjudication in adjudications:
+        key = adjudication.payload.holdout.windows.partition_key
+        for seen in adjudication.payload.guardrails:
+            found[seen.code].append(PeriodFinding(key, seen.passed, seen.value, seen.limit, seen.sentence))
+    return [check_periods(name, found[code]) for code, name in GUARDRAIL_CHECKS.items()]

@@ -163,4 +163,6 @@ def test_recipes_compete_and_the_competition_is_shown_and_recorded(
     assert [score.recipe.estimator for score in candidate.competition[:2]] == ["logistic", "gradient_boosting"]
     assert len(candidate.competition) == 4
     assert candidate.recipe == min(candidate.competition, key=lambda score: score.log_loss).recipe
-    assert "**chosen**" in str(metadata_of(instance, "candidate_model", WEEKS[0])["competition"])
+    records = metadata_of(instance, "candidate_model", WEEKS[0])["competition"].records  # type: ignore[attr-defined]
+    chosen = {record.data["recipe"] for record in records if record.data["chosen"] == "yes"}
+    assert chosen == {candidate.recipe.name}

@@ -11,6 +11,7 @@ import pytest
 from mlflow import MlflowClient
 
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
+from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.core.ledger.entries import EntryKind
@@ -53,6 +54,7 @@ def decide(home: Path, template: Path, n_processes: int) -> Range:
         lake=DeltaLake(fakes.settings.lake_root),
         records=RecordFiles(home / "records"),
         tracker=MlflowTracker(uri, fakes.settings.model_name, fakes.settings.artifact_location),
+        models=MlflowModels(uri),
     )
     job = build_definitions(installation.settings, {"installation": installation}).resolve_job_def(JOB_NAME)
     span = {"dagster/asset_partition_range_start": WEEKS[0], "dagster/asset_partition_range_end": WEEKS[-1]}

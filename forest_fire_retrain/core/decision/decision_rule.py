@@ -16,6 +16,9 @@ INTRODUCED: dict[int, dict[str, float]] = {
 }
 """Thresholds by the version that brought them, at the values under which a decision is as it was without them."""
 
+DROPPED = ("direction",)
+"""What rows have that no rule ever looked at: which way a metric improves follows from the metric."""
+
 REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
 """Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
 
@@ -38,13 +41,6 @@ class Metric(StrEnum):
         return self in (Metric.LOG_LOSS, Metric.BRIER)
 
 
-class Direction(StrEnum):
-    """Which way a metric's published figure improves; the rule itself works on losses."""
-
-    MINIMIZE = "minimize"
-    MAXIMIZE = "maximize"
-
-
 class DecisionRule(BaseModel):
     """Every threshold of the rule.
 
@@ -52,8 +48,8 @@ class DecisionRule(BaseModel):
     ----------
     version : str
         Version of the rule's logic.
-    metric, direction : Metric, Direction
-        What is compared, and which way it improves.
+    metric : Metric
+        What is compared; a loss, so that less is better.
     evidence_days : int
         Longest evidence, back from the end of the newest window.
     block_days : int
@@ -108,7 +104,6 @@ class DecisionRule(BaseModel):
 
     version: str = RULE_VERSION
     metric: Metric = Metric.LOG_LOSS
-    direction: Direction = Direction.MINIMIZE
     evidence_days: Count = 364
     block_days: Count = 7
     min_fires: Count = 20
@@ -158,15 +153,13 @@ class DecisionRule(BaseModel):
         if not isinstance(data, dict) or not str(data.get("version", RULE_VERSION)).isdecimal():
             return data
         version = int(data.get("version", RULE_VERSION))
+        if "version" in data:  # a row, and no setting of today
+            data = {name: value for name, value in data.items() if name not in DROPPED}
         absent = [values for introduced, values in INTRODUCED.items() if version < introduced]
         return {name: value for values in absent for name, value in values.items()} | data
 
     @model_validator(mode="after")
-    def _check_metric(self) -> Self:
-        natural = Direction.MINIMIZE if self.metric.sees_calibration else Direction.MAXIMIZE
-        if self.direction is not natural:
-            msg = f"{self.metric} is to be {natural}d, but direction says {self.direction}; set both"
-            raise ValueError(msg)
+    def _warn_of_metric(self) -> Self:
         if not self.metric.sees_calibration:
             warnings.warn(
                 f"decisions on {self.metric} cannot see a model whose probabilities are all too high or too low; "

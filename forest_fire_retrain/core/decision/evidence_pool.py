@@ -60,20 +60,20 @@ def pool_windows(
     for window in held:
         if window.window.start < oldest_day or window.window.end > newest.window.start:
             continue
-        reason = _why_not(window, newest, left_out)
+        if window.champion_version != newest.champion_version:
+            continue  # another champion's reign: nobody expects it here
+        reason = _why_left_out(window, newest, left_out)
         if reason is None:
             used.append(window)
-        elif reason:
+        else:
             dropped[window.partition_key] = reason
     if overlaps_any(newest.window, with_neighbours(suspect)):
         dropped[newest.partition_key] = NEXT_TO_SUSPECT
     return EvidencePool(tuple(used), dropped)
 
 
-def _why_not(window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval]) -> str | None:
-    """Why a window is left out; `None` to use it, empty to say nothing (another champion's reign)."""
-    if window.champion_version != newest.champion_version:
-        return ""
+def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval]) -> str | None:
+    """Why a window of the reign is left out; `None` to use it."""
     if window.metric is not newest.metric:
         return f"judged by {window.metric}"
     if overlaps_any(window.window, suspect):

@@ -10,6 +10,7 @@ Rules
 """
 
 import datetime as dt
+from typing import NamedTuple
 
 import pyarrow as pa
 
@@ -25,6 +26,22 @@ SORT_KEYS = {
     TableName.WEATHER: [("date", "ascending"), ("cell_id", "ascending"), (RECORDED, "ascending")],
     TableName.FIRES: [(RECORDED, "ascending"), ("fire_id", "ascending")],
 }
+
+
+class WeatherGaps(NamedTuple):
+    """Cell-days without weather.
+
+    Attributes
+    ----------
+    n_missing, n_expected : int
+        Cell-days without a row, and all cell-days.
+    cell_ids : tuple of str
+        Cells that lack a day, sorted.
+    """
+
+    n_missing: int
+    n_expected: int
+    cell_ids: tuple[str, ...]
 
 
 def ingest_weather(source: Source, lake: Lake, window: Interval, history_start: dt.date) -> IngestReport:
@@ -57,6 +74,23 @@ def ingest_fire_reports(source: Source, lake: Lake, window: Interval, history_st
     asked = _span_to_ask(lake, TableName.FIRES, window, history_start)
     delivered = source.read(asked)
     return _write_slice(lake, TableName.FIRES, delivered.fires, asked, ())
+
+
+def find_weather_gaps(lake: Lake, window: Interval) -> WeatherGaps:
+    """Count the cell-days of `window` that the lake has no weather for.
+
+    Raises
+    ------
+    LakeError
+        If cells or weather cannot be read.
+    """
+    cell_ids = lake.read(TableName.CELLS, columns=["cell_id"])["cell_id"].to_pylist()
+    held = lake.read(TableName.WEATHER, columns=["cell_id", "date"], day_column="date", window=window)
+    days = held.group_by(["cell_id", "date"]).aggregate([]).group_by("cell_id").aggregate([("date", "count")])
+    n_held = dict(zip(days["cell_id"].to_pylist(), days["date_count"].to_pylist(), strict=True))
+    missing = {cell_id: window.n_days - n_held.get(cell_id, 0) for cell_id in cell_ids}
+    lacking = tuple(sorted(cell_id for cell_id, n_days in missing.items() if n_days > 0))
+    return WeatherGaps(sum(missing.values()), len(cell_ids) * window.n_days, lacking)
 
 
 def _span_to_ask(lake: Lake, table: TableName, window: Interval, history_start: dt.date) -> Interval:

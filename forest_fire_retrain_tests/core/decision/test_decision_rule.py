@@ -1,6 +1,7 @@
 """Thresholds are read back as they were when a decision was taken, whatever today's defaults are."""
 
 import pytest
+from pydantic import ValidationError
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.decision_rule import RULE_VERSION, DecisionRule
@@ -34,6 +35,12 @@ def test_thresholds_an_older_rule_did_not_have_bind_nothing(version: str) -> Non
     rule = DecisionRule.model_validate({**recorded_by_version_3(), "version": version})
     assert (rule.version, rule.refresh_min_gain, rule.tainted_gain_factor) == (version, -1.0, 1.0)
     assert (rule.taint_share, rule.tainted_min_blocks) == (0, 1)
+
+
+def test_what_rows_had_and_no_rule_looked_at_is_read_over_but_is_no_setting() -> None:
+    assert DecisionRule.model_validate({**RULE.model_dump(mode="json"), "direction": "minimize"}) == RULE
+    with pytest.raises(ValidationError, match="direction"):
+        DecisionRule.model_validate({"direction": "minimize"})
 
 
 def test_a_rule_of_version_5_has_the_thresholds_it_had_and_none_of_later() -> None:

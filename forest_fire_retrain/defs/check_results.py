@@ -1,0 +1,95 @@
+"""Asset checks over all periods of a run: one result, failed if one period failed, and every period in its table."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import dagster as dg
+
+MAX_NAMED = 5
+
+
+class PeriodFinding(NamedTuple):
+    """What a check saw in one period.
+
+    Attributes
+    ----------
+    partition_key : str
+        The period.
+    passed : bool
+        Whether it is as it should be.
+    value, limit : float
+        What was observed, and what it is held against.
+    sentence : str
+        Both in words, without a full stop.
+    """
+
+    partition_key: str
+    passed: bool
+    value: float
+    limit: float
+    sentence: str
+
+
+def check_periods(
+    name: str, findings: Sequence[PeriodFinding], *, severity: dg.AssetCheckSeverity = dg.AssetCheckSeverity.ERROR
+) -> dg.AssetCheckResult:
+    """The result of check `name`: it passes if it passed in every period, and there was one.
+
+    Its value and limit are those of the first period that failed, or of the last period.
+    """
+    failed = [finding for finding in findings if not finding.passed]
+    if not findings:
+        return dg.AssetCheckResult(check_name=name, passed=False, description="No period was looked at.")
+    shown = failed[0] if failed else findings[-1]
+    return dg.AssetCheckResult(
+        check_name=name,
+        passed=not failed,
+        severity=severity,
+        description=_describe(findings, failed),
+        metadata={
+            **{
+                label: value
+                for label, value in (("value", shown.value), ("limit", shown.limit))
+                if math.isfinite(value)
+            },
+            "periods": dg.MetadataValue.table(
+                [dg.TableRecord(_as_row(finding)) for finding in findings], dg.TableSchema(COLUMNS)
+            ),
+        },
+    )
+
+
+COLUMNS = [
+    dg.TableColumn("period", "text", "Start of the period"),
+    dg.TableColumn("passed", "boolean"),
+    dg.TableColumn("value", "text", "What was observed"),
+    dg.TableColumn("limit", "text", "What it is held against"),
+    dg.TableColumn("what", "text"),
+]
+
+
+def _as_row(finding: PeriodFinding) -> dict[str, str | int | float | bool | None]:
+    return {
+        "period": finding.partition_key,
+        "passed": finding.passed,
+        "value": _figure(finding.value),
+        "limit": _figure(finding.limit),
+        "what": finding.sentence,
+    }
+
+
+def _figure(value: float) -> str:
+    return f"{value:.4g}" if math.isfinite(value) else "not known"
+
+
+def _describe(findings: Sequence[PeriodFinding], failed: Sequence[PeriodFinding]) -> str:
+    if len(findings) == 1:
+        return f"{findings[0].partition_key}: {findings[0].sentence}."
+    if not failed:
+        last = findings[-1]
+        return f"Passed in all {len(findings)} periods. The last one, {last.partition_key}: {last.sentence}."
+    named = " ".join(f"{finding.partition_key}: {finding.sentence}." for finding in failed[:MAX_NAMED])
+    hidden = len(failed) - MAX_NAMED
+    more = f" And {hidden} more." if hidden > 0 else ""
+    return f"Failed in {len(failed)} of {len(findings)} periods. {named}{more}"
