@@ -13,8 +13,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from forest_fire_retrain.adapters.exported_ledger import read_export
-from forest_fire_retrain.adapters.ledger_export import refresh_export
+from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
 from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError, RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold

@@ -69,17 +69,10 @@ HOUSE: dict[str, Room] = {
     "adapters/folder_source": room("core/errors", "core/rows", "core/windows", "numpy", "pyarrow"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
-        "adapters/atomic_files",
-        "adapters/exported_ledger",
-        "adapters/ledger_schema",
-        "core/errors",
-        "core/ledger",
-        "core/rows",
-        "pyarrow",
+        "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
     ),
     "adapters/ledger_migrations": room(),
     "adapters/ledger_schema": room("core/ledger"),
-    "adapters/exported_ledger": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"),
     "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
     "adapters/mlflow_models": room(
         *MLFLOW,
@@ -127,16 +120,14 @@ HOUSE: dict[str, Room] = {
     "clock": room(),
     "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
     "installation": room("clock", "settings", *CORE, "adapters/"),
-    "operations": room(
-        "installation", "adapters/exported_ledger", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"
-    ),
+    "operations": room("installation", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"),
     "defs": room(
         "installation",
         "operations",
         "settings",
         *CORE,
         "pipeline/",
-        "adapters/exported_ledger",
+        "adapters/ledger_export",
         "adapters/mlflow_connection",
         "adapters/runtime_environment",
         "adapters/worker_processes",
@@ -160,7 +151,6 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "adapters/atomic_files",
         "adapters/duckdb_ledger",
-        "adapters/exported_ledger",
         "adapters/ledger_backup",
         "adapters/ledger_export",
         "dagster",

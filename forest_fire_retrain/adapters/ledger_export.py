@@ -1,31 +1,30 @@
-"""Write the ledger's lock-free copy: Parquet files, each written beside and renamed into place."""
+"""The ledger's lock-free copy: Parquet files, each written beside and renamed into place.
+
+DuckDB alone reads and writes them: whoever only reads waits for no other library.
+"""
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import duckdb
+from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.exported_ledger import LEDGER_FILE, read_export
-from forest_fire_retrain.adapters.ledger_schema import COLUMNS
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, entry_of_row
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
-from forest_fire_retrain.core.rows.tables import UTC_INSTANT
 
+LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
-ARROW_TYPES = {"BIGINT": pa.int64(), "INTEGER": pa.int32(), "TIMESTAMPTZ": UTC_INSTANT, "DATE": pa.date32()}
-STATUS_SCHEMA = pa.schema(
-    [
-        ("model_name", pa.string()),
-        ("production_version", pa.int32()),
-        ("updated", pa.bool_()),
-        ("training_time", UTC_INSTANT),
-    ]
-)
-LEDGER_SCHEMA = pa.schema([(name, ARROW_TYPES.get(kind.split()[0], pa.string())) for name, kind in COLUMNS.items()])
+STATUS_COLUMNS = {
+    "model_name": "VARCHAR",
+    "production_version": "INTEGER",
+    "updated": "BOOLEAN",
+    "training_time": "TIMESTAMPTZ",
+}
 
 
 def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
@@ -36,21 +35,41 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
     LedgerError
         If the folder cannot be written; the earlier copy stands then.
     """
-    rows = [{name: getattr(entry, name) for name in COLUMNS} for entry in entries]
-    ledger = pa.Table.from_pylist(rows, schema=LEDGER_SCHEMA)
-    retrainings = [retraining._asdict() for retraining in list_retrainings(entries)]
-    status = pa.Table.from_pylist(retrainings, schema=STATUS_SCHEMA)
+    tables = (
+        (LEDGER_FILE, COLUMNS, entries),
+        (STATUS_FILE, STATUS_COLUMNS, list_retrainings(entries)),
+    )
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, table in ((LEDGER_FILE, ledger), (STATUS_FILE, status)):
+        for name, columns, rows in tables:
             with written_beside(folder / name) as beside:
-                pq.write_table(table, beside)
-    except OSError as error:
+                _write(beside, columns, rows)
+    except (OSError, duckdb.Error) as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
             "mend the rights, then run: forest-fire ledger export"
         )
         raise LedgerError(msg) from error
+
+
+def _write(path: Path, columns: dict[str, str], rows: Sequence[object]) -> None:
+    """Write the attributes of `rows` that `columns` names, each a list that is handed over at once."""
+    kinds = {name: kind.split()[0] for name, kind in columns.items()}
+    selected = ", ".join(f'unnest(CAST(? AS {kind}[])) AS "{name}"' for name, kind in kinds.items())
+    values = [[getattr(row, name) for row in rows] for name in kinds]
+    with closing(_open()) as connection:
+        connection.execute(f"COPY (SELECT {selected}) TO '{_quoted(path)}' (FORMAT parquet)", values)
+
+
+def _quoted(path: Path) -> str:
+    """A path between single quotes: COPY takes no parameter there."""
+    return str(path).replace("'", "''")
+
+
+def _open() -> duckdb.DuckDBPyConnection:
+    connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute("SET TimeZone = 'UTC'")
+    return connection
 
 
 def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list[LedgerEntry]:
@@ -74,12 +93,11 @@ def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list
 def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
     """Refuse to write over a sound copy that knows more than the ledger, or something else."""
     try:
-        hashes = pq.read_table(folder / LEDGER_FILE, columns=["entry_hash"])["entry_hash"].to_pylist()
-        if hashes == [entry.entry_hash for entry in entries[: len(hashes)]]:
-            return
         copied = read_export(folder)
-    except (OSError, pa.ArrowException, LedgerError):
-        return  # there is none yet, or it is damaged: a new one takes its place
+    except LedgerError:
+        return  # it is damaged: a new one takes its place
+    if [row.entry_hash for row in copied] == [entry.entry_hash for entry in entries[: len(copied)]]:
+        return
     if find_first_fault(copied) is None:
         msg = (
             f"the copy in {folder} holds {len(copied)} sound rows that the ledger with its {len(entries)} rows does "
@@ -87,3 +105,24 @@ def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
             "right all the same: forest-fire ledger export --force"
         )
         raise LedgerTamperedError(msg)
+
+
+def read_export(folder: Path) -> list[LedgerEntry]:
+    """All exported rows in order; none if nothing was exported yet.
+
+    Raises
+    ------
+    LedgerError
+        If the file is there and cannot be read.
+    """
+    path = folder / LEDGER_FILE
+    if not path.exists():
+        return []
+    sql = f"SELECT {NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
+    try:
+        with closing(_open()) as connection:
+            return [entry_of_row(row) for row in connection.execute(sql, [str(path)]).fetchall()]
+    except (duckdb.Error, ValidationError) as error:
+        fault = " ".join(str(error).split("\n")[:2])
+        msg = f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export"
+        raise LedgerError(msg) from error

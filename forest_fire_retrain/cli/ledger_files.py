@@ -3,9 +3,8 @@
 from pathlib import Path
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import read_export
 from forest_fire_retrain.adapters.ledger_backup import back_up, restore
-from forest_fire_retrain.adapters.ledger_export import refresh_export
+from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
 from forest_fire_retrain.cli.console import out, stamp_now
 from forest_fire_retrain.core.ledger.drafts import draft_restoration
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload

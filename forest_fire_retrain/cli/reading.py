@@ -5,7 +5,7 @@ They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call 
 
 import datetime as dt
 
-from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of

@@ -2,7 +2,7 @@
 
 import dagster as dg
 
-from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold

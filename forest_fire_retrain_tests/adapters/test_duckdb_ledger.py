@@ -19,8 +19,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import LEDGER_FILE, read_export
-from forest_fire_retrain.adapters.ledger_export import STATUS_FILE, export_ledger
+from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, STATUS_FILE, export_ledger, read_export
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, find_first_fault
 

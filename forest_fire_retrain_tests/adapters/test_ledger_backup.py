@@ -10,9 +10,8 @@ import duckdb
 import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.ledger_backup import Restoration, back_up, read_backup, restore
-from forest_fire_retrain.adapters.ledger_export import export_ledger, refresh_export
+from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, export_ledger, read_export, refresh_export
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, MIGRATIONS
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, find_first_fault

@@ -19,8 +19,7 @@ import pandas as pd
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import read_export
-from forest_fire_retrain.adapters.ledger_export import export_ledger
+from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.core.decision.adjudication import adjudicate

@@ -10,7 +10,7 @@ import duckdb
 import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import LEDGER_FILE, read_export
+from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.installation import build_installation

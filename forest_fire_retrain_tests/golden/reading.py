@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pyarrow as pa
 
-from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.mlflow_connection import connect
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.fingerprints import fingerprint_table

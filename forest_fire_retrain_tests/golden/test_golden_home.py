@@ -14,8 +14,7 @@ import pytest
 import skops.io
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.exported_ledger import read_export
-from forest_fire_retrain.adapters.ledger_export import export_ledger
+from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
 from forest_fire_retrain.cli.console import stamp_now
 from forest_fire_retrain.cli.intervening import roll_champion_back
 from forest_fire_retrain.cli.running import retrain_partition

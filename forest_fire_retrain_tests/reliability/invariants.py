@@ -8,7 +8,7 @@ from typing import NamedTuple
 import dagster as dg
 from mlflow import MlflowClient
 
-from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status

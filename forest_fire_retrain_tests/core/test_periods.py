@@ -1,0 +1,78 @@
+"""Retraining periods as plain dates: the same as Dagster's partitions, and a message for a key that is none."""
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from forest_fire_retrain.core.errors import UnknownPartitionError
+from forest_fire_retrain.core.periods import Periods, align_to_cadence, period_starting
+from forest_fire_retrain.core.windows import Cadence, WindowPolicy
+from forest_fire_retrain.defs.partitions import build_partitions
+from forest_fire_retrain.settings import Settings
+
+POLICY = WindowPolicy(label_delay_days=14, gap_days=14, training_window_days=400, min_training_days=60)
+CADENCES = st.sampled_from(Cadence)
+DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2028, 12, 31))
+INSTANTS = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2028, 12, 31), timezones=st.just(dt.UTC))  # noqa: DTZ001
+
+
+def periods_of(cadence: Cadence = Cadence.WEEKLY, start: dt.date = dt.date(2024, 1, 1)) -> Periods:
+    return Periods(history_start=start, history_end=None, cadence=cadence, policy=POLICY)
+
+
+@given(CADENCES, DAYS, st.none() | DAYS, INSTANTS)
+def test_closed_periods_are_dagsters_partitions(
+    cadence: Cadence, start: dt.date, end: dt.date | None, now: dt.datetime
+) -> None:
+    settings = Settings(home=Path("nowhere"), cadence=cadence, start_date=start, end_date=end, min_training_days=60)
+    if end is not None and end <= settings.periods.first_start:
+        return  # Dagster takes no partitions that end before they start
+    assert settings.periods.closed_keys(now) == build_partitions(settings).get_partition_keys(current_time=now)
+
+
+def test_a_period_is_closed_at_midnight_after_its_last_day() -> None:
+    periods = periods_of()
+    last_moment = dt.datetime(2024, 4, 14, 23, 59, 59, tzinfo=dt.UTC)
+    assert periods.closed_keys(last_moment)[-1] == "2024-04-01"
+    assert periods.closed_keys(last_moment + dt.timedelta(seconds=1))[-1] == "2024-04-08"
+
+
+def test_another_zones_instant_counts_as_the_utc_day_it_lies_on() -> None:
+    sydney = dt.timezone(dt.timedelta(hours=11))
+    now = dt.datetime(2024, 4, 15, 9, tzinfo=sydney)  # still the 14th in UTC
+    assert periods_of().closed_keys(now)[-1] == "2024-04-01"
+
+
+@given(CADENCES, DAYS)
+def test_periods_tile_time(cadence: Cadence, day: dt.date) -> None:
+    start = align_to_cadence(day, cadence)
+    period = period_starting(start, cadence)
+    assert day <= start
+    assert align_to_cadence(period.end, cadence) == period.end
+
+
+@pytest.mark.parametrize(
+    ("key", "says"),
+    [
+        ("2024-04-09", "nearest: 2024-04-08 and 2024-04-15"),
+        ("2023-01-02", "nearest: 2024-04-01"),
+        ("2031-01-06", "nearest: 2024-04-29"),
+        ("soon", "'soon' is no closed weekly retraining period"),
+    ],
+)
+def test_a_key_that_is_no_closed_period_is_refused_with_the_nearest(key: str, says: str) -> None:
+    with pytest.raises(UnknownPartitionError, match=says):
+        periods_of().check_key(key, dt.datetime(2024, 5, 6, tzinfo=dt.UTC))
+
+
+def test_before_the_first_period_is_over_its_start_is_named() -> None:
+    with pytest.raises(UnknownPartitionError, match="the first one starts on 2024-04-01"):
+        periods_of().check_key("2024-04-01", dt.datetime(2024, 2, 6, tzinfo=dt.UTC))
+
+
+def test_a_span_reaches_over_all_its_periods() -> None:
+    span = periods_of().span_of(["2024-04-15", "2024-04-01", "2024-04-08"])
+    assert (span.start, span.end) == (dt.date(2024, 4, 1), dt.date(2024, 4, 22))
