@@ -13,6 +13,7 @@ from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.jobs import JOB_NAME
@@ -138,10 +139,11 @@ def _configure(knowledge: Knowledge | None) -> dict[str, object]:
 
 
 def _print_outcome(installation: Installation, n_rows_before: int) -> None:
-    written = installation.ledger.entries()[n_rows_before:]
+    rows = installation.ledger.entries()
+    written = rows[n_rows_before:]
     decisions = [row for row in written if row.kind in (EntryKind.DECISION, EntryKind.REPLAY)]
     promotions = [row for row in written if row.kind is EntryKind.CONFIRMATION]
-    champion = installation.registry.champion(installation.settings.model_name)
+    champion = fold([row for row in rows if row.model_name == installation.settings.model_name]).champion
     if not decisions:
         out.print("Nothing new was decided: the same inputs were decided before, and that decision stands.")
     for row in decisions[-1:]:

@@ -10,7 +10,7 @@ import pytest
 
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.cli.running import _configure
-from forest_fire_retrain.core.errors import RefusedRequestError
+from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.records import Knowledge
@@ -65,6 +65,15 @@ def test_the_rollback_job_rolls_back_and_names_its_run(reigns: Reigns, instance:
     assert (asked.kind, asked.dagster_run_id, asked.trigger) == (EntryKind.ROLLBACK, done.run_id, "user")
     assert (confirmed.champion_after, reigns.registry.champion(MODEL)) == (2, 2)
     assert str(reigns.state.frozen_until) == "2025-09-01"
+
+
+def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
+    reigns: Reigns, instance: dg.DagsterInstance
+) -> None:
+    reigns.registry.loses_alias_moves = True
+    with pytest.raises(RegistryError, match="points at"):
+        run(reigns, instance, "rollback_job", "roll_back_champion", reason="drift")
+    assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.ROLLBACK]
 
 
 def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:

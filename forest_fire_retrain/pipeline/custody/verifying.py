@@ -88,7 +88,7 @@ def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy) -> list[Faul
     """Whether the exported copy holds exactly the ledger's rows.
 
     A copy that is behind or damaged can be written again. A sound copy with rows that the ledger lacks
-    or has otherwise is a witness against the ledger, and is kept.
+    or has changed is a witness against the ledger, and is kept.
     """
     chain_holds = find_first_fault(entries) is None
     try:
