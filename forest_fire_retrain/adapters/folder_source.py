@@ -1,7 +1,7 @@
 """A folder of CSV or Parquet files as the source of cells, weather and fire reports.
 
 Here belong reading the files, cutting them by recorded time, and saying what a slice lacks. What a
-table must look like is `core.contracts`' business.
+table must look like is `core.rows.contracts`' business.
 
 Rules
 -----

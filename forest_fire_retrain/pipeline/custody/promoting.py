@@ -1,6 +1,6 @@
 """Carry out what the ledger says: one step of the promotion protocol at a time, until nothing is left.
 
-The protocol itself is in `core.promotion`; here each step becomes one call of a port.
+The protocol itself is in `core.ledger.promotion`; here each step becomes one call of a port.
 """
 
 from typing import NamedTuple

@@ -4,7 +4,7 @@ Rules
 -----
 - Nothing is written before the version is proved: registered, known to the ledger, loaded under its
   hash, reproducing its reference predictions.
-- The row is an intent like a promotion's; the protocol in `core.promotion` carries it out, and finishes
+- The row is an intent like a promotion's; the protocol in `core.ledger.promotion` carries it out, and finishes
   it if the run is cut.
 - It sticks: the candidate rolled back from is quarantined, evidence from before the rollback no longer
   counts, and promotions can be frozen until a day.
