@@ -137,7 +137,7 @@ def parse_day(text: str) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError as error:
-        msg = f"{text!r} is no day; nothing was changed. Write it as YYYY-MM-DD"
+        msg = f"{text!r} is not a day; nothing was changed. Write it as YYYY-MM-DD"
         raise RefusedRequestError(msg) from error
 
 

@@ -230,7 +230,7 @@ def load_settings(**overrides: object) -> Settings:
         except ValueError as error:  # an unreadable TOML file
             faults = [f"{CONFIG_VARIABLE}: {error}"]
     listed = "\n".join(f"  - {fault}" for fault in faults)
-    msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\nREADME.md lists the settings."
+    msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
 
 

@@ -186,7 +186,7 @@ class DeltaLake:
         where = f"table {table} of the lake at {self._root}"
         return LakeError(
             f"{where} cannot be written: {_without_trace(error)}. Nothing was changed; "
-            "free space or mend the rights, then run the same command again."
+            "free disk space or correct the permissions, then run the same command again."
         )
 
 

@@ -155,8 +155,8 @@ def _refuse_other(rows: Sequence[LedgerEntry], known: Sequence[LedgerEntry], bac
     if other is None:
         return
     is_short = other > len(rows)
-    what = f"ends at row {len(rows)}, known are {len(known)}" if is_short else f"differs from row {other} on"
-    msg = f"the backup {backup} {what}; nothing was changed. If it is right all the same, add: --force"
+    what = f"ends at row {len(rows)}, but {len(known)} rows are known" if is_short else f"differs from row {other} on"
+    msg = f"the backup {backup} {what}; nothing was changed. If it is right nevertheless, add: --force"
     raise RefusedRequestError(msg)
 
 
@@ -167,5 +167,5 @@ def _placed(target: Path) -> Iterator[Path]:
         with written_beside(target) as beside:
             yield beside
     except OSError as error:
-        msg = f"{target} cannot be written: {error}. What was there is as it was; free space or mend the rights"
+        msg = f"{target} cannot be written: {error}. Nothing was changed; free disk space or correct the permissions"
         raise LedgerError(msg) from error

@@ -47,7 +47,7 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
     except (OSError, duckdb.Error) as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
-            "mend the rights, then run: forest-fire ledger export"
+            "correct the permissions, then run: forest-fire ledger export"
         )
         raise LedgerError(msg) from error
 

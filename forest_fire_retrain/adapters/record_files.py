@@ -44,6 +44,6 @@ class RecordFiles:
     def _folder(self, kind: str, partition_key: str) -> Path:
         for part in (kind, partition_key):
             if not PLAIN_NAME.fullmatch(part):
-                msg = f"{part!r} is no plain name; records are kept under letters, digits, '_', '.' and '-' only"
+                msg = f"{part!r} is not a plain name; records are kept under letters, digits, '_', '.' and '-' only"
                 raise ConfigurationError(msg)
         return self._root / kind / partition_key

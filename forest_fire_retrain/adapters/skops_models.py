@@ -48,7 +48,7 @@ def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
     observed = sha256_of_file(path)
     if observed != expected_sha256:
         msg = (
-            f"the stored model {path.name} has the SHA-256 {observed}, recorded was {expected_sha256}; it was not "
+            f"the stored model {path.name} has the SHA-256 {observed}, but {expected_sha256} was recorded; it was not "
             "loaded. Restore the artifact from a backup, or run: forest-fire verify"
         )
         raise ArtifactTamperedError(msg)

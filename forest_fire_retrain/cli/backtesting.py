@@ -271,7 +271,7 @@ def _parse_seeds(text: str | None, faults: list[str]) -> tuple[int, ...]:
     try:
         seeds = tuple(dict.fromkeys(int(part) for part in (text or "1").split(",")))
     except ValueError:
-        faults.append(f"--seeds: {text!r} is no list of whole numbers such as 1,2,3")
+        faults.append(f"--seeds: {text!r} is not a list of whole numbers such as 1,2,3")
         return ()
     if min(seeds) < 0:
         faults.append(f"--seeds: {min(seeds)} is negative, allowed are whole numbers from 0 on")
@@ -284,7 +284,7 @@ def _parse_span(first: str, last: str, faults: list[str]) -> Interval | None:
         try:
             days[option] = dt.date.fromisoformat(text)
         except ValueError:
-            faults.append(f"{option}: {text!r} is no day such as 2024-06-03")
+            faults.append(f"{option}: {text!r} is not a day such as 2024-06-03")
     if len(days) < 2:  # noqa: PLR2004 - both ends
         return None
     if days["--from"] >= days["--to"]:

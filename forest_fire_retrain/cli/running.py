@@ -127,7 +127,7 @@ def _home_error(refused: BaseException) -> HomeError:
     first_line = str(refused).strip().partition("\n")[0].rstrip(".")
     return HomeError(
         f"Dagster's store or another file of the home cannot be used: {first_line}. What was decided before stands; "
-        "free space or mend the rights, then run the same command again."
+        "free disk space or correct the permissions, then run the same command again."
     )
 
 

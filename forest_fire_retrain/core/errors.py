@@ -44,7 +44,7 @@ class InputContractError(ForestFireRetrainError):
         more = f"\n  … and {hidden} more" if hidden > 0 else ""
         super().__init__(
             f"{where}: {len(self.violations)} violation(s) of the data contract; nothing was written.\n"
-            f"{shown}{more}\nMend the data and run the same command again."
+            f"{shown}{more}\nCorrect the data and run the same command again."
         )
 
     def __reduce__(self) -> tuple[type["InputContractError"], tuple[str, tuple[str, ...]]]:

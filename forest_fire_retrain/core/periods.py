@@ -98,13 +98,13 @@ class Periods(BaseModel):
             return partition_key
         if not keys:
             msg = (
-                f"there is no closed retraining period yet: the first one starts on {self.first_start}. "
+                f"there is not a closed retraining period yet: the first one starts on {self.first_start}. "
                 "Set FOREST_FIRE_START_DATE earlier."
             )
             raise UnknownPartitionError(msg)
         near = [key for key in keys if key <= partition_key][-1:] + [key for key in keys if key > partition_key][:1]
         msg = (
-            f"{partition_key!r} is no closed {self.cadence} retraining period; there are {len(keys)}, "
+            f"{partition_key!r} is not a closed {self.cadence} retraining period; there are {len(keys)}, "
             f"from {keys[0]} to {keys[-1]}, nearest: {' and '.join(near)}"
         )
         raise UnknownPartitionError(msg)

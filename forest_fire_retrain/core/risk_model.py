@@ -179,5 +179,5 @@ def _refuse_other_columns(observed: tuple[str, ...], expected: tuple[str, ...]) 
 def _refuse_improbable(raw: np.ndarray) -> None:
     n_bad = int(np.count_nonzero(~((raw >= 0) & (raw <= 1))))
     if n_bad:
-        msg = f"{n_bad} of {len(raw)} predictions are no probabilities in [0, 1]; nothing was scored with this model"
+        msg = f"{n_bad} of {len(raw)} predictions are not probabilities in [0, 1]; nothing was scored with this model"
         raise EvidenceError(msg)

@@ -125,7 +125,7 @@ def test_a_backup_that_continues_the_ledger_is_restored_and_the_old_one_kept(
 
 def test_a_backup_that_would_forget_rows_needs_force(ledger: DuckDbLedger, backup: Path) -> None:
     ledger.append(draft("after"))
-    with pytest.raises(RefusedRequestError, match="ends at row 3, known are 4; nothing was changed"):
+    with pytest.raises(RefusedRequestError, match="ends at row 3, but 4 rows are known; nothing was changed"):
         put_back(ledger, backup)
     assert len(ledger.entries()) == 4
     assert put_back(ledger, backup, force=True).n_rows_before == 4
@@ -169,7 +169,7 @@ def test_where_the_ledger_cannot_be_read_its_copy_says_what_was_known(
     known = ledger.entries()
     spoil(ledger.path)
     (ledger.path.with_name("ledger.duckdb.wal")).write_bytes(b"of the broken file")
-    with pytest.raises(RefusedRequestError, match="ends at row 3, known are 4"):
+    with pytest.raises(RefusedRequestError, match="ends at row 3, but 4 rows are known"):
         put_back(ledger, backup, copy=known)
     put_back(ledger, backup, copy=known[:3])
     assert ledger.entries() == known[:3]

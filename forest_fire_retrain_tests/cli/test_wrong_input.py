@@ -86,7 +86,7 @@ def test_several_violations_are_one_message(folder: Path, small_park: Path, fore
 @pytest.mark.parametrize("key", ["2025-07-08", "next week", "2999-01-04", "2001-01-01"])
 def test_an_unknown_partition_key(small_park: Path, forest_fire: Run, key: str) -> None:
     answer = forest_fire("retrain", "--partition", key)
-    assert_refused(answer, small_park, repr(key), "no closed weekly retraining period", "nearest")
+    assert_refused(answer, small_park, repr(key), "not a closed weekly retraining period", "nearest")
 
 
 def test_a_range_the_wrong_way_round(small_park: Path, forest_fire: Run) -> None:

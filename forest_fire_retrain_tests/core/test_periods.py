@@ -60,7 +60,7 @@ def test_periods_tile_time(cadence: Cadence, day: dt.date) -> None:
         ("2024-04-09", "nearest: 2024-04-08 and 2024-04-15"),
         ("2023-01-02", "nearest: 2024-04-01"),
         ("2031-01-06", "nearest: 2024-04-29"),
-        ("soon", "'soon' is no closed weekly retraining period"),
+        ("soon", "'soon' is not a closed weekly retraining period"),
     ],
 )
 def test_a_key_that_is_no_closed_period_is_refused_with_the_nearest(key: str, says: str) -> None:

@@ -85,7 +85,7 @@ def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance
 def test_a_request_that_makes_no_sense_fails_its_run_and_writes_nothing(
     reigns: Reigns, instance: dg.DagsterInstance
 ) -> None:
-    with pytest.raises(RefusedRequestError, match="'soon' is no day"):
+    with pytest.raises(RefusedRequestError, match="'soon' is not a day"):
         run(reigns, instance, "freeze_job", "freeze_promotions", until="soon", reason="audit")
     days = {"first_day": "2025-06-01", "last_day": "2025-06-07", "reason": "fine"}
     with pytest.raises(RefusedRequestError, match="Flagged: none"):

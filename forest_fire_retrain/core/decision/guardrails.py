@@ -56,7 +56,7 @@ def check_schema(
 def check_finite(rows: ScoredRows) -> GuardrailFinding:
     """Every probability of the candidate is a number strictly between 0 and 1."""
     n_bad = int(np.count_nonzero(~((rows.challenger > 0) & (rows.challenger < 1))))
-    sentence = f"{n_bad} of {len(rows.challenger)} predictions are no probabilities"
+    sentence = f"{n_bad} of {len(rows.challenger)} predictions are not probabilities"
     passed = n_bad == 0 and len(rows.challenger) > 0
     return GuardrailFinding(code=ReasonCode.NON_FINITE, passed=passed, value=n_bad, limit=0.0, sentence=sentence)
 

@@ -111,7 +111,7 @@ class _Inspection:
         if missing:
             self.violations.append(f"{self.file}: missing column {', '.join(missing)}; found {', '.join(found)}")
         if repeated:
-            self.violations.append(f"{self.file}: column {', '.join(repeated)} stands there more than once")
+            self.violations.append(f"{self.file}: column {', '.join(repeated)} is there more than once")
         if ignored := sorted(set(found) - set(self.schema.names)):
             self.warnings.append(f"{self.file}: the contract does not know column {', '.join(ignored)}; ignored.")
 

@@ -100,7 +100,7 @@ def _find_wrong_statuses(state: LedgerState, view: RegistryView) -> Iterator[Fau
     if state.open_intent is not None:
         return
     for version, status in find_wrong_statuses(state, view):
-        what = f"version {version} has the status {view.status_of(version)}, by the ledger it is {status}"
+        what = f"version {version} has the status {view.status_of(version)}, the ledger says {status}"
         yield Fault("registry", what, REPAIR, repairable=True)
 
 

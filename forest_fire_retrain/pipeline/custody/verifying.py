@@ -227,7 +227,7 @@ def _unless_blind(where: str, check: Callable[[], list[Fault]]) -> Iterator[Faul
 
 def _blind(where: str, error: ForestFireRetrainError) -> Fault:
     return Fault(
-        where, f"could not be checked: {_one_line(error)}", "mend that, then: forest-fire verify", repairable=False
+        where, f"could not be checked: {_one_line(error)}", "correct that, then: forest-fire verify", repairable=False
     )
 
 

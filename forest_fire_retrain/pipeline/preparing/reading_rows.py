@@ -53,7 +53,7 @@ def read_holdout(lake: Lake, engine: SqlEngine, holdout: HoldoutSet) -> pa.Table
     if observed != holdout.content_hash:
         msg = (
             f"partition {holdout.windows.partition_key}: the holdout's rows have the hash {observed[:12]}, "
-            f"recorded was {holdout.content_hash[:12]}; nothing was judged on them. Run: forest-fire verify"
+            f"but {holdout.content_hash[:12]} was recorded; nothing was judged on them. Run: forest-fire verify"
         )
         raise EvidenceError(msg)
     return rows

@@ -75,7 +75,7 @@ def test_a_prediction_that_is_no_probability_is_found(bad: float) -> None:
     assert check_finite(scored(np.array([0.5, 0.1]), None)).passed
     found = check_finite(scored(np.array([0.5, bad]), None))
     assert (found.code, found.passed, found.value) == (ReasonCode.NON_FINITE, False, 1)
-    assert found.sentence == "1 of 2 predictions are no probabilities"
+    assert found.sentence == "1 of 2 predictions are not probabilities"
 
 
 def test_no_predictions_at_all_do_not_pass() -> None:

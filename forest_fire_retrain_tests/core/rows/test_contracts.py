@@ -269,7 +269,7 @@ def test_a_column_that_stands_twice_is_refused_not_chosen() -> None:
     twice = fires.append_column("date", fires["date"])
     raw = {name: RawTable(f"{name}.csv", pa.table(columns)) for name, columns in valid().items()}
     raw[TableName.FIRES] = RawTable("fires.csv", twice)
-    with pytest.raises(InputContractError, match=r"fires\.csv: column date stands there more than once"):
+    with pytest.raises(InputContractError, match=r"fires\.csv: column date is there more than once"):
         check_tables("park", raw, today=TODAY, assumed_report_lag_days=2)
 
 

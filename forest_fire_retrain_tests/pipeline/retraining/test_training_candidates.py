@@ -185,7 +185,7 @@ def test_a_holdout_whose_rows_changed_is_refused() -> None:
     workshop = Bench()
     workshop.holdout = workshop.holdout.model_copy(update={"content_hash": "0" * 64})
     with pytest.raises(
-        EvidenceError, match=r"2024-05-27: the holdout's rows have the hash .* recorded was 000000000000"
+        EvidenceError, match=r"2024-05-27: the holdout's rows have the hash .* but 000000000000 was recorded"
     ):
         workshop.train()
     assert [run.status for run in workshop.tracker.runs] == ["FAILED"]
