@@ -4,6 +4,7 @@ The quick half of the tests tries a quarter of each property's examples; whoever
 does, tries them all.
 """
 
+import atexit
 import gc
 import os
 import sqlite3
@@ -20,6 +21,8 @@ settings.register_profile(
 settings.register_profile("quick", settings.get_profile("steady"), max_examples=25)
 settings.load_profile("steady")
 
+GARBAGE_WORTH_A_LOOK = 50_000
+
 gc.disable()  # until the tests are collected: modules and classes stay, looking for garbage in them takes seconds
 
 
@@ -32,14 +35,11 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_finish() -> None:
     """What is imported by now is not looked through for garbage again; test processes side by side share the cores."""
     gc.freeze()
+    atexit.register(gc.unfreeze)  # so that extension modules are taken apart at exit, and report no leaks that are none
+    gc.set_threshold(GARBAGE_WORTH_A_LOOK)
     gc.enable()
     if "PYTEST_XDIST_WORKER" in os.environ:
         threadpool_limits(1)  # threads of numpy and scikit-learn that wait for a core keep it busy meanwhile
-
-
-def pytest_unconfigure() -> None:
-    """So that extension modules are taken apart at exit, and report no leaks that are none."""
-    gc.unfreeze()
 
 
 @event.listens_for(Engine, "connect")

@@ -11,6 +11,7 @@ Rules
   store is full or gone. Runs are ended by who opened them; what is left open, the next start closes.
 - Telemetry is off, and MLflow's announcements do not mix with a command's output.
 - MLflow's fluent interface knows one tracking URI per process: it is pointed at ours on every use.
+- MLflow's table definitions are loaded here, before any client of a database is made, with their warnings muted.
 """
 
 import atexit
@@ -62,13 +63,14 @@ def connect(tracking_uri: str) -> "MlflowClient":
     """
     mlflow = import_mlflow()
     mlflow.set_tracking_uri(tracking_uri)
+    _load_table_definitions(tracking_uri)
     path = sqlite_path(tracking_uri)
     if path is None or (tracking_uri in _prepared_stores and path.exists()):
         return mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
     lock = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=STORE_PATIENCE_SECONDS), import_warnings_muted():
+        with FileLock(lock, timeout=STORE_PATIENCE_SECONDS):
             client = mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
             client.search_registered_models(max_results=1)
     except Timeout as error:
@@ -101,6 +103,17 @@ def import_sklearn_flavour() -> Any:  # noqa: ANN401 - MLflow carries no types
         import mlflow.pyfunc  # noqa: PLC0415 - see `import_mlflow`
         import mlflow.sklearn  # noqa: PLC0415 - as above
     return mlflow.sklearn
+
+
+def _load_table_definitions(tracking_uri: str) -> None:
+    """Where the installation is a database, what MLflow loads by itself when a client first opens one."""
+    from mlflow.store.db.db_types import DATABASE_ENGINES  # noqa: PLC0415 - see `import_mlflow`
+    from mlflow.utils.uri import get_uri_scheme  # noqa: PLC0415 - as above
+
+    if get_uri_scheme(tracking_uri) in DATABASE_ENGINES:
+        with import_warnings_muted():
+            import mlflow.store.model_registry.sqlalchemy_store  # noqa: PLC0415 - half a second a server does not need
+            import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415 - as above
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from scipy.special import expit
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
-from threadpoolctl import threadpool_limits
+from threadpoolctl import get_cached_controller
 
 from forest_fire_retrain.core.errors import EvidenceError, list_capped
 from forest_fire_retrain.core.losses import MIN_PROBABILITY
@@ -89,7 +89,7 @@ class RiskModel(ClassifierMixin, BaseEstimator):
         values = self.model_input(features)
         if len(values) == 0:
             return np.empty((0, 2))
-        with threadpool_limits(limits=self.n_threads):
+        with get_cached_controller().limit(limits=self.n_threads):
             raw = np.asarray(self.pipeline.predict_proba(values)[:, 1], dtype=np.float64)
         _refuse_improbable(raw)
         corrected = correct_prior(raw, self.kept_negative_share)

@@ -13,6 +13,11 @@ from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.core.errors import RegistryError, TrackingError
 
 NOBODY_LISTENS = "http://warden:s3cr3t@127.0.0.1:9"
+FIRST_USE = """
+import sys
+from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
+MlflowTracker(sys.argv[1], "candidates").prepare()
+"""
 
 
 def test_an_unreachable_server_is_named_without_its_password(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,3 +73,11 @@ def test_the_adapters_do_not_import_mlflow_until_it_is_needed() -> None:
         "sys.exit(any(name.partition('.')[0] == 'mlflow' for name in sys.modules))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("scheme", ["sqlite", "sqlite+pysqlite"])
+def test_the_first_use_of_a_database_in_a_process_warns_of_nothing(tracking_uri: str, scheme: str) -> None:
+    uri = tracking_uri.replace("sqlite", scheme, 1)
+    done = subprocess.run([sys.executable, "-W", "error", "-c", FIRST_USE, uri], check=False, capture_output=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")

@@ -16,7 +16,7 @@ import skops.io
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
-from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour
+from forest_fire_retrain.adapters.mlflow_connection import connect, import_sklearn_flavour
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
@@ -96,7 +96,6 @@ def test_candidates_of_parallel_threads_are_roots_of_their_own(tracker: MlflowTr
 
 
 @pytest.mark.slow
-@pytest.mark.slow
 def test_two_processes_may_start_on_a_store_that_does_not_exist(tmp_path: Path) -> None:
     uri, artifacts = f"sqlite:///{tmp_path / 'fresh' / 'mlflow.db'}", (tmp_path / "artifacts").as_uri()
     arguments = [[sys.executable, "-c", TWO_STARTERS, uri, artifacts, key] for key in ("a", "b")]
@@ -106,7 +105,7 @@ def test_two_processes_may_start_on_a_store_that_does_not_exist(tmp_path: Path) 
     outputs = [process.communicate(timeout=120) for process in started]
     assert [process.returncode for process in started] == [0, 0], outputs
     assert [printed for printed, _ in outputs] == [b"", b""]
-    client = MlflowClient(uri)
+    client = connect(uri)
     (experiment,) = client.search_experiments(filter_string="name = 'candidates'")
     runs = client.search_runs([experiment.experiment_id])
     assert sorted((run.data.tags["partition_key"], run.info.status) for run in runs) == [

@@ -20,7 +20,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
-from threadpoolctl import threadpool_limits
+from threadpoolctl import get_cached_controller
 
 from forest_fire_retrain.core.errors import ConfigurationError, EvidenceError
 from forest_fire_retrain.core.records import Recipe
@@ -114,7 +114,7 @@ def fit(recipe: Recipe, features: pd.DataFrame, labels: np.ndarray, *, seed: int
         raise EvidenceError(msg)
     targets = positive[rows].astype(np.int8)
     pipeline = _BUILDERS[recipe.estimator](parameters, float(targets.mean()), seed)
-    with threadpool_limits(limits=n_threads):
+    with get_cached_controller().limit(limits=n_threads):
         pipeline.fit(input_matrix(chosen, used), targets)
     return RiskModel(pipeline, tuple(str(name) for name in features.columns), used, kept_share, n_threads)
 
