@@ -25,7 +25,7 @@ from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain_tests.example_models import SMALL_BOOSTING, SMALL_LOGISTIC, example_rows
 from forest_fire_retrain_tests.property_examples import examples
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+REPOSITORY = Path(__file__).resolve().parents[3]
 BOTH = [find_recipe("gradient_boosting"), find_recipe("logistic")]
 
 
