@@ -54,6 +54,7 @@ class Checkout(NamedTuple):
             f"import sys; from {module} import {function}; sys.argv = ['forest-fire', *sys.argv[1:]]; {function}()"
         )
         environment = {**os.environ, "PYTHONPATH": str(self.folder), "FOREST_FIRE_HOME": str(self.home)}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)  # nobody compiles the package at every command
         process = subprocess.Popen(
             [sys.executable, "-c", program, *words],
             env=environment,
