@@ -1,0 +1,94 @@
+"""The README's examples run as they stand, in the order in which a reader meets them."""
+
+import json
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from forest_fire_retrain.adapters.exported_ledger import read_export
+from forest_fire_retrain.cli.app import app
+from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain_tests.cli.conftest import Run
+from forest_fire_retrain_tests.example_reigns import EASY
+
+README = Path(__file__).resolve().parents[2] / "README.md"
+CODE = re.compile(r"```\w*\n(?P<block>.*?)```|`(?P<span>[^`]+)`", re.DOTALL)
+COMMAND = re.compile(r"(?:^|(?<=[\s/]))forest-fire(?P<words>(?: [^\s|;&]+)*)")
+PLACEHOLDER = re.compile(r"\b[A-Z]{2,}\b")
+SERVES_UNTIL_STOPPED = "up"
+EXPECTED = [
+    "status",
+    "backfill --from 2026-01-05 --to 2026-03-30",
+    "retrain",
+    "champion --on 2026-07-14",
+    "history",
+    "retrain --partition 2026-03-02",
+    'rollback --reason "…"',
+    "verify",
+]
+"""What is among the examples, in this order, so that finding none does not pass for success."""
+
+
+@pytest.fixture
+def park_with_reigns(small_park: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home whose champions follow each other, in a park that burns in winter too; its history ends one summer."""
+    monkeypatch.setenv("FOREST_FIRE_END_DATE", "2026-08-03")  # so that later years do not make the test longer
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__FIRE_RATE", "0.1")
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", "10")
+    for name, value in EASY.model_dump(exclude_unset=True).items():
+        monkeypatch.setenv(f"FOREST_FIRE_ADJUDICATION__{name.upper()}", str(value))
+    return small_park
+
+
+def collect_examples(text: str) -> list[str]:
+    """What stands behind `forest-fire` in code, without placeholders, `up`, and mere names of commands."""
+    lines: list[str] = []
+    for code in CODE.finditer(text):
+        lines += [" ".join(code["span"].split())] if code["span"] else code["block"].splitlines()
+    found = [match["words"].strip() for line in lines for match in COMMAND.finditer(line)]
+    return [words for words in found if words and is_whole(words)]
+
+
+def is_whole(words: str) -> bool:
+    """Whether a person could type it as it stands, and get an answer at once."""
+    name, *options = shlex.split(words)
+    if name == SERVES_UNTIL_STOPPED or PLACEHOLDER.search(words):
+        return False
+    command = get_command(app).commands.get(name)  # type: ignore[attr-defined] # a group has commands
+    return bool(options) or command is None or not any(parameter.required for parameter in command.params)
+
+
+def test_examples_are_told_from_names_placeholders_and_what_serves() -> None:
+    text = "`forest-fire freeze`, `forest-fire rollback --to VERSION`, `history`, `forest-fire\nhistory --json`, and"
+    assert collect_examples(f"{text}\n```sh\ncd x && .venv/bin/forest-fire up\nforest-fire skill && ls\n```\n") == [
+        "history --json",
+        "skill",
+    ]
+
+
+def test_the_examples_that_readers_are_promised_are_found() -> None:
+    found = iter(collect_examples(README.read_text(encoding="utf-8")))
+    assert [words for words in EXPECTED if words in found] == EXPECTED
+
+
+@pytest.mark.slow
+def test_every_example_runs_as_it_stands_and_does_what_the_text_says(park_with_reigns: Path, forest_fire: Run) -> None:
+    answers = {}
+    for example in collect_examples(README.read_text(encoding="utf-8")):
+        answer = answers[example] = forest_fire(*shlex.split(example))
+        assert answer.code == 0, (example, answer)
+        assert "Traceback" not in answer.out + answer.err, (example, answer)
+
+    rows = read_export(park_with_reigns / "export")
+    decided = [row.partition_key for row in rows if row.kind is EntryKind.DECISION]
+    assert len(decided) == 14, "thirteen weeks by the range, and the newest one"
+    assert (decided[0], decided[-2]) == ("2026-01-05", "2026-03-30")
+    assert [row.partition_key for row in rows if row.kind is EntryKind.REPLAY] == ["2026-03-02"]
+    assert "The champion stays" in answers["retrain --partition 2026-03-02"].out
+    assert "trained on" in answers["champion --on 2026-07-14"].out
+    assert len(json.loads(forest_fire("history", "--json").out)) == 14
+    assert [row.kind for row in rows[-2:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
+    assert "is quarantined" in answers['rollback --reason "…"'].out
