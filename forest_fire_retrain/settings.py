@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.decision_rule import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.windows import Cadence, WindowPolicy
@@ -145,6 +145,9 @@ class Settings(BaseSettings):
     def _check_together(self) -> Self:
         if self.source is SourceKind.FOLDER and self.data is None:
             msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder"
+            raise ValueError(msg)
+        if self.adjudication.version != RULE_VERSION:
+            msg = f"the rule's version is {RULE_VERSION} and cannot be set, only its thresholds can"
             raise ValueError(msg)
         _ = self.window_policy
         return self
