@@ -46,7 +46,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         assets=assets,
         jobs=[job, *OPERATIONS],
         schedules=[build_schedule(settings, job)],
-        sensors=[build_sensor(settings, job)],
+        sensors=[build_sensor(job)],
         resources={**build_resources(installation), **(resources or {})},
         executor=dg.in_process_executor,
     )

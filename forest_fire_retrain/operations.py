@@ -14,9 +14,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
-from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError, RefusedRequestError, RegistryError
+from forest_fire_retrain.core.errors import (
+    ForestFireRetrainError,
+    LedgerError,
+    RefusedRequestError,
+    RegistryError,
+    list_capped,
+)
+from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
@@ -120,10 +128,36 @@ def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp)
     )
 
 
-def find_undecided(published: PublishedLedger, closed: list[str]) -> str | None:
-    """The oldest of the `closed` periods behind the last decided one; `None` without one, or if nothing was decided."""
-    newest = fold(published.ledger.entries(published.model_name)).newest_partition
-    return None if newest is None else next((key for key in closed if key > newest), None)
+def find_waiting(installation: Installation, now: dt.datetime) -> list[str]:
+    """Keys of the periods over at `now` that can still be decided live, oldest first; none if nothing was decided."""
+    settings = installation.settings
+    state = fold(installation.ledger.entries(settings.model_name))
+    return [key_of(period) for period in list_waiting(state, settings.periods.closed(now))]
+
+
+def warn_of_passed_over(installation: Installation, now: dt.datetime, *, n_rows_before: int) -> str | None:
+    """Name the periods that the rows behind the first `n_rows_before` of the ledger passed over; `None` without any."""
+    settings, rows = installation.settings, installation.ledger.entries()
+    parts = ([row for row in part if row.model_name == settings.model_name] for part in (rows[:n_rows_before], rows))
+    known, passed_over = (list_passed_over(fold(part), settings.periods.closed(now)) for part in parts)
+    keys = [key_of(period) for period in passed_over if period not in known]
+    if not keys:
+        return None
+    return (
+        f"Passed over: {list_capped(keys)}. A later period is decided now, so that they can only be replayed. "
+        "To leave none out, run forest-fire retrain without --partition."
+    )
+
+
+def has_decided(installation: Installation) -> bool:
+    """Whether any period was decided live."""
+    return bool(fold(installation.ledger.entries(installation.settings.model_name)).decisions)
+
+
+def find_next(installation: Installation, now: dt.datetime) -> str | None:
+    """The period to retrain next: the oldest that waits, else the newest that is over; `None` if none is over."""
+    closed = installation.settings.periods.closed_keys(now)
+    return next(iter([*find_waiting(installation, now), *closed[-1:]]), None)
 
 
 def parse_day(text: str) -> dt.date:

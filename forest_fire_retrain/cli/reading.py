@@ -11,12 +11,15 @@ from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
+from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, origin_of
+from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.settings import Settings
 
+MAX_NAMED = 5
 NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-fire up"
 
 
@@ -99,6 +102,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     """What is decided, what is waiting, and where everything lies."""
     state = fold(_read(settings, settings.model_name))
     newest, last = state.newest_partition, state.last_decision
+    closed = settings.periods.closed(read_clock())
     facts: dict[str, object] = {
         "model": settings.model_name,
         "champion": state.champion,
@@ -106,7 +110,8 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "last decision": None if last is None else last.summary,
         "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
         "doubted labels": describe_doubts(state),
-        "undecided": [key for key in settings.periods.closed_keys(read_clock()) if newest is None or key > newest],
+        "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
+        "passed over": [key_of(period) for period in list_passed_over(state, closed)],
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
         "registry": "agrees" if state.meddling is None else state.meddling.summary,
@@ -118,9 +123,17 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     if as_json:
         print_json(facts)
         return
-    undecided = facts["undecided"]
-    facts["undecided"] = f"{len(undecided)} period(s)" if isinstance(undecided, list) else undecided
-    print_facts("Status", facts)
+    counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed over")}
+    print_facts("Status", {**facts, **counted})
+
+
+def _count(keys: object) -> str:
+    """How many periods, and the first of them by name."""
+    assert isinstance(keys, list)  # noqa: S101 - a list of keys, see `print_status`
+    if not keys:
+        return "none"
+    shown = ", ".join(keys[:MAX_NAMED]) + (" …" if len(keys) > MAX_NAMED else "")
+    return f"{len(keys)} {'period' if len(keys) == 1 else 'periods'}: {shown}"
 
 
 def describe_doubts(state: LedgerState) -> list[str]:

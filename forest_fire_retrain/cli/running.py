@@ -21,7 +21,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_undecided
+from forest_fire_retrain.operations import find_next, find_waiting, warn_of_passed_over
 from forest_fire_retrain.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -30,15 +30,16 @@ QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def retrain_partition(settings: Settings, partition_key: str | None, knowledge: Knowledge | None = None) -> None:
-    """Retrain one period, the newest closed one by default; `knowledge` says what a replay may know.
+    """Retrain one period, by default the oldest that waits; `knowledge` says what a replay may know.
 
     Raises
     ------
     UnknownPartitionError
         If the key names no closed period.
     """
-    closed = settings.periods.closed_keys(read_clock())
-    key = settings.periods.check_key(partition_key or (closed[-1] if closed else ""), read_clock())
+    now = read_clock()
+    chosen = partition_key or find_next(build_installation(settings), now) or ""
+    key = settings.periods.check_key(chosen, now)
     run_range(settings, key, key, knowledge)
 
 
@@ -60,11 +61,10 @@ def backfill_range(settings: Settings, first: str, last: str) -> None:
 
 def catch_up(settings: Settings) -> None:
     """Decide what is undecided up to today; on an empty ledger the last `up_periods` periods."""
-    closed = settings.periods.closed_keys(read_clock())
-    installation = build_installation(settings)
-    undecided = find_undecided(installation.published_ledger, closed)
-    if undecided is not None:
-        run_range(settings, undecided, closed[-1])
+    now, installation = read_clock(), build_installation(settings)
+    closed, waiting = settings.periods.closed_keys(now), find_waiting(installation, now)
+    if waiting:
+        run_range(settings, waiting[0], waiting[-1])
     elif closed and not installation.ledger.entries(settings.model_name):
         run_range(settings, closed[-settings.up_periods :][0], closed[-1])
 
@@ -140,14 +140,17 @@ def _configure(knowledge: Knowledge | None) -> dict[str, object]:
 
 def _print_outcome(installation: Installation, n_rows_before: int) -> None:
     rows = installation.ledger.entries()
-    written = rows[n_rows_before:]
+    name, written = installation.settings.model_name, rows[n_rows_before:]
     decisions = [row for row in written if row.kind in (EntryKind.DECISION, EntryKind.REPLAY)]
     promotions = [row for row in written if row.kind is EntryKind.CONFIRMATION]
-    champion = fold([row for row in rows if row.model_name == installation.settings.model_name]).champion
+    champion = fold([row for row in rows if row.model_name == name]).champion
     if not decisions:
         out.print("Nothing new was decided: the same inputs were decided before, and that decision stands.")
     for row in decisions[-1:]:
         out.print(_last_words(row), markup=False)
+    passed_over = warn_of_passed_over(installation, installation.clock(), n_rows_before=n_rows_before)
+    if passed_over is not None:
+        out.print(passed_over, markup=False)
     out.print(
         f"{len(decisions)} decision(s) recorded, {len(promotions)} promotion(s); "
         f"champion: {'none' if champion is None else f'version {champion}'}. See: forest-fire history"

@@ -37,6 +37,11 @@ def period_starting(start: dt.date, cadence: Cadence) -> Interval:
     return Interval(start=start, end=(start + LONGER_THAN_A_MONTH).replace(day=1))
 
 
+def key_of(period: Interval) -> str:
+    """What a period is called: its start."""
+    return period.start.isoformat()
+
+
 class Periods(BaseModel):
     """All retraining periods of an installation.
 
@@ -64,10 +69,14 @@ class Periods(BaseModel):
         """Start of the first period with enough history to train on."""
         return align_to_cadence(earliest_partition_start(self.history_start, self.policy), self.cadence)
 
+    def closed(self, now: dt.datetime) -> list[Interval]:
+        """All periods that are over at `now` (UTC), oldest first."""
+        today = now.astimezone(dt.UTC).date()
+        return list(self._until(min(today, self.history_end or today)))
+
     def closed_keys(self, now: dt.datetime) -> list[str]:
         """Keys of all periods that are over at `now` (UTC), oldest first."""
-        today = now.astimezone(dt.UTC).date()
-        return [period.start.isoformat() for period in self._until(min(today, self.history_end or today))]
+        return [key_of(period) for period in self.closed(now)]
 
     def windows_of(self, partition_key: str) -> RetrainingWindows:
         """All windows of a period.

@@ -7,7 +7,7 @@ import dagster as dg
 from forest_fire_retrain.defs.liveness import close_dead_runs
 from forest_fire_retrain.defs.partitions import TIME_ZONE, cron_at
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import find_undecided
+from forest_fire_retrain.operations import find_waiting, has_decided
 from forest_fire_retrain.settings import Settings
 
 if TYPE_CHECKING:
@@ -46,17 +46,20 @@ def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> d
     def retraining_schedule(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        closed = settings.periods.closed_keys(context.scheduled_execution_time)
-        undecided = find_undecided(installation.published_ledger, closed)
-        if not closed or (undecided is not None and undecided != closed[-1]):
-            waiting = "no period is over yet" if not closed else f"{undecided} is undecided and goes first"
-            return dg.SkipReason(waiting)
+        now = context.scheduled_execution_time
+        closed, waiting = settings.periods.closed_keys(now), find_waiting(installation, now)
+        if not closed:
+            return dg.SkipReason("no period is over yet")
+        if waiting and waiting[0] != closed[-1]:
+            return dg.SkipReason(f"{waiting[0]} waits and goes first")
+        if not waiting and has_decided(installation):
+            return dg.SkipReason("every period that is over is decided")
         return dg.RunRequest(run_key=closed[-1], partition_key=closed[-1])
 
     return retraining_schedule
 
 
-def build_sensor(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
+def build_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
     """Ask for the oldest undecided period behind the last decided one, a bounded number of times."""
 
     @dg.sensor(
@@ -69,12 +72,11 @@ def build_sensor(settings: Settings, job: "UnresolvedAssetJobDefinition") -> dg.
     def undecided_partition_sensor(
         context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        closed = settings.periods.closed_keys(installation.clock())
         close_dead_runs(context.instance)
-        oldest = find_undecided(installation.published_ledger, closed)
-        if oldest is None:
+        waiting = find_waiting(installation, installation.clock())
+        if not waiting:
             return dg.SkipReason(f"every closed period is decided, or {NOTHING_DECIDED}")
-        return _request(context.instance, oldest)
+        return _request(context.instance, waiting[0])
 
     return undecided_partition_sensor
 

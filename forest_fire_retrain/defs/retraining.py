@@ -26,6 +26,7 @@ from forest_fire_retrain.defs.period_report import attach_pictures, report_parti
 from forest_fire_retrain.defs.pictures import Pictures
 from forest_fire_retrain.defs.run_context import stamp_of, tell
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.operations import warn_of_passed_over
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
@@ -237,7 +238,12 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
         candidate=Candidate.model_validate_json(candidate),
         rule=settings.decision_rule,
     )
-    return adjudicate_partition(installation.stores, question, stamp_of(context, installation))
+    stamp, n_rows_before = stamp_of(context, installation), len(installation.ledger.entries())
+    adjudication = adjudicate_partition(installation.stores, question, stamp)
+    passed_over = warn_of_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
+    if passed_over is not None:
+        context.log.warning(passed_over)
+    return adjudication
 
 
 def _read_holdout(installation: Installation, partition_key: str) -> HoldoutSet:

@@ -72,7 +72,7 @@ def draft(number: int) -> EntryDraft:
         as_of=dt.date(2026, 1, 5),
         decision_id=f"decision-{number}",
         champion_after=1,
-        payload_json=canonical_json({"until": f"2026-02-{number + 1:02d}"}),
+        payload_json=canonical_json({"until": f"2026-02-{number + 1:02d}", "reason": "maintenance"}),
     )
 
 

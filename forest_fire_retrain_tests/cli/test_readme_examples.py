@@ -6,9 +6,9 @@ import shlex
 from pathlib import Path
 
 import pytest
-from forest_fire_retrain.adapters.exported_ledger import read_export
 from typer.main import get_command
 
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.app import app
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain_tests.cli.conftest import Run

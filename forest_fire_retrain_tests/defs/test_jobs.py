@@ -49,7 +49,7 @@ def answer_of_schedule(installation: Installation) -> dg.RunRequest | dg.SkipRea
 
 
 def answer_of_sensor(installation: Installation, instance: dg.DagsterInstance) -> dg.RunRequest | dg.SkipReason:
-    sensor = build_sensor(installation.settings, job_of(installation))
+    sensor = build_sensor(job_of(installation))
     with dg.build_sensor_context(instance=instance, resources={"installation": installation}) as context:
         return sensor(context)
 

@@ -7,7 +7,10 @@ migrations carry nothing. A field that a row may lack, because it is older than 
 import datetime as dt
 from typing import Self
 
+from pydantic import ValidationError
+
 from forest_fire_retrain.core.canonical_json import canonical_json
+from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
@@ -18,8 +21,23 @@ class RowPayload(Record):
 
     @classmethod
     def read(cls, entry: LedgerEntry) -> Self:
-        """The payload of `entry`, which has to be a row of this payload's kind."""
-        return cls.model_validate_json(entry.payload_json)
+        """The payload of `entry`, which has to be a row of this payload's kind.
+
+        Raises
+        ------
+        LedgerError
+            If the row does not hold what its kind needs.
+        """
+        try:
+            return cls.model_validate_json(entry.payload_json)
+        except ValidationError as error:
+            first = error.errors()[0]
+            field = ".".join(str(part) for part in first["loc"]) or "payload"
+            msg = (
+                f"row {entry.sequence} ({entry.kind}): {field}: {first['msg'].lower()}. "
+                "Put back a backup (forest-fire ledger restore BACKUP), or read it with the release that wrote it"
+            )
+            raise LedgerError(msg) from error
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""

@@ -57,7 +57,8 @@ def is_same(recorded: Decision, again: Decision) -> bool:
 
 
 def _numbers(decision: Decision) -> Iterator[float]:
-    for value in decision.comparison.model_dump().values():
+    for name in type(decision.comparison).model_fields:
+        value = getattr(decision.comparison, name)
         yield from value if isinstance(value, tuple) else (value,)
 
 

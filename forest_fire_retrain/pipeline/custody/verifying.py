@@ -60,12 +60,12 @@ def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy:
             if find_first_fault(rows) is not None:
                 return faults
             view = _look_at(stores, model_name)
+        entries = [entry for entry in rows if entry.model_name == model_name]
+        state = fold(entries)
     except LedgerLockedError:
         raise
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
-    entries = [entry for entry in rows if entry.model_name == model_name]
-    state = fold(entries)
     faults += [*check_intents(state, entries), *check_decisions(state, entries)]
     if isinstance(view, Fault):
         faults.append(view)

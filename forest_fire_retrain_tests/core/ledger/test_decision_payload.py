@@ -1,11 +1,12 @@
 """A decision's row says everything: it reads back whole, is decided again from rows alone, and names differences."""
 
 import json
+import math
 
 import pytest
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.case import Case, LedgerFacts
+from forest_fire_retrain.core.decision.case import Case, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.ledger.decision_payload import (
@@ -19,7 +20,7 @@ from forest_fire_retrain.core.ledger.decision_payload import (
     read_payload,
 )
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger.recomputation import recompute
+from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import (
@@ -104,6 +105,29 @@ def test_the_rest_of_the_case_stands_in_the_facts() -> None:
         "inconclusive_in_a_row": 4,
         "alias_disagrees": False,
     }
+
+
+def changed(decision: Decision, **changes: object) -> Decision:
+    """The decision with other numbers in its comparison."""
+    return decision.model_copy(update={"comparison": decision.comparison.model_copy(update=changes)})
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_decision_is_the_same_as_itself_read_back(name: str) -> None:
+    decision = adjudicate(CASES[name], RULE)
+    assert is_same(decision, Decision.model_validate_json(decision.model_dump_json()))
+
+
+def test_a_decision_is_the_same_but_for_the_last_bits_of_its_numbers() -> None:
+    decision = adjudicate(CASES["superior"], RULE)
+    gains = decision.comparison.block_gains
+    e_value = decision.comparison.e_value
+    assert is_same(decision, changed(decision, e_value=math.nextafter(e_value, 0)))
+    assert not is_same(decision, changed(decision, e_value=e_value * 1.0001))
+    assert not is_same(decision, changed(decision, e_value=math.nan))
+    assert not is_same(decision, changed(decision, n_fires=decision.comparison.n_fires + 1))
+    assert not is_same(decision, changed(decision, block_gains=gains[1:]))
+    assert not is_same(decision, decision.model_copy(update={"sentence": "better"}))
 
 
 def test_no_field_of_a_case_is_left_out_of_the_row() -> None:

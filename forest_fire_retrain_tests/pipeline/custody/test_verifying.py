@@ -1,5 +1,6 @@
 """Verify names every disagreement between the stores in one line, and repair does what is safe and says so."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -11,6 +12,7 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.repairing import repair
 from forest_fire_retrain.pipeline.custody.rolling_back import roll_back
+from forest_fire_retrain.pipeline.custody.standing_orders import freeze
 from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain_tests.example_reigns import Reigns, stamp_at, three_reigns
 
@@ -96,21 +98,21 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
     "status": (
         lambda b: b.reigns.registry.tag(MODEL, 2, {"status": "production"}),
         "registry",
-        "version 2 has the status production, by the ledger it is archived",
+        "version 2 has the status production, the ledger says archived",
         "forest-fire verify --repair",
         True,
     ),
     "tag of the decision": (
         lambda b: b.reigns.registry.tag(MODEL, 2, {"decision_id": "mine"}),
         "registry",
-        "version 2 is tagged otherwise than the ledger says: decision_id",
+        "version 2 has other tags than the ledger says: decision_id",
         "forest-fire verify --repair",
         True,
     ),
     "tag of the bytes": (
         lambda b: b.reigns.registry.tag(MODEL, 3, {"artifact_sha256": "0" * 64}),
         "registry",
-        "version 3 is tagged otherwise than the ledger says: artifact_sha256",
+        "version 3 has other tags than the ledger says: artifact_sha256",
         "forest-fire verify --repair",
         True,
     ),
@@ -159,14 +161,14 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
     "tampered artifact": (
         lambda b: b.reigns.tracker.tamper(b.reigns.state.candidates[1].stored),
         "model",
-        "version 1 could not be taken into production: ",
+        "version 1 (decision of 2025-07-07, artifact ",
         "restore it from a backup",
         False,
     ),
     "champion that is lost": (
         lambda b: b.reigns.tracker.forget(b.reigns.state.candidates[3].stored),
         "model",
-        "version 3 could not be taken into production: ",
+        "version 3 (decision of 2025-07-21, artifact ",
         "forest-fire rollback --to VERSION",
         False,
     ),
@@ -177,7 +179,7 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
         "restore the lake",
         False,
     ),
-    "decision made otherwise": (
+    "decision with another outcome": (
         lambda b: forge_decision(b, 1, '"outcome":"KEPT"'),
         "decision",
         "the decision of 2025-07-07 in row 1 is PROMOTED, its payload says KEPT",
@@ -268,7 +270,7 @@ def test_a_decision_whose_figures_do_not_follow_from_its_rows_is_named(bench: Be
     text = payload.replace('"refresh_age_days":1,', '"refresh_age_days":900,')
     assert text != payload
     reseal(bench, 3, payload_json=text)
-    assert "made again from the same rows it is KEPT NOT_SUPERIOR" in the_fault(bench).what
+    assert "taken again from the same rows it is KEPT NOT_SUPERIOR" in the_fault(bench).what
 
 
 def test_only_versions_within_the_rollback_horizon_are_loaded(bench: Bench) -> None:
@@ -283,7 +285,7 @@ def test_a_promotion_that_was_cut_is_named_and_finished(bench: Bench) -> None:
     bench.reigns.registry.move_alias_by_hand(MODEL, 2)
     fault = the_fault(bench)
     assert fault.what.startswith("the decision ")
-    assert fault.what.endswith("of row 5 is carried out half")
+    assert fault.what.endswith("of row 5 was begun and not finished")
     assert bench.repair() is not None
     assert (bench.reigns.state.champion, bench.reigns.registry.champion(MODEL)) == (3, 3)
     assert bench.verify() == []
@@ -372,3 +374,13 @@ def test_a_moved_alias_is_recorded_once_per_observation_and_not_moved(bench: Ben
     registry.move_alias_by_hand(MODEL, 3)
     assert note() is not None
     assert bench.reigns.state.meddling is None
+
+
+def test_a_row_that_lacks_what_its_kind_needs_is_named(bench: Bench) -> None:
+    stamp, ledger = stamp_at(bench.reigns.installation), bench.reigns.installation.stores.ledger
+    freeze(ledger, MODEL, until=dt.date(2030, 1, 1), reason="fire season", stamp=stamp)
+    reseal(bench, 7, payload_json='{"until":"2030-01-01"}')
+    bench.rewrite_copy()
+    fault = the_fault(bench)
+    assert (fault.where, fault.repairable) == ("ledger", False)
+    assert fault.what.startswith("row 7 (freeze): reason: field required")
