@@ -16,7 +16,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
-from forest_fire_retrain.core.decision.decision_rule import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.windows import Cadence, WindowPolicy

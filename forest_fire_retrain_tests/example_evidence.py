@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, GuardrailFinding, LedgerFacts
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule, Metric
+from forest_fire_retrain.core.decision.thresholds import DecisionRule, Metric
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, facts_of

@@ -13,7 +13,7 @@ import pyarrow as pa
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.optuna_search import OptunaSearch
 from forest_fire_retrain.adapters.simulator import Simulator, SimulatorConfig
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ports import Stores, Workshop

@@ -8,7 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.training import find_recipe

@@ -77,7 +77,7 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_models": room(
         *MLFLOW,
         "adapters/runtime_environment",
-        "adapters/skops_models",
+        "adapters/verified_models",
         "core/models",
         "core/records",
         "core/risk_model",
@@ -101,7 +101,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
-    "adapters/skops_models": room("core/errors", "core/risk_model", "skops"),
+    "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/worker_processes": room("core/errors"),
     # a history under several rules
     "backtest": room(

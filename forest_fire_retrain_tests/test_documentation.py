@@ -15,7 +15,7 @@ from pydantic_core import PydanticUndefined
 from typer.main import get_command
 
 from forest_fire_retrain.cli.app import app
-from forest_fire_retrain.core.decision.decision_rule import REFRESH_AGE_DAYS
+from forest_fire_retrain.core.decision.thresholds import REFRESH_AGE_DAYS
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.settings import CONFIG_VARIABLE, PREFIX, PROJECT_ROOT, Settings, load_settings
 

@@ -24,7 +24,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
 )
 from forest_fire_retrain.adapters.runtime_environment import read_requirements
-from forest_fire_retrain.adapters.skops_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
+from forest_fire_retrain.adapters.verified_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import TrackingError
 from forest_fire_retrain.core.models.ports import CandidateRun
 from forest_fire_retrain.core.records import StoredModel

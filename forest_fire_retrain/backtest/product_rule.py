@@ -10,9 +10,9 @@ from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.models.model_rows import hash_probabilities

@@ -9,7 +9,7 @@ from forest_fire_retrain.adapters.folder_source import FolderSource
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.backtest.scenarios import Scenario, apply_scenario
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import align_to_cadence, period_starting
 from forest_fire_retrain.core.records import Recipe

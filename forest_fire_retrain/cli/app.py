@@ -58,7 +58,7 @@ def retrain(
         typer.Option(help="What a replay may know: as_corrected, today's data (default), or as_known, the original's."),
     ] = None,
 ) -> None:
-    """Retrain one period: the newest closed one, or a past one as a replay."""
+    """Retrain one period: the oldest undecided one, or a past one as a replay."""
     from forest_fire_retrain.cli.running import retrain_partition  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.core.records import Knowledge  # noqa: PLC0415 - imported with the above
 

@@ -6,7 +6,8 @@ from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
+from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
+from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.run_context import tell

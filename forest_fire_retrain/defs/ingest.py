@@ -7,7 +7,8 @@ from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
-from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape, code_version_of
+from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
+from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell

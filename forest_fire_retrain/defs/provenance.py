@@ -6,7 +6,8 @@ from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
-from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape, code_version_of
+from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape
+from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation

@@ -19,7 +19,8 @@ from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
 from forest_fire_retrain.core.windows import RetrainingWindows
-from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape, code_version_of
+from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
+from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, report_partition

@@ -18,7 +18,7 @@ from forest_fire_retrain.backtest.replaying import StreamResult, replay_stream
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.backtest.summary import summarise
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.models.climatology import fit_climatology
 from forest_fire_retrain.core.models.recipe_choice import InnerRows, score_recipe

@@ -25,8 +25,8 @@ from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
 from forest_fire_retrain.core.decision.case_building import build_case
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features

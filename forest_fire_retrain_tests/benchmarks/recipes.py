@@ -20,7 +20,7 @@ from forest_fire_retrain.backtest.candidates import fit_climatology_on_panel, pr
 from forest_fire_retrain.backtest.panel import Panel, load_panel
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.models.training import find_recipe, fit
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy

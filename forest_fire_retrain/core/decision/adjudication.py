@@ -25,8 +25,8 @@ import numpy as np
 from forest_fire_retrain.core.decision.block_statistics import describe_blocks
 from forest_fire_retrain.core.decision.case import Case, Comparison, Decision
 from forest_fire_retrain.core.decision.comparison import compare
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import count_of
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 
 

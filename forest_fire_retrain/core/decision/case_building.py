@@ -7,7 +7,6 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Sequence
 
 from forest_fire_retrain.core.decision.case import Case, Challenger, ChampionFacts, GuardrailFinding, LedgerFacts
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.evidence_pool import EvidencePool, pool_windows
 from forest_fire_retrain.core.decision.guardrails import (
     check_calibration,
@@ -21,6 +20,7 @@ from forest_fire_retrain.core.decision.guardrails import (
 )
 from forest_fire_retrain.core.decision.label_gate import count_labels, count_of, is_suspect, is_tainted, overlaps_any
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import sum_up_window
 from forest_fire_retrain.core.windows import Interval

@@ -14,7 +14,7 @@ from forest_fire_retrain.core.decision.block_statistics import (
     sum_blocks,
 )
 from forest_fire_retrain.core.decision.case import Comparison
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import day_numbers
 

@@ -14,8 +14,8 @@ import datetime as dt
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any, with_neighbours
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 

@@ -17,8 +17,8 @@ from scipy.stats import norm
 
 from forest_fire_retrain.core.decision.block_statistics import describe_blocks, quotient, sum_blocks
 from forest_fire_retrain.core.decision.case import GuardrailFinding
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import day_numbers, join_days

@@ -18,7 +18,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 

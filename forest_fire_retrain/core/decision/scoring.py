@@ -13,7 +13,7 @@ from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from forest_fire_retrain.core.decision.decision_rule import Metric
+from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.losses import brier_losses, brier_score, clip, log_loss, log_losses
 
 BOTH_CLASSES = 2

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
 
-from forest_fire_retrain.core.decision.decision_rule import Metric
+from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
 

@@ -7,9 +7,9 @@ import numpy as np
 import pandas as pd
 from scipy.special import logit
 
-from forest_fire_retrain.core.decision.decision_rule import Metric
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
 from forest_fire_retrain.core.decision.scoring import daily_losses, daily_sums
+from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.decision.window_evidence import Series, SliceSums, WindowEvidence
 from forest_fire_retrain.core.losses import clip, log_losses
 

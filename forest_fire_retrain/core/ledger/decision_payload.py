@@ -4,8 +4,8 @@ from collections.abc import Iterable, Sequence
 
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import JsonFloat, WindowEvidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record

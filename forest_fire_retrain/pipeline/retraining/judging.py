@@ -11,10 +11,10 @@ import pyarrow.compute as pc
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import count_of, is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.scoring import describe_quality
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import (

@@ -10,7 +10,7 @@ import pytest
 from forest_fire_retrain.core.decision.adjudication import adjudicate, compare
 from forest_fire_retrain.core.decision.block_statistics import describe_blocks
 from forest_fire_retrain.core.decision.case import Case
-from forest_fire_retrain.core.decision.decision_rule import Metric
+from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain_tests.example_evidence import (
     CHAMPION_LOSS,

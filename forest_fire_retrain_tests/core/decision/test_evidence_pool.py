@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule, Metric
 from forest_fire_retrain.core.decision.evidence_pool import EvidencePool, pool_windows
+from forest_fire_retrain.core.decision.thresholds import DecisionRule, Metric
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import DAY, RULE, example_window, without_champion

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
 from forest_fire_retrain.core.decision.label_gate import (
     count_labels,
     count_of,
@@ -18,6 +17,7 @@ from forest_fire_retrain.core.decision.label_gate import (
     overlaps_any,
     with_neighbours,
 )
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import RULE, example_window, without_champion

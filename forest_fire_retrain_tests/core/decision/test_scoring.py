@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from forest_fire_retrain.core.decision.decision_rule import Metric
 from forest_fire_retrain.core.decision.scoring import daily_losses, daily_sums, describe_quality
+from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.losses import brier_losses, brier_score, clip, log_loss, log_losses
 
 

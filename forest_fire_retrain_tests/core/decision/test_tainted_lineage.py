@@ -3,7 +3,7 @@
 import pytest
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain_tests.example_evidence import (
     CHAMPION_LOSS,

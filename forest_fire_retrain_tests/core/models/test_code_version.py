@@ -4,7 +4,7 @@ import pytest
 
 from forest_fire_retrain.adapters.runtime_environment import PACKAGE_ROOT, TRAINING_WINGS, read_sources
 from forest_fire_retrain.core.models.code_version import fingerprint_code, reach
-from forest_fire_retrain.defs.asset_arguments import CODE_OF_ASSET
+from forest_fire_retrain.defs.asset_code import CODE_OF_ASSET
 
 SMALL = {
     "core/a.py": '"""Says something."""\nfrom forest_fire_retrain.core import b\n\ndef f(x):\n    return b.g(x) + 1\n',

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import ArtifactTamperedError, EvidenceError, LedgerLockedError
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload

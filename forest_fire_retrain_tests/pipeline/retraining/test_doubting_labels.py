@@ -2,7 +2,7 @@
 
 import pytest
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.records import Knowledge

@@ -2,7 +2,7 @@
 
 import pytest
 
-from forest_fire_retrain.core.decision.decision_rule import DecisionRule
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind

@@ -4,7 +4,7 @@ import pytest
 from pydantic import ValidationError
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.decision_rule import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import skops.io
 
-from forest_fire_retrain.adapters.skops_models import TRUSTED_TYPES, load_verified, sha256_of_file
+from forest_fire_retrain.adapters.verified_models import TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
 from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Recipe
