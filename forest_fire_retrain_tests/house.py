@@ -66,7 +66,9 @@ HOUSE: dict[str, Room] = {
         "filelock",
         "pydantic",
     ),
-    "adapters/folder_source": room("core/errors", "core/rows", "core/windows", "numpy", "pyarrow"),
+    "adapters/folder_source": room(
+        "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
+    ),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
@@ -101,6 +103,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/worker_processes": room("core/errors"),
     # a history under several rules

@@ -1,27 +1,23 @@
 """A folder of CSV or Parquet files as the source of cells, weather and fire reports.
 
-Here belong reading the files, cutting them by recorded time, and saying what a slice lacks. What a
-table must look like is `core.rows.contracts`' business.
+Here belong cutting tables by recorded time, and saying what a slice lacks. Which file is which table is
+`adapters.table_files`' business; what a table must look like is `core.rows.contracts`'.
 
 Rules
 -----
-- A table is one file, `<table>.csv` or `<table>.parquet`; both of them contradict each other.
 - Files are read and checked whole, once; they are read again as soon as one of them has changed.
 - A row belongs to the slice of the UTC day it was recorded on, so consecutive slices add up to the whole.
 """
 
-import csv
 import datetime as dt
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
-import pyarrow.parquet as pq
 
+from forest_fire_retrain.adapters.table_files import FAULTS, FileState, find_tables, read_table
 from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import SourceSlice
@@ -32,21 +28,13 @@ EPOCH = dt.date(1970, 1, 1)
 SMALLEST_SHARE_SHOWN = 0.0005
 
 
-class FileState(NamedTuple):
-    """What tells one state of a file from another."""
-
-    path: Path
-    modified_ns: int
-    n_bytes: int
-
-
 class FolderSource:
     """The source in one folder; nothing of it is delivered unless all of it keeps the data contract.
 
     Parameters
     ----------
     folder : Path
-        Holds `cells`, `weather` and `fires`, each as `.csv` or `.parquet`.
+        Holds `cells`, `weather` and `fires`, each as `.csv`, `.csv.gz` or `.parquet`.
     history_start : datetime.date
         First day of the data to use.
     assumed_report_lag_days : int
@@ -76,7 +64,7 @@ class FolderSource:
 
     def _tables(self) -> CheckedTables:
         try:
-            states, violations = find_files(self._folder)
+            states, violations = find_tables(self._folder, SCHEMAS)
         except OSError as error:
             raise InputContractError(str(self._folder), [f"the folder cannot be opened: {error.strerror}"]) from error
         if self._held and not violations and self._held[0] == states:
@@ -84,8 +72,8 @@ class FolderSource:
         raw = {}
         for name, state in states.items():
             try:
-                raw[name] = RawTable(state.path.name, _read_file(state.path))
-            except (OSError, pa.ArrowException, UnicodeError, csv.Error) as error:
+                raw[name] = RawTable(state.path.name, read_table(state.path))
+            except FAULTS as error:
                 violations.append(f"{state.path.name}: cannot be read: {_first_line(error)}")
         checked = check_tables(
             str(self._folder),
@@ -96,38 +84,6 @@ class FolderSource:
         )
         self._held = (states, checked)
         return checked
-
-
-def find_files(folder: Path) -> tuple[dict[TableName, FileState], list[str]]:
-    """The file of each table, and one violation for each table that has none or two."""
-    if not folder.is_dir():
-        return {}, [f"{folder}: no such folder; allowed a folder with cells, weather and fires (.csv or .parquet)"]
-    states, violations = {}, []
-    for name in SCHEMAS:
-        found = [path for path in (folder / f"{name}.csv", folder / f"{name}.parquet") if path.is_file()]
-        if len(found) == 1:
-            status = found[0].stat()
-            states[name] = FileState(found[0], status.st_mtime_ns, status.st_size)
-        else:
-            observed = "both of them are there" if found else "neither is there"
-            violations.append(f"{name}: {observed}; allowed exactly one of {name}.csv and {name}.parquet")
-    return states, violations
-
-
-def _read_file(path: Path) -> pa.Table:
-    """The file's table: Parquet in its types, CSV as text, so that the contract names what is no number."""
-    if path.suffix == ".parquet":
-        with pq.ParquetFile(path) as file:
-            return file.read()
-    with path.open(encoding="utf-8-sig", newline="") as text:
-        header = next(csv.reader(text), [])
-    as_text = pacsv.ConvertOptions(
-        column_types=dict.fromkeys(header, pa.string()),
-        null_values=[""],
-        strings_can_be_null=True,
-        quoted_strings_can_be_null=True,
-    )
-    return pacsv.read_csv(path, convert_options=as_text, parse_options=pacsv.ParseOptions(newlines_in_values=True))
 
 
 def _first_line(error: Exception) -> str:

@@ -224,14 +224,16 @@ def test_a_folder_that_cannot_be_opened_is_one_violation(tmp_path: Path) -> None
 
 def test_every_missing_table_is_named(tmp_path: Path) -> None:
     assert violations_of(tmp_path) == tuple(
-        f"{name}: neither is there; allowed exactly one of {name}.csv and {name}.parquet"
+        f"{name}: not found; allowed exactly one of {name}.csv, {name}.csv.gz, {name}.parquet"
         for name in ("cells", "weather", "fires")
     )
 
 
 def test_two_files_for_one_table_are_not_chosen_between(park: Path) -> None:
     write_parquet(park / "fires.parquet", FIRES)
-    assert violations_of(park) == ("fires: both of them are there; allowed exactly one of fires.csv and fires.parquet",)
+    assert violations_of(park) == (
+        "fires: found fires.csv, fires.parquet; allowed exactly one of fires.csv, fires.csv.gz, fires.parquet",
+    )
 
 
 @pytest.mark.parametrize(
@@ -264,7 +266,7 @@ def test_faults_of_files_and_of_rows_stand_in_one_message(park: Path) -> None:
     (park / "fires.csv").write_bytes(b"")
     write_csv(park / "weather.csv", [WEATHER[0] | {"temp_max_c": "hot", "precip_mm": 2001, "date": "2031-01-01"}])
     violations = violations_of(park)
-    parts = ("cells: neither", "fires.csv: cannot", "row 2: observed 'hot'", "observed 2001.0", "observed 2031-01-01")
+    parts = ("cells: not found", "fires.csv: cannot", "row 2: observed 'hot'", "observed 2001.0", "observed 2031-01-01")
     assert len(violations) == len(parts)
     for part in parts:
         assert any(part in sentence for sentence in violations)

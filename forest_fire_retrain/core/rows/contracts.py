@@ -26,6 +26,7 @@ import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import InputContractError
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, UTC_INSTANT, WEATHER_SCHEMA, TableName
+from forest_fire_retrain.core.rows.unit_hints import find_unit_hints
 
 SCHEMAS = MappingProxyType(
     {TableName.CELLS: CELLS_SCHEMA, TableName.WEATHER: WEATHER_SCHEMA, TableName.FIRES: FIRES_SCHEMA}
@@ -52,6 +53,8 @@ MAX_VALUES_SHOWN = 3
 MAX_VALUES_COMPARED = 100
 MAX_VALUE_LENGTH = 40
 FIRST_DATA_ROW = 2
+ID_COLUMNS = frozenset({"cell_id", "fire_id"})
+HIDDEN_PATTERN = r"^[\s\p{Z}]|[\s\p{Z}]$|\p{Cc}|\x{feff}|\x{200b}"
 MISSING_NUMBER_MARKS = pa.array(["", "na", "n/a", "nan", "null", "none"])
 NUMBER_PATTERN = r"^[+-]?(\d{1,50}\.?\d{0,50}|\.\d{1,50})([eE][+-]?\d{1,3})?$"
 DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)?)?$"
@@ -99,7 +102,7 @@ class _Inspection:
         positions = np.flatnonzero(flags.to_numpy())
         if positions.size:
             counted = f"{positions.size} value{'s' if positions.size > 1 else ''} {fault}"
-            first = observed.filter(flags).slice(0, MAX_VALUES_COMPARED).to_pylist()
+            first = _as_python(observed.filter(flags).slice(0, MAX_VALUES_COMPARED))
             shown = ", ".join([*dict.fromkeys(map(_show, first))][:MAX_VALUES_SHOWN])
             self.violations.append(
                 f"{self.file}, column {column}: {counted}, {_name_rows(positions)}: observed {shown}; allowed {allowed}"
@@ -158,6 +161,7 @@ def check_tables(
     """
     inspected = {name: _Inspection(name, raw[name]) for name in SCHEMAS if name in raw}
     for inspection in inspected.values():
+        _check_ids(inspection)
         _check_limits(inspection)
         _check_future(inspection, today)
         _fill_recorded_at(inspection, assumed_report_lag_days)
@@ -166,11 +170,13 @@ def check_tables(
     violations = [*found_before, *(found for inspection in inspected.values() for found in inspection.violations)]
     if violations:
         raise InputContractError(where, violations)
+    tables = {name: _canonical(inspection) for name, inspection in inspected.items()}
+    warnings = [found for inspection in inspected.values() for found in inspection.warnings]
     return CheckedTables(
-        cells=_canonical(inspected[TableName.CELLS]),
-        weather=_canonical(inspected[TableName.WEATHER]),
-        fires=_canonical(inspected[TableName.FIRES]),
-        warnings=tuple(found for inspection in inspected.values() for found in inspection.warnings),
+        cells=tables[TableName.CELLS],
+        weather=tables[TableName.WEATHER],
+        fires=tables[TableName.FIRES],
+        warnings=(*warnings, *find_unit_hints(tables[TableName.WEATHER])),
     )
 
 
@@ -181,6 +187,21 @@ def _read_text(column: Column) -> tuple[Column, Column]:
     text = column.cast(pa.string())
     text = pc.if_else(pc.equal(text, ""), None, text)
     return text, text
+
+
+def _as_python(values: Column) -> list[object]:
+    """The values as Python holds them; as text what lies outside its calendar."""
+    if not (pa.types.is_date(values.type) or pa.types.is_timestamp(values.type)):
+        return values.to_pylist()
+    texts = pc.cast(values, pa.string()).to_pylist()
+    known = _within_calendar(values).to_pylist()
+    return [text if value is None else value for text, value in zip(texts, known, strict=True)]
+
+
+def _within_calendar(column: Column) -> Column:
+    """Days or instants; `null` where Python's calendar (the years 1 to 9999) has none."""
+    days = column.cast(pa.date32(), safe=False)
+    return _where(pc.and_(pc.greater_equal(days, dt.date.min), pc.less_equal(days, dt.date.max)), column)
 
 
 def _read_number(column: Column) -> tuple[Column, Column]:
@@ -202,10 +223,10 @@ def _read_day(column: Column) -> tuple[Column, Column]:
         present, instants = _parse_instants(column, DAY_PATTERN)
         return present, instants.cast(pa.date32(), safe=False)
     if pa.types.is_date(column.type):
-        return column, column.cast(pa.date32(), safe=False)
+        return column, _within_calendar(column).cast(pa.date32(), safe=False)
     if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
         return column, pa.chunked_array([pa.nulls(len(column), pa.date32())])
-    days = column.cast(pa.date32(), safe=False)
+    days = _within_calendar(column).cast(pa.date32(), safe=False)
     return column, _where(pc.equal(days.cast(column.type), column), days)
 
 
@@ -214,7 +235,7 @@ def _read_instant(column: Column) -> tuple[Column, Column]:
     if _is_text(column.type):
         return _parse_instants(column, INSTANT_PATTERN)
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return column, column.cast(UTC_INSTANT, safe=False)
+        return column, _within_calendar(column).cast(UTC_INSTANT, safe=False)
     return column, pa.chunked_array([pa.nulls(len(column), UTC_INSTANT)])
 
 
@@ -234,6 +255,15 @@ def _parse_instants(column: Column, pattern: str) -> tuple[Column, Column]:
     shaped = _where(pc.match_substring_regex(text, pattern), text).to_pandas().astype(object)
     parsed = pd.to_datetime(shaped, format="ISO8601", utc=True, errors="coerce")
     return text, pa.chunked_array([pa.array(parsed).cast(UTC_INSTANT, safe=False)])
+
+
+def _check_ids(inspection: _Inspection) -> None:
+    """Ids are compared letter by letter: what nobody can see in them splits a cell or a fire in two."""
+    for name in inspection.columns.keys() & ID_COLUMNS:
+        observed = inspection.columns[name]
+        hidden = pc.match_substring_regex(observed, HIDDEN_PATTERN)
+        allowed = "text without blanks at its ends and without control characters"
+        inspection.refuse(name, hidden, observed, "with something that cannot be seen", allowed)
 
 
 def _check_limits(inspection: _Inspection) -> None:

@@ -83,6 +83,7 @@ def test_missing_is_never_taken_for_zero() -> None:
 
 A_DAY = "a day such as 2024-07-31"
 AN_INSTANT = "an instant such as 2024-07-31T06:00:00Z"
+SEEN = "text without blanks at its ends and without control characters"
 IN_EVERY_ROW = "a value in every row"
 AT_ONCE = ["2024-07-03", "2024-07-03T00:00Z"]
 ONE_PER_KEY = "one row per key (a correction states a later recorded_at)"
@@ -103,6 +104,50 @@ BREACHES = {
     "a day that is not in the calendar": (
         ("weather", "date", ["2024-07-01", "2024-02-30", "2024-07-02"]),
         f"1 value cannot be read as {A_DAY}, row 3: observed '2024-02-30'; allowed {A_DAY}",
+    ),
+    "a day beyond the calendar": (
+        ("fires", "date", pa.array([6_666_666, 19_905], pa.int32()).cast(pa.date32())),
+        f"1 value cannot be read as {A_DAY}, row 2: observed '20222-09-18'; allowed {A_DAY}",
+    ),
+    "a day before the calendar": (
+        ("fires", "date", pa.array([19_905, -800_000], pa.int32()).cast(pa.date32())),
+        f"1 value cannot be read as {A_DAY}, row 3: observed '-0221-09-04'; allowed {A_DAY}",
+    ),
+    "a midnight beyond the calendar": (
+        (
+            "fires",
+            "date",
+            pa.array([253_402_300_800_000_000, 1_719_792_000_000_000], pa.int64()).cast(pa.timestamp("us")),
+        ),
+        f"1 value cannot be read as {A_DAY}, row 2: observed '10000-01-01 00:00:00.000000'; allowed {A_DAY}",
+    ),
+    "an instant beyond the calendar": (
+        (
+            "fires",
+            "recorded_at",
+            pa.array([253_402_300_800_000_000, 1_720_000_000_000_000], pa.int64()).cast(pa.timestamp("us")),
+        ),
+        f"1 value cannot be read as {AN_INSTANT}, row 2: observed '10000-01-01 00:00:00.000000'; allowed {AN_INSTANT}",
+    ),
+    "a number without end": (
+        ("fires", "area_ha", ["1e308", "2"]),
+        "1 value impossible, row 2: observed 1e+308; allowed 0 to 100,000,000 ha",
+    ),
+    "an id that is blank": (
+        ("fires", "fire_id", ["  ", "f2"]),
+        f"1 value with something that cannot be seen, row 2: observed '  '; allowed {SEEN}",
+    ),
+    "an id with a blank at its end": (
+        ("fires", "fire_id", ["f1", "f2\u00a0"]),
+        f"1 value with something that cannot be seen, row 3: observed 'f2\\xa0'; allowed {SEEN}",
+    ),
+    "an id with a control character": (
+        ("fires", "fire_id", ["f\x001", "f2"]),
+        f"1 value with something that cannot be seen, row 2: observed 'f\\x001'; allowed {SEEN}",
+    ),
+    "an id with a mark of no width": (
+        ("fires", "fire_id", ["\ufefff1", "f2"]),
+        f"1 value with something that cannot be seen, row 2: observed '\\ufefff1'; allowed {SEEN}",
     ),
     "a day in an ambiguous notation": (
         ("fires", "date", ["01/07/2024", "2024-07-02"]),
