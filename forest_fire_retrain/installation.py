@@ -27,6 +27,9 @@ class Silence:
     def advance(self, step: str, partition_key: str, sentence: str) -> None:
         """Say nothing."""
 
+    def warn(self, step: str, sentence: str) -> None:
+        """Say nothing."""
+
 
 class PublishedLedger(NamedTuple):
     """A ledger, the folder of the copy that readers see, and the model that orders are about."""

@@ -66,6 +66,10 @@ class RunProgress(AbstractContextManager["RunProgress"]):
             self._tasks[step] = self._bars.add_task(step, total=1 if whole else self._n_partitions, sentence="")
         self._bars.update(self._tasks[step], advance=1, sentence=line)  # type: ignore[arg-type] # a task's id
 
+    def warn(self, step: str, sentence: str) -> None:
+        """`step` goes on; `sentence` stays on the screen."""
+        out.print(f"{step:<22} warning: {sentence}", markup=False)
+
 
 def user_name() -> str:
     """Name of the person at the command line, as far as a tag may hold it."""

@@ -21,7 +21,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_next, find_waiting, warn_of_passed_over
+from forest_fire_retrain.operations import find_next, find_waiting
 from forest_fire_retrain.settings import Settings
 
 RANGE_START_TAG = "dagster/asset_partition_range_start"
@@ -148,9 +148,6 @@ def _print_outcome(installation: Installation, n_rows_before: int) -> None:
         out.print("Nothing new was decided: the same inputs were decided before, and that decision stands.")
     for row in decisions[-1:]:
         out.print(_last_words(row), markup=False)
-    passed_over = warn_of_passed_over(installation, installation.clock(), n_rows_before=n_rows_before)
-    if passed_over is not None:
-        out.print(passed_over, markup=False)
     out.print(
         f"{len(decisions)} decision(s) recorded, {len(promotions)} promotion(s); "
         f"champion: {'none' if champion is None else f'version {champion}'}. See: forest-fire history"

@@ -31,6 +31,10 @@ class Progress(Protocol):
         """One partition of `step` is done; `sentence` says what came of it."""
         ...
 
+    def warn(self, step: str, sentence: str) -> None:
+        """`step` goes on, and a person should know what `sentence` says."""
+        ...
+
 
 class Workshop(NamedTuple):
     """Everything a training reads and writes; with files behind it, fit for another process."""

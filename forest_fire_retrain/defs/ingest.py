@@ -11,7 +11,7 @@ from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
-from forest_fire_retrain.defs.run_context import tell
+from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.ingesting import find_weather_gaps, ingest_fire_reports, ingest_weather
 
@@ -75,7 +75,10 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
     for key in context.partition_keys:
         context.add_asset_metadata(describe_ingest(report), partition_key=key)
     sentence = f"{report.n_rows} rows recorded in {report.window}{'' if report.written else ', unchanged'}"
-    tell(context, installation, context.asset_key.to_user_string(), context.partition_keys[-1], sentence)
+    step = context.asset_key.to_user_string()
+    tell(context, installation, step, context.partition_keys[-1], sentence)
+    for warning in report.warnings:
+        warn(context, installation, step, warning)
 
 
 def find_gaps(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:

@@ -25,7 +25,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
 from forest_fire_retrain.defs.pictures import Pictures
-from forest_fire_retrain.defs.run_context import stamp_of, tell
+from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import warn_of_passed_over
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
@@ -243,7 +243,7 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
     adjudication = adjudicate_partition(installation.stores, question, stamp)
     passed_over = warn_of_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
     if passed_over is not None:
-        context.log.warning(passed_over)
+        warn(context, installation, DECISION, passed_over)
     return adjudication
 
 

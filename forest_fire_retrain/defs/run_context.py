@@ -33,3 +33,9 @@ def tell(
     """Say in the run's log, and to whoever watches, how far the work has come."""
     context.log.info("%s: %s", partition_key, sentence)
     installation.progress.advance(step, partition_key, sentence)
+
+
+def warn(context: dg.AssetExecutionContext, installation: Installation, step: str, sentence: str) -> None:
+    """Say in the run's log, and to whoever watches, what a person should know although the work goes on."""
+    context.log.warning(sentence)
+    installation.progress.warn(step, sentence)

@@ -177,3 +177,12 @@ def test_a_dagster_store_that_cannot_be_read(small_park: Path, forest_fire: Run)
     store.parent.mkdir(parents=True)
     store.write_bytes(b"no database " * 100)
     assert_refused(forest_fire(*WEEK), small_park, "file is not a database", "run the same command again")
+
+
+def test_what_is_odd_and_not_wrong_is_said_and_the_work_goes_on(folder: Path, forest_fire: Run) -> None:
+    write_folder(folder, fires="fire_id,cell_id,date,area_ha,cause\nf1,a,2024-01-01,5,lightning\n")
+    answer = forest_fire(*WEEK)
+    said = [line.removeprefix("weather").strip() for line in answer.out.splitlines() if line.startswith("weather ")]
+    assert "warning: fires.csv: the contract does not know column cause; ignored." in said
+    assert any(line.startswith("warning: weather: 1116 of 1120 cell-days in ") for line in said), said
+    assert any(line.startswith("features") for line in answer.out.splitlines())
