@@ -1,4 +1,4 @@
-"""What a person orders of an installation: roll back, freeze, vouch for labels, verify, repair, publish.
+"""What a person orders of an installation: roll back, freeze, vouch for labels, accept a source, verify, publish.
 
 The command line, the launchpad's jobs and a notebook all come through here, so that an order means the same
 wherever it is given.
@@ -31,6 +31,7 @@ from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standi
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 
 
 def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
@@ -98,6 +99,31 @@ def clear_labels(published: PublishedLedger, *, window: Interval, reason: str, s
         return standing_orders.clear_labels(
             published.ledger, published.model_name, window=window, reason=reason, stamp=stamp
         )
+
+
+def accept_source(installation: Installation, *, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Let the configured source follow the one whose rows the home holds; see `standing_orders.accept_source`.
+
+    Raises
+    ------
+    InputContractError
+        If the source breaks the data contract.
+    RefusedRequestError
+        If no reason is given, or there is nothing to accept.
+    """
+    source, published = installation.source, installation.published_ledger
+    first = installation.settings.start_date
+    any_day = Interval(start=first, end=first + dt.timedelta(days=1))  # each slice holds all cells
+    before = name_held_source(installation.lake, source.read(any_day).cells)
+    with publishing(published):
+        return standing_orders.accept_source(
+            published.ledger, published.model_name, accepted=source.name, before=before, reason=reason, stamp=stamp
+        )
+
+
+def has_accepted(installation: Installation, source_name: str) -> bool:
+    """Whether the source of this name is the one that a person accepted last in the place of another one."""
+    return fold(installation.ledger.entries(installation.settings.model_name)).accepted_source == source_name
 
 
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:

@@ -123,7 +123,9 @@ HOUSE: dict[str, Room] = {
     "clock": room(),
     "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
     "installation": room("clock", "settings", *CORE, "adapters/"),
-    "operations": room("installation", "adapters/ledger_export", "pipeline/custody", *BASE, "core/ledger"),
+    "operations": room(
+        "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
+    ),
     "defs": room(
         "installation",
         "operations",

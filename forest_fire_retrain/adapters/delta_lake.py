@@ -28,6 +28,7 @@ KEEP_EVERYTHING = {
     "delta.deletedFileRetentionDuration": "interval 36500 days",
 }
 MARK = "complete_through"
+ORIGIN = "origin"
 ATTEMPTS = 8
 LONGEST_PAUSE_SECONDS = 0.2
 
@@ -69,11 +70,16 @@ class DeltaLake:
 
         return self._commit(table, write)
 
-    def overwrite(self, table: str, rows: pa.Table) -> int:
-        """Put `rows` in the place of all rows; atomic."""
+    def origin(self, table: str) -> str | None:
+        """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
+        opened = self._open_if_there(table)
+        return None if opened is None else opened.history(1)[0].get(ORIGIN)
+
+    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
+        """Put `rows` in the place of all rows, and note whose they are; atomic."""
 
         def write() -> None:
-            self._write(table, self._open_if_there(table), rows, mode="overwrite", mark=None)
+            self._write(table, self._open_if_there(table), rows, mode="overwrite", mark=None, origin=origin)
 
         return self._commit(table, write)
 
@@ -145,16 +151,18 @@ class DeltaLake:
         mode: str,
         mark: dt.date | None,
         predicate: str | None = None,
+        origin: str | None = None,
     ) -> None:
         """Commit right behind the version that was opened, or not at all."""
-        note = None if mark is None else {MARK: mark.isoformat()}
+        notes = {MARK: None if mark is None else mark.isoformat(), ORIGIN: origin}
+        note = {name: value for name, value in notes.items() if value is not None}
         write_deltalake(  # type: ignore[call-overload] # mode is one of delta's literals
             self._uri(table) if opened is None else opened,
             rows,
             mode=mode,
             predicate=predicate,
             configuration=KEEP_EVERYTHING if opened is None else None,
-            commit_properties=CommitProperties(custom_metadata=note, max_commit_retries=0),
+            commit_properties=CommitProperties(custom_metadata=note or None, max_commit_retries=0),
         )
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:

@@ -50,6 +50,11 @@ class FolderSource:
         self._today = today
         self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
 
+    @property
+    def name(self) -> str:
+        """The folder's absolute path; symbolic links in it stay, so that they may point at each new delivery."""
+        return f"the folder {self._folder.absolute()}"
+
     def read(self, recorded: Interval) -> SourceSlice:
         """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
 

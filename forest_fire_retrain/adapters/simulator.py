@@ -100,6 +100,11 @@ class Simulator:
         n_blocks = max(FEWEST_CACHED_BLOCKS, CACHED_CELL_DAYS // (BLOCK_DAYS * config.n_cells))
         self._block = lru_cache(maxsize=n_blocks)(self._compute_block)
 
+    @property
+    def name(self) -> str:
+        """Seed and size: what the park is, not what happens in it."""
+        return f"the simulated park with the seed {self._config.seed} and {self._config.n_cells} cells"
+
     def read(self, recorded: Interval) -> SourceSlice:
         """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`; ordered.
 

@@ -194,6 +194,14 @@ def clear_labels(
 
 
 @app.command()
+def accept_source(*, reason: Reason) -> None:
+    """Let another source follow the one whose rows the home holds."""
+    from forest_fire_retrain.cli.intervening import accept_other_source  # noqa: PLC0415 - imports DuckDB
+
+    accept_other_source(_settings(), reason)
+
+
+@app.command()
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,

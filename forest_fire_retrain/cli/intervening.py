@@ -52,6 +52,12 @@ def clear_suspect_labels(settings: Settings, first: dt.date, last: dt.date, reas
     out.print(entry.summary, markup=False)
 
 
+def accept_other_source(settings: Settings, reason: str) -> None:
+    """Let the configured source follow the one whose rows the home holds."""
+    entry = operations.accept_source(build_installation(settings), reason=reason, stamp=stamp_now())
+    out.print(entry.summary, markup=False)
+
+
 def verify_all(settings: Settings, *, with_repair: bool, as_json: bool) -> None:
     """Print every fault, one line each; exit code 1 if one remains.
 

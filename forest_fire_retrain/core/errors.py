@@ -52,6 +52,10 @@ class InputContractError(ForestFireRetrainError):
         return type(self), (self.where, self.violations)
 
 
+class OtherSourceError(ForestFireRetrainError):
+    """The rows of another source would be mixed into a home, and nothing was written: the operator acts."""
+
+
 class EvidenceError(ForestFireRetrainError):
     """A window holds too little or contradictory data to train or judge on."""
 

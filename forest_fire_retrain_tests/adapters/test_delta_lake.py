@@ -101,6 +101,14 @@ def test_rows_and_mark_move_in_one_commit(lake: DeltaLake, tmp_path: Path) -> No
         assert any("add" in action for action in actions)
 
 
+def test_rows_and_their_origin_move_in_one_commit(lake: DeltaLake) -> None:
+    assert lake.origin("cells") is None
+    lake.overwrite("cells", rows(0), origin="the park")
+    assert (lake.origin("cells"), lake.version("cells")) == ("the park", 0)
+    lake.overwrite("cells", rows(1))
+    assert lake.origin("cells") is None
+
+
 @pytest.mark.parametrize("schema", [CELLS_SCHEMA, WEATHER_SCHEMA, FIRES_SCHEMA], ids=["cells", "weather", "fires"])
 def test_the_canonical_tables_come_back_with_their_types(lake: DeltaLake, schema: pa.Schema) -> None:
     values = {

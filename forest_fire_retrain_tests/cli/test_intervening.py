@@ -9,10 +9,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain_tests.cli.conftest import Run
@@ -88,6 +90,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
         (("freeze", "--until", "2024-01-01", "--reason", "x"), "would keep nothing"),
         (("freeze", "--until", "soon", "--reason", "x"), "does not match the format"),
         (("unfreeze", "--reason", "x"), "are not frozen"),
+        (("accept-source", "--reason", " "), "accepting another source needs a reason"),
         (("clear-labels", "--from", "2025-06-02", "--to", "2025-06-01", "--reason", "x"), "the wrong way round"),
         (("clear-labels", "--from", "2025-06-01", "--to", "2025-06-02", "--reason", "x"), "Flagged: none"),
         (("ledger", "restore", "nowhere.duckdb"), "there is no backup at"),
@@ -180,3 +183,29 @@ def test_an_empty_home_has_no_fault_and_nothing_to_roll_back(home: Path, forest_
     answer = forest_fire("rollback", "--reason", "x")
     assert (answer.code, "has no champion to roll back from" in answer.err) == (2, True)
     assert not (home / "ledger.duckdb").exists()
+
+
+def test_another_source_is_refused_until_it_is_accepted_with_a_reason(
+    reigned: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held, before = DeltaLake(str(reigned / "lake")), rows_of(reigned)
+    versions = {table: held.version(table) for table in TableName}
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", "7")
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__N_CELLS", "6")
+    nothing = forest_fire("accept-source", "--reason", "to be sure")
+    assert nothing.code == 2, nothing
+    assert "holds no rows of another source than the simulated park with the seed 7 and 6 cells" in nothing.err
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", "77")
+    refused = forest_fire("retrain", "--partition", WEEKS[2])
+    assert refused.code == 2, refused
+    assert "this home holds the rows of the simulated park with the seed" in refused.err
+    assert "the source is now the simulated park with the seed 77" in refused.err
+    assert (rows_of(reigned), {table: held.version(table) for table in TableName}) == (before, versions)
+    accepted = forest_fire("accept-source", "--reason", "drawn anew on purpose")
+    assert accepted.code == 0, accepted
+    assert "are accepted after those of" in accepted.out
+    assert "drawn anew on purpose" in accepted.out.casefold()
+    assert rows_of(reigned)[-1].kind is EntryKind.SOURCE_ACCEPTED
+    again = forest_fire("accept-source", "--reason", "once more")
+    assert (again.code, len(rows_of(reigned))) == (2, len(before) + 1)
+    assert "is accepted already" in again.err

@@ -21,6 +21,7 @@ class TableVersion(NamedTuple):
 
     rows: pa.Table
     mark: dt.date | None
+    origin: str | None = None
 
 
 @dataclass
@@ -47,21 +48,24 @@ class FakeLake:
         self.interrupt(f"before replace {table}")
         if table not in self.tables:
             return self._write(table, rows, through)
-        held, mark = self.tables[table][-1]
+        held, mark, _origin = self.tables[table][-1]
         kept = held.filter(pc.invert(falls_into(held[day_column], window)))
         return self._write(table, self._join(table, kept, rows), max(mark, through) if mark else through)
 
-    def overwrite(self, table: str, rows: pa.Table) -> int:
+    def origin(self, table: str) -> str | None:
+        return self.tables[table][-1].origin if table in self.tables else None
+
+    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
         self.interrupt(f"before overwrite {table}")
         if table in self.tables:
             rows = self._join(table, self.tables[table][-1].rows.slice(0, 0), rows)
-        return self._write(table, rows, None)
+        return self._write(table, rows, None, origin)
 
     def append(self, table: str, rows: pa.Table) -> int:
         self.interrupt(f"before append {table}")
         if table not in self.tables:
             return self._write(table, rows, None)
-        held, mark = self.tables[table][-1]
+        held, mark, _origin = self.tables[table][-1]
         return self._write(table, self._join(table, held, rows), mark)
 
     def read(
@@ -99,8 +103,8 @@ class FakeLake:
             raise LakeError(f"table {table} cannot be written: columns {rows.schema.names}")
         return pa.concat_tables([kept, rows.cast(kept.schema)])
 
-    def _write(self, table: str, rows: pa.Table, mark: dt.date | None) -> int:
-        self.tables.setdefault(table, []).append(TableVersion(rows, mark))
+    def _write(self, table: str, rows: pa.Table, mark: dt.date | None, origin: str | None = None) -> int:
+        self.tables.setdefault(table, []).append(TableVersion(rows, mark, origin))
         return len(self.tables[table]) - 1
 
 

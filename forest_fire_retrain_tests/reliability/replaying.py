@@ -37,6 +37,11 @@ class CorrectedSource:
     def __init__(self, source: Source) -> None:
         self._source = source
 
+    @property
+    def name(self) -> str:
+        """The source's own name: corrections come from nobody else."""
+        return self._source.name
+
     def read(self, recorded: Interval) -> SourceSlice:
         """What the source delivers, corrected."""
         delivered = self._source.read(recorded)

@@ -19,6 +19,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     RestorationPayload,
     RollbackPayload,
     RowPayload,
+    SourceAcceptedPayload,
     UnfreezePayload,
 )
 from forest_fire_retrain.core.windows import Interval
@@ -171,6 +172,17 @@ def draft_labels_cleared(
     payload = LabelsClearedPayload(window=window, reason=reason, partitions=tuple(partitions))
     return _draft_note(
         EntryKind.LABELS_CLEARED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
+    )
+
+
+def draft_source_accepted(
+    accepted: str, before: str, reason: str, *, model_name: str, champion: int | None, stamp: Stamp
+) -> EntryDraft:
+    """Rows of the source `accepted` may follow those of `before`."""
+    summary = f"Rows of {accepted} are accepted after those of {before}: {_as_sentence(reason)}"
+    payload = SourceAcceptedPayload(accepted=accepted, before=before, reason=reason)
+    return _draft_note(
+        EntryKind.SOURCE_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
 

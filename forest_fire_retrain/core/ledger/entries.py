@@ -39,6 +39,7 @@ class EntryKind(StrEnum):
     REPAIR = "repair"
     MIGRATION = "migration"
     LABELS_CLEARED = "labels_cleared"
+    SOURCE_ACCEPTED = "source_accepted"
 
 
 class Stamp(NamedTuple):

@@ -95,6 +95,14 @@ class LabelsClearedPayload(RowPayload):
     partitions: tuple[str, ...]
 
 
+class SourceAcceptedPayload(RowPayload):
+    """The source whose rows may follow those of another one, whose they were before, and why."""
+
+    accepted: str
+    before: str
+    reason: str
+
+
 class ExternalPayload(RowPayload):
     """Where the registry's alias was seen, and where the ledger says it should be."""
 

@@ -21,6 +21,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     FreezePayload,
     LabelsClearedPayload,
     RollbackPayload,
+    SourceAcceptedPayload,
 )
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.windows import Interval
@@ -70,6 +71,8 @@ class LedgerState:
         Promotions are frozen before this day.
     cleared : list of Interval
         Windows whose labels a person vouched for.
+    accepted_source : str, optional
+        The source that a person accepted last in the place of another one.
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
@@ -80,6 +83,7 @@ class LedgerState:
     quarantined: set[str] = field(default_factory=set)
     frozen_until: dt.date | None = None
     cleared: list[Interval] = field(default_factory=list)
+    accepted_source: str | None = None
 
     @property
     def champion(self) -> int | None:
@@ -205,6 +209,10 @@ def _apply_labels_cleared(state: LedgerState, entry: LedgerEntry) -> None:
     state.cleared.append(LabelsClearedPayload.read(entry).window)
 
 
+def _apply_source_accepted(state: LedgerState, entry: LedgerEntry) -> None:
+    state.accepted_source = SourceAcceptedPayload.read(entry).accepted
+
+
 _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.DECISION: _apply_decision,
     EntryKind.ROLLBACK: _apply_rollback,
@@ -215,4 +223,5 @@ _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.EXTERNAL: _apply_external,
     EntryKind.REPAIR: _apply_repair,
     EntryKind.LABELS_CLEARED: _apply_labels_cleared,
+    EntryKind.SOURCE_ACCEPTED: _apply_source_accepted,
 }

@@ -24,6 +24,11 @@ class SourceSlice(NamedTuple):
 class Source(Protocol):
     """Where cells, weather and fire reports come from."""
 
+    @property
+    def name(self) -> str:
+        """What tells this source from another one; the same for each of its deliveries."""
+        ...
+
     def read(self, recorded: Interval) -> SourceSlice:
         """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
 
@@ -59,8 +64,15 @@ class Lake(Protocol):
         """
         ...
 
-    def overwrite(self, table: str, rows: pa.Table) -> int:
-        """Put `rows` in the place of all rows; atomic. Creates the table if it is missing. Returns the new version."""
+    def origin(self, table: str) -> str | None:
+        """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
+        ...
+
+    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
+        """Put `rows` in the place of all rows, and note whose they are; atomic. Creates the table if it is missing.
+
+        Returns the new version.
+        """
         ...
 
     def append(self, table: str, rows: pa.Table) -> int:

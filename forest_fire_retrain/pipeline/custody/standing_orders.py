@@ -1,4 +1,6 @@
-"""What a person orders through the ledger alone: freeze, unfreeze, vouch for labels. The registry is not needed.
+"""What a person orders through the ledger alone: freeze, unfreeze, vouch for labels, accept another source.
+
+The registry is not needed.
 
 A promotion that was decided before a freeze is still carried out: it is open only because a run was cut.
 """
@@ -8,7 +10,12 @@ import datetime as dt
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.decision_payload import read_flagged
-from forest_fire_retrain.core.ledger.drafts import draft_freeze, draft_labels_cleared, draft_unfreeze
+from forest_fire_retrain.core.ledger.drafts import (
+    draft_freeze,
+    draft_labels_cleared,
+    draft_source_accepted,
+    draft_unfreeze,
+)
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -73,6 +80,33 @@ def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: s
             msg = f"no window in {window} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
             raise RefusedRequestError(msg)
         draft = draft_labels_cleared(window, reason, keys, model_name=model_name, champion=state.champion, stamp=stamp)
+        return ledger.append(draft)
+
+
+def accept_source(
+    ledger: Ledger, model_name: str, *, accepted: str, before: str | None, reason: str, stamp: Stamp
+) -> LedgerEntry:
+    """Let the rows of the source `accepted` follow those of `before` in one home, and record why.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no reason is given, or the home holds no rows of another source.
+    LedgerError
+        If the ledger cannot be written.
+    """
+    refuse_blank(reason, "accepting another source")
+    if before in (None, accepted):
+        msg = f"this home holds no rows of another source than {accepted}; nothing was changed"
+        raise RefusedRequestError(msg)
+    with ledger.exclusive():
+        state = fold(ledger.entries(model_name))
+        if state.accepted_source == accepted:
+            msg = f"{accepted} is accepted already; nothing was changed. Run: forest-fire retrain"
+            raise RefusedRequestError(msg)
+        draft = draft_source_accepted(
+            accepted, str(before), reason, model_name=model_name, champion=state.champion, stamp=stamp
+        )
         return ledger.append(draft)
 
 

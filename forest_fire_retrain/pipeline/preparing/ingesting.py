@@ -6,10 +6,11 @@ Rules
   missed are fetched along.
 - The same rows again write nothing. Rows that the source has changed since replace theirs in a new
   table version; the old version stays readable.
-- A source that breaks the contract writes nothing at all.
+- A source that breaks the contract, or is another one than the home's (`one_source`), writes nothing at all.
 """
 
 import datetime as dt
+from collections.abc import Callable
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,6 +20,7 @@ from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.ports import Lake, Source
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
 
 RECORDED = "recorded_at"
 SORT_KEYS = {
@@ -44,7 +46,19 @@ class WeatherGaps(NamedTuple):
     cell_ids: tuple[str, ...]
 
 
-def ingest_weather(source: Source, lake: Lake, window: Interval, history_start: dt.date) -> IngestReport:
+def accept_none(_source_name: str) -> bool:
+    """Nobody accepted another source."""
+    return False
+
+
+def ingest_weather(
+    source: Source,
+    lake: Lake,
+    window: Interval,
+    history_start: dt.date,
+    *,
+    has_accepted: Callable[[str], bool] = accept_none,
+) -> IngestReport:
     """Bring weather, and the cells it is for, into the lake.
 
     Parameters
@@ -55,24 +69,38 @@ def ingest_weather(source: Source, lake: Lake, window: Interval, history_start: 
         Days of recorded time to be complete afterwards.
     history_start : datetime.date
         First day of the data to use.
+    has_accepted : callable
+        Whether a person accepted the source of this name in the place of the home's.
 
     Raises
     ------
     InputContractError
         If the source breaks the data contract.
+    OtherSourceError
+        If the lake holds the rows of another source, and nobody accepted this one.
     LakeError
         If the lake cannot be written.
     """
     asked = _span_to_ask(lake, TableName.WEATHER, window, history_start)
     delivered = source.read(asked)
-    _write_cells(lake, delivered.cells)
+    refuse_other_source(source, lake, delivered.cells, has_accepted)
+    _write_cells(lake, delivered.cells, source.name)
     return _write_slice(lake, TableName.WEATHER, delivered.weather, asked, delivered.warnings)
 
 
-def ingest_fire_reports(source: Source, lake: Lake, window: Interval, history_start: dt.date) -> IngestReport:
-    """Bring fire reports and their corrections into the lake; parameters as `ingest_weather`."""
+def ingest_fire_reports(
+    source: Source,
+    lake: Lake,
+    window: Interval,
+    history_start: dt.date,
+    *,
+    has_accepted: Callable[[str], bool] = accept_none,
+) -> IngestReport:
+    """Bring fire reports and their corrections, and the cells they are for, into the lake; as `ingest_weather`."""
     asked = _span_to_ask(lake, TableName.FIRES, window, history_start)
     delivered = source.read(asked)
+    refuse_other_source(source, lake, delivered.cells, has_accepted)
+    _write_cells(lake, delivered.cells, source.name)
     return _write_slice(lake, TableName.FIRES, delivered.fires, asked, ())
 
 
@@ -129,11 +157,11 @@ def _write_slice(
     )
 
 
-def _write_cells(lake: Lake, cells: pa.Table) -> None:
-    """Write the cells whenever they differ from those held."""
+def _write_cells(lake: Lake, cells: pa.Table, source_name: str) -> None:
+    """Write the cells whenever they differ from those held, or are another source's."""
     ordered = cells.sort_by(SORT_KEYS[TableName.CELLS])
-    if lake.version(TableName.CELLS) is not None:
+    if lake.version(TableName.CELLS) is not None and lake.origin(TableName.CELLS) in (None, source_name):
         held = lake.read(TableName.CELLS).sort_by(SORT_KEYS[TableName.CELLS])
         if fingerprint_table(held) == fingerprint_table(ordered):
             return
-    lake.overwrite(TableName.CELLS, ordered)
+    lake.overwrite(TableName.CELLS, ordered, origin=source_name)

@@ -15,6 +15,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     RestorationPayload,
     RollbackPayload,
     RowPayload,
+    SourceAcceptedPayload,
     UnfreezePayload,
 )
 from forest_fire_retrain.core.windows import Interval
@@ -40,6 +41,10 @@ WRITTEN: dict[str, tuple[RowPayload, str]] = {
     "labels cleared": (
         LabelsClearedPayload(window=WINDOW, reason="why", partitions=("2024-08-05",)),
         '{"partitions":["2024-08-05"],"reason":"why","window":{"end":"2024-09-01","start":"2024-08-01"}}',
+    ),
+    "source accepted": (
+        SourceAcceptedPayload(accepted="new", before="old", reason="why"),
+        '{"accepted":"new","before":"old","reason":"why"}',
     ),
     "external": (ExternalPayload(observed=None, expected=3), '{"expected":3,"observed":null}'),
     "repair": (

@@ -65,6 +65,7 @@ class FakeSource:
     warnings: tuple[str, ...] = ()
     breach: str | None = None
     asked: list[Interval] = field(default_factory=list)
+    name: str = "the test's source"
 
     def read(self, recorded: Interval) -> SourceSlice:
         self.asked.append(recorded)
