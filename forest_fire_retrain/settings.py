@@ -203,6 +203,11 @@ class Settings(BaseSettings):
         return self.lake_uri or str(self.home / "lake")
 
     @property
+    def records_folder(self) -> Path:
+        """Where the steps' records lie."""
+        return self.home / "records"
+
+    @property
     def ledger_file(self) -> Path:
         """The ledger's database."""
         return self.ledger_path or self.home / "ledger.duckdb"

@@ -158,6 +158,7 @@ HOUSE: dict[str, Room] = {
         "adapters/duckdb_ledger",
         "adapters/ledger_backup",
         "adapters/ledger_export",
+        "adapters/record_files",
         "dagster",
         "rich",
         "sqlalchemy",

@@ -6,6 +6,7 @@ They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call 
 import datetime as dt
 
 from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of
@@ -16,10 +17,11 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, origin_of
 from forest_fire_retrain.core.periods import key_of
-from forest_fire_retrain.core.records import Candidate
+from forest_fire_retrain.core.records import INGEST_KIND, Candidate, IngestReport
 from forest_fire_retrain.settings import Settings
 
 MAX_NAMED = 5
+INGESTED = ("weather", "fires")
 NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-fire up"
 
 
@@ -110,6 +112,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "last decision": None if last is None else last.summary,
         "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
         "doubted labels": describe_doubts(state),
+        "data warnings": [] if newest is None else _read_data_warnings(settings, newest),
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed over": [key_of(period) for period in list_passed_over(state, closed)],
         "frozen until": state.frozen_until,
@@ -125,6 +128,13 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed over")}
     print_facts("Status", {**facts, **counted})
+
+
+def _read_data_warnings(settings: Settings, partition_key: str) -> list[str]:
+    """What the ingests for a period said that the department has to live with; none where nothing was kept."""
+    records = RecordFiles(settings.records_folder)
+    texts = (records.newest(INGEST_KIND.format(table=table), partition_key) for table in INGESTED)
+    return [said for text in texts if text is not None for said in IngestReport.model_validate_json(text).warnings]
 
 
 def _count(keys: object) -> str:

@@ -263,6 +263,10 @@ def name_candidate(training_hash: str, recipe: Recipe, seed: int, environment: E
     return fingerprint_mapping(made_of)[:CANDIDATE_ID_LENGTH]
 
 
+INGEST_KIND = "ingest_{table}"
+"""Under what the report of an ingestion is kept."""
+
+
 class IngestReport(Record):
     """What one ingestion did.
 

@@ -6,7 +6,7 @@ import dagster as dg
 
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.periods import Periods
-from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
@@ -92,6 +92,7 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
     sentence = f"{report.n_rows} rows recorded in {report.window}{'' if report.written else ', unchanged'}"
     step = context.asset_key.to_user_string()
     tell(context, installation, step, context.partition_keys[-1], sentence)
+    installation.records.put(INGEST_KIND.format(table=report.table), context.partition_keys[-1], report)
     for warning in report.warnings:
         warn(context, installation, step, warning)
 

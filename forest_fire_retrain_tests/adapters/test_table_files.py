@@ -96,6 +96,7 @@ def test_two_spellings_are_not_chosen_between_and_a_copy_beside_the_table_does_n
         ("fires.csv", b"fire_id\xff"),
         ("fires.csv", b""),
     ],
+    ids=["cut short", "not packed", "no Parquet", "no UTF-8", "empty"],
 )
 def test_a_damaged_file_raises_one_of_the_faults_that_are_reported(tmp_path: Path, name: str, content: bytes) -> None:
     (tmp_path / name).write_bytes(content)

@@ -1,11 +1,15 @@
 """What the reading commands answer, for people and for programs."""
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from forest_fire_retrain.adapters.record_files import RecordFiles
+from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
 
 pytestmark = pytest.mark.slow
@@ -48,6 +52,18 @@ def test_status_lists_what_is_undecided_and_where_things_lie(decided: Path, fore
     assert facts["last decided"] == "2025-07-21"
     assert facts["undecided"][0] == "2025-07-28"
     assert facts["home"] == str(decided)
+
+
+def test_status_names_what_the_last_ingest_said_of_the_data(decided: Path, forest_fire: Run) -> None:
+    assert json.loads(forest_fire("status", "--json").out)["data warnings"] == []
+    window = Interval(start=dt.date(2025, 7, 21), end=dt.date(2025, 7, 28))
+    for table, said in (("weather", "weather: wind is odd."), ("fires", "fires: fewer than before.")):
+        report = IngestReport(
+            table=table, window=window, n_rows=1, written=True, version=0, content_hash="0", warnings=(said,)
+        )
+        RecordFiles(decided / "records").put(f"ingest_{table}", "2025-07-21", report)
+    said_now = json.loads(forest_fire("status", "--json").out)["data warnings"]
+    assert said_now == ["weather: wind is odd.", "fires: fewer than before."]
 
 
 def test_an_empty_ledger_says_how_to_start(home: Path, forest_fire: Run) -> None:
