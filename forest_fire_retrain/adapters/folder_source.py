@@ -108,6 +108,7 @@ def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: 
     warnings = (
         *tables.warnings,
         *_describe_gap(tables, recorded, history_start, today),
+        *_describe_late(tables, weather),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
@@ -137,6 +138,31 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
         f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
     )
     return [sentence]
+
+
+def _describe_late(tables: CheckedTables, weather: pa.Table) -> list[str]:
+    """One sentence on cell-days of a slice whose weather came after their day only: no feature uses it."""
+    late = _cell_days(weather.filter(_is_late(weather)))
+    if not late.num_rows:
+        return []
+    in_time = _cell_days(tables.weather.filter(pc.invert(_is_late(tables.weather))))
+    n_unused = late.join(in_time, keys=["cell_id", "date"], join_type="left anti").num_rows
+    if not n_unused:
+        return []
+    n_delivered = _cell_days(weather).num_rows
+    sentence = (
+        f"weather: {n_unused} of {n_delivered} cell-days delivered ({_percent(n_unused / n_delivered)}) were recorded "
+        "only after their day (recorded_at). Features do not use them: for these days their weather is missing."
+    )
+    return [sentence]
+
+
+def _is_late(weather: pa.Table) -> pa.ChunkedArray:
+    return pc.greater(weather["recorded_at"].cast(pa.date32(), safe=False), weather["date"])
+
+
+def _cell_days(weather: pa.Table) -> pa.Table:
+    return weather.group_by(["cell_id", "date"]).aggregate([])
 
 
 def _describe_nulls(name: TableName, rows: pa.Table) -> list[str]:

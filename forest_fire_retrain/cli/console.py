@@ -112,5 +112,5 @@ def _to_text(value: object) -> str:
     if isinstance(value, dt.datetime):
         return value.astimezone(dt.UTC).isoformat(timespec="seconds")
     if isinstance(value, list):
-        return "; ".join(map(_to_text, value)) or "none"
+        return "; ".join(_to_text(item).rstrip(".") for item in value) or "none"
     return str(value)
