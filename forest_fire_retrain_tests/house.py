@@ -22,7 +22,7 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
 BASE = (
-    *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/fingerprints"),
+    *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses"),
 )
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger")
@@ -36,7 +36,7 @@ HOUSE: dict[str, Room] = {
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/canonical_json": room(),
-    "core/fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
+    "core/table_fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
     "core/records": room("core/canonical_json", "core/windows", "pydantic"),
     "core/losses": room("numpy"),
     "core/risk_model": room("core/errors", "core/losses", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"),

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.backtest.streams import StreamPlan
-from forest_fire_retrain.core.decision.scored_rows import region_names
+from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.features import compute_features

@@ -15,8 +15,8 @@ from deltalake.exceptions import CommitFailedError
 from forest_fire_retrain.adapters import delta_lake
 from forest_fire_retrain.adapters.delta_lake import ATTEMPTS, KEEP_EVERYTHING, DeltaLake
 from forest_fire_retrain.core.errors import LakeError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
 TABLE = "weather"

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.folder_source import FolderSource, slice_recorded
 from forest_fire_retrain.core.errors import InputContractError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.rows.contracts import RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import Source, SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.property_examples import examples
 

@@ -9,9 +9,9 @@ import pytest
 
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.core.errors import LakeError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import UTC_INSTANT
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 

@@ -11,12 +11,12 @@ import pyarrow as pa
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.mlflow_connection import connect
 from forest_fire_retrain.core.canonical_json import fingerprint_text
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Record
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.pipeline.custody.rolling_back import previous_version
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
 
 def feature_frame(rows: pa.Table) -> pd.DataFrame:

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
 CHUNK_DAYS = 366

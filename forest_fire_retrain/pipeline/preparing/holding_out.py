@@ -3,10 +3,10 @@
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.ports import RecordStore
 from forest_fire_retrain.core.records import HoldoutSet, Snapshot
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 

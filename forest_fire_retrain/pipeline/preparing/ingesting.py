@@ -15,10 +15,10 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.ports import Lake, Source
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
 

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.records import HoldoutSet, Snapshot
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
 

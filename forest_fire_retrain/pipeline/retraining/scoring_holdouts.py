@@ -4,7 +4,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows, region_names
+from forest_fire_retrain.core.decision.regions import region_names
+from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.errors import EvidenceError, RegistryError, TrackingError
 from forest_fire_retrain.core.models.climatology import fit_climatology
 from forest_fire_retrain.core.models.model_rows import hash_probabilities, label_array, null_shares, predict

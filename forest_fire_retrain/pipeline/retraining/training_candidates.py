@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.losses import brier_score, log_loss
 from forest_fire_retrain.core.models.model_rows import (
     feature_frame,
@@ -21,6 +20,7 @@ from forest_fire_retrain.core.records import (
     RecipeScore,
     name_candidate,
 )
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
 
 CANDIDATE_KIND = "candidate_model"

@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from forest_fire_retrain.core.decision.scored_rows import ScoredRows, region_names
+from forest_fire_retrain.core.decision.regions import region_names
+from forest_fire_retrain.core.decision.scored_rows import ScoredRows
 from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import sum_up_slices, sum_up_window

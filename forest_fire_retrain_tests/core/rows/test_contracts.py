@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import InputContractError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.rows.contracts import MAX_INVERSION_C, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain_tests.property_examples import examples
 
 TODAY = dt.date(2024, 7, 31)

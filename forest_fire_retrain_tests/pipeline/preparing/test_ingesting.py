@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import InputContractError, LakeError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain_tests.fakes.lake import FakeLake, falls_into

@@ -8,7 +8,6 @@ import pytest
 
 from forest_fire_retrain.adapters.optuna_search import OptunaSearch
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.fingerprints import fingerprint_table
 from forest_fire_retrain.core.losses import log_loss
 from forest_fire_retrain.core.models.model_rows import (
     feature_frame,
@@ -21,6 +20,7 @@ from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, Recipe
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
 from forest_fire_retrain.pipeline.retraining.training_candidates import (
     CANDIDATE_KIND,

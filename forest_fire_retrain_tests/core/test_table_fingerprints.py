@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping, fingerprint_text
-from forest_fire_retrain.core.fingerprints import fingerprint_table
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
 VALUES: dict[pa.DataType, st.SearchStrategy[object]] = {
     pa.string(): st.text(max_size=4),
