@@ -161,7 +161,7 @@ def find_waiting(installation: Installation, now: dt.datetime) -> list[str]:
     return [key_of(period) for period in list_waiting(state, settings.periods.closed(now))]
 
 
-def warn_of_passed_over(installation: Installation, now: dt.datetime, *, n_rows_before: int) -> str | None:
+def describe_passed_over(installation: Installation, now: dt.datetime, *, n_rows_before: int) -> str | None:
     """Name the periods that the rows behind the first `n_rows_before` of the ledger passed over; `None` without any."""
     settings, rows = installation.settings, installation.ledger.entries()
     parts = ([row for row in part if row.model_name == settings.model_name] for part in (rows[:n_rows_before], rows))

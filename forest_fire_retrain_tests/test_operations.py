@@ -3,7 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
-from forest_fire_retrain.operations import find_next, find_waiting, has_decided, warn_of_passed_over
+from forest_fire_retrain.operations import describe_passed_over, find_next, find_waiting, has_decided
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 from forest_fire_retrain_tests.example_reigns import EASY, WEEKS, Reigns, decide, ingest, three_reigns
 
@@ -47,7 +47,7 @@ def skip_one_week(reigns: Reigns) -> tuple[str, int]:
 def test_a_period_that_is_passed_over_is_named_once() -> None:
     reigns = three_reigns()
     left_out, n_rows = skip_one_week(reigns)
-    said = warn_of_passed_over(reigns.installation, NOW, n_rows_before=n_rows)
+    said = describe_passed_over(reigns.installation, NOW, n_rows_before=n_rows)
     assert said is not None
     assert said.startswith(f"Passed over: {left_out}. A later period is decided now")
-    assert warn_of_passed_over(reigns.installation, NOW, n_rows_before=len(reigns.ledger.rows)) is None
+    assert describe_passed_over(reigns.installation, NOW, n_rows_before=len(reigns.ledger.rows)) is None

@@ -27,7 +27,7 @@ from forest_fire_retrain.defs.period_report import attach_pictures, report_parti
 from forest_fire_retrain.defs.pictures import Pictures
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import warn_of_passed_over
+from forest_fire_retrain.operations import describe_passed_over
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
@@ -241,7 +241,7 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
     )
     stamp, n_rows_before = stamp_of(context, installation), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
-    passed_over = warn_of_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
+    passed_over = describe_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
     if passed_over is not None:
         warn(context, installation, DECISION, passed_over)
     return adjudication

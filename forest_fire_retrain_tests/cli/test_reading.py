@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,14 +55,19 @@ def test_status_lists_what_is_undecided_and_where_things_lie(decided: Path, fore
     assert facts["home"] == str(decided)
 
 
-def test_status_names_what_the_last_ingest_said_of_the_data(decided: Path, forest_fire: Run) -> None:
+def test_status_names_what_the_last_ingest_said_of_the_data(
+    decided: Path, forest_fire: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert json.loads(forest_fire("status", "--json").out)["data warnings"] == []
+    home = tmp_path / "home"  # the ledger's copy is all that is read beside the records
+    shutil.copytree(decided / "export", home / "export")
+    monkeypatch.setenv("FOREST_FIRE_HOME", str(home))
     window = Interval(start=dt.date(2025, 7, 21), end=dt.date(2025, 7, 28))
     for table, said in (("weather", "weather: wind is odd."), ("fires", "fires: fewer than before.")):
         report = IngestReport(
             table=table, window=window, n_rows=1, written=True, version=0, content_hash="0", warnings=(said,)
         )
-        RecordFiles(decided / "records").put(f"ingest_{table}", "2025-07-21", report)
+        RecordFiles(home / "records").put(f"ingest_{table}", "2025-07-21", report)
     said_now = json.loads(forest_fire("status", "--json").out)["data warnings"]
     assert said_now == ["weather: wind is odd.", "fires: fewer than before."]
 
