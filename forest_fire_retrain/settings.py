@@ -19,6 +19,7 @@ from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.windows import Cadence, WindowPolicy
 
 PREFIX = "FOREST_FIRE_"
@@ -63,6 +64,8 @@ class Settings(BaseSettings):
         Days until fire reports count as complete; days between training and holdout window.
     assumed_report_lag_days : int
         Days from a fire to its report where the source does not say.
+    look_back_days : int
+        Days of recorded time that a source is asked for again, where it delivers slices only.
     training_window_days, min_training_days : int
         Longest training window; shortest history to train on.
     recipe_names : tuple of str
@@ -103,6 +106,7 @@ class Settings(BaseSettings):
     label_delay_days: Days = 14
     gap_days: Days = 14
     assumed_report_lag_days: Days = 2
+    look_back_days: Days = 28
     training_window_days: Days = 3653
     min_training_days: Annotated[int, Field(ge=60)] = 730
     recipe_names: tuple[str, ...] = ("gradient_boosting",)
@@ -166,6 +170,11 @@ class Settings(BaseSettings):
             training_window_days=self.training_window_days,
             min_training_days=self.min_training_days,
         )
+
+    @property
+    def calendar(self) -> ParkCalendar:
+        """How days and knowledge are counted."""
+        return ParkCalendar(self.start_date, look_back_days=self.look_back_days)
 
     @property
     def periods(self) -> Periods:

@@ -1,6 +1,6 @@
 """A folder of CSV or Parquet files as the source of cells, weather and fire reports.
 
-Here belong cutting tables by recorded time, and saying what a slice lacks. Which file is which table is
+Here belong cutting tables by recorded time, and saying what the rows of some days lack. Which file is which table is
 `adapters.table_files`' business; what a table must look like is `core.rows.contracts`'.
 
 Rules
@@ -67,6 +67,21 @@ class FolderSource:
         """
         return slice_recorded(self._tables(), recorded, history_start=self._history_start, today=self._today)
 
+    def read_whole(self) -> SourceSlice:
+        """All rows for dates from `history_start` on; the warnings are those on the files, and not on any days.
+
+        Raises
+        ------
+        InputContractError
+            If the folder breaks the data contract; every violation of every file is listed.
+        """
+        tables = self._tables()
+        weather, fires = (
+            table.filter(pc.greater_equal(table["date"], self._history_start))
+            for table in (tables.weather, tables.fires)
+        )
+        return SourceSlice(tables.cells, weather, fires, tables.warnings, tables.assumed)
+
     def _tables(self) -> CheckedTables:
         try:
             states, violations = find_tables(self._folder, SCHEMAS)
@@ -108,12 +123,11 @@ def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: 
     warnings = (
         *tables.warnings,
         *_describe_gap(tables, recorded, history_start, today),
-        *_describe_late(tables, weather),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
     )
-    return SourceSlice(tables.cells, weather, fires, warnings)
+    return SourceSlice(tables.cells, weather, fires, warnings, tables.assumed)
 
 
 def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date) -> list[str]:
@@ -138,31 +152,6 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
         f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
     )
     return [sentence]
-
-
-def _describe_late(tables: CheckedTables, weather: pa.Table) -> list[str]:
-    """One sentence on cell-days of a slice whose weather came after their day only: no feature uses it."""
-    late = _cell_days(weather.filter(_is_late(weather)))
-    if not late.num_rows:
-        return []
-    in_time = _cell_days(tables.weather.filter(pc.invert(_is_late(tables.weather))))
-    n_unused = late.join(in_time, keys=["cell_id", "date"], join_type="left anti").num_rows
-    if not n_unused:
-        return []
-    n_delivered = _cell_days(weather).num_rows
-    sentence = (
-        f"weather: {n_unused} of {n_delivered} cell-days delivered ({_percent(n_unused / n_delivered)}) were recorded "
-        "only after their day (recorded_at). Features do not use them: for these days their weather is missing."
-    )
-    return [sentence]
-
-
-def _is_late(weather: pa.Table) -> pa.ChunkedArray:
-    return pc.greater(weather["recorded_at"].cast(pa.date32(), safe=False), weather["date"])
-
-
-def _cell_days(weather: pa.Table) -> pa.Table:
-    return weather.group_by(["cell_id", "date"]).aggregate([])
 
 
 def _describe_nulls(name: TableName, rows: pa.Table) -> list[str]:

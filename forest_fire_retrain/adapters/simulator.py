@@ -112,6 +112,9 @@ class Simulator:
         """
         return SourceSlice(self._cells(), self._weather(recorded), self._fires(recorded), ())
 
+    def read_whole(self) -> None:
+        """Nothing: the park has no end, and delivers slices only."""
+
     def true_probability(self, window: Interval) -> pa.Table:
         """Probability that a fire starts, of each cell and day of `window`: `cell_id`, `date`, `probability`.
 

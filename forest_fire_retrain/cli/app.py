@@ -202,6 +202,14 @@ def accept_source(*, reason: Reason) -> None:
 
 
 @app.command()
+def accept_delivery(*, reason: Reason) -> None:
+    """Let a delivery say much less than the one before."""
+    from forest_fire_retrain.cli.intervening import accept_smaller_delivery  # noqa: PLC0415 - imports DuckDB
+
+    accept_smaller_delivery(_settings(), reason)
+
+
+@app.command()
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,

@@ -277,7 +277,11 @@ class IngestReport(Record):
     window : Interval
         Days whose recorded rows were asked for.
     n_rows : int
-        Rows the source delivered for the window.
+        Rows the source delivered.
+    n_added, n_changed, n_withdrawn : int
+        Rows of keys that were new; that corrected what was held; that the source no longer delivers.
+    changed : Interval, optional
+        From the first to the last day of rows that came for days before the last ingestion.
     written : bool
         Whether the table changed (the same rows again change nothing).
     version : int
@@ -295,6 +299,10 @@ class IngestReport(Record):
     version: int
     content_hash: str
     warnings: tuple[str, ...]
+    n_added: int = 0
+    n_changed: int = 0
+    n_withdrawn: int = 0
+    changed: Interval | None = None
 
 
 class FeatureReport(Record):

@@ -1,7 +1,5 @@
 """Group `ingest`: what the source has recorded, in the lake."""
 
-from functools import partial
-
 import dagster as dg
 
 from forest_fire_retrain.core.errors import list_capped
@@ -15,8 +13,9 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import has_accepted
-from forest_fire_retrain.pipeline.preparing.ingesting import find_weather_gaps, ingest_fire_reports, ingest_weather
+from forest_fire_retrain.operations import intake_of
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
 
 GROUP = "ingest"
 GAPS_CHECK = "weather_has_no_gaps"
@@ -45,13 +44,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_weather(
-            installation.source,
-            installation.lake,
-            window,
-            settings.start_date,
-            has_accepted=partial(has_accepted, installation),
-        )
+        report = ingest_weather(intake_of(installation), window)
         _describe(context, installation, report)
         findings = [find_gaps(installation.lake, settings.periods, key) for key in context.partition_keys]
         return dg.MaterializeResult(
@@ -73,13 +66,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_fire_reports(
-            installation.source,
-            installation.lake,
-            window,
-            settings.start_date,
-            has_accepted=partial(has_accepted, installation),
-        )
+        report = ingest_fire_reports(intake_of(installation), window)
         _describe(context, installation, report)
         return dg.MaterializeResult()
 

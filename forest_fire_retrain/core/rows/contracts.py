@@ -71,12 +71,16 @@ class RawTable(NamedTuple):
 
 
 class CheckedTables(NamedTuple):
-    """All rows of a source that keeps the contract: canonical schemas, no duplicates, in a total order."""
+    """All rows of a source that keeps the contract: canonical schemas, no duplicates, in a total order.
+
+    `assumed` names the tables whose `recorded_at` the source does not state.
+    """
 
     cells: pa.Table
     weather: pa.Table
     fires: pa.Table
     warnings: tuple[str, ...]
+    assumed: frozenset[TableName] = frozenset()
 
 
 class _Inspection:
@@ -177,6 +181,7 @@ def check_tables(
         weather=tables[TableName.WEATHER],
         fires=tables[TableName.FIRES],
         warnings=(*warnings, *find_unit_hints(tables[TableName.WEATHER])),
+        assumed=frozenset(name for name, table in inspected.items() if "recorded_at" not in table.stated),
     )
 
 

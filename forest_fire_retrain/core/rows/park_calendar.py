@@ -1,0 +1,39 @@
+"""How days and knowledge are counted in a park."""
+
+import datetime as dt
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.windows import midnight
+
+
+class ParkCalendar(NamedTuple):
+    """What the settings say of days.
+
+    Attributes
+    ----------
+    history_start : datetime.date
+        First day of the data to use.
+    weather_lag_days : int
+        Days after which a day's weather is final: features use its last row recorded by then.
+    time_zone : str
+        IANA name of the zone whose days the dates are.
+    look_back_days : int
+        Days of recorded time that a source is asked for again, where it delivers slices only.
+    """
+
+    history_start: dt.date
+    weather_lag_days: int = 1
+    time_zone: str = "UTC"
+    look_back_days: int = 28
+
+    def first_instant(self, day: dt.date) -> dt.datetime:
+        """The day's first instant, in UTC."""
+        return midnight(day)
+
+    def local_days(self, instants: pa.ChunkedArray) -> pa.ChunkedArray:
+        """The park's day of each UTC instant."""
+        in_zone = instants.cast(pa.timestamp("us", tz=self.time_zone))
+        return pc.local_timestamp(in_zone).cast(pa.date32(), safe=False)

@@ -1,0 +1,94 @@
+"""What the versions of the lake's rows mean: which one is known, which comes too late, what a new one may change."""
+
+import datetime as dt
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
+from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
+
+CHANGED_FROM = "changed_from"
+"""Under what a commit notes the first day whose features it may change."""
+NO_DAY = "none"
+KEYS = {TableName.WEATHER: ("cell_id", "date"), TableName.FIRES: ("fire_id",)}
+DAY = dt.timedelta(days=1)
+SMALLEST_SHARE_SHOWN = 0.0005
+
+
+def note_day(day: dt.date | None) -> str:
+    """A first day as a commit notes it."""
+    return NO_DAY if day is None else day.isoformat()
+
+
+def first_day_changed(rows: pa.Table, table: TableName, calendar: ParkCalendar) -> dt.date | None:
+    """First day whose features new rows may change.
+
+    Weather counts from its day on, if it was recorded by the weather lag; a fire, or its correction, from the day after
+    it was recorded.
+    """
+    if table is TableName.WEATHER:
+        return _least(rows.filter(pc.invert(_is_late(rows, calendar)))["date"])
+    recorded = _least(calendar.local_days(rows["recorded_at"]))
+    return None if recorded is None else recorded + DAY
+
+
+def current_rows(rows: pa.Table, table: TableName) -> pa.Table:
+    """The last version of each key, without keys that were withdrawn."""
+    keys = list(KEYS[table])
+    ordered = rows.sort_by([("recorded_at", "ascending")])
+    ordered = ordered.append_column("position", pa.array(range(ordered.num_rows), pa.int64()))
+    last = ordered.group_by(keys).aggregate([("position", "max")])["position_max"]
+    found = ordered.take(last.combine_chunks()).drop(["position"])
+    return found if WITHDRAWN not in rows.column_names else found.filter(pc.invert(_is_withdrawn(found)))
+
+
+def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> list[str]:
+    """One sentence on cell-days whose weather came too late for any feature.
+
+    Parameters
+    ----------
+    rows, held : pyarrow.Table
+        New rows of weather, and those held before.
+    """
+    rows = rows.filter(pc.invert(_is_withdrawn(rows)))
+    is_late = _is_late(rows, calendar)
+    in_time = _cell_days(
+        pa.concat_tables([_keys_of(table.filter(pc.invert(_is_late(table, calendar)))) for table in (rows, held)])
+    )
+    n_unused = _cell_days(rows.filter(is_late)).join(in_time, ["cell_id", "date"], join_type="left anti").num_rows
+    if not n_unused:
+        return []
+    n_new = _cell_days(rows).num_rows
+    lag = f"{calendar.weather_lag_days} day{'' if calendar.weather_lag_days == 1 else 's'}"
+    sentence = (
+        f"weather: {n_unused} of {n_new} new cell-days ({_percent(n_unused / n_new)}) were recorded more than {lag} "
+        "after their day (recorded_at). Features do not use them: for these days their weather is missing."
+    )
+    return [sentence]
+
+
+def _is_late(rows: pa.Table, calendar: ParkCalendar) -> pa.ChunkedArray:
+    recorded, dated = (days.cast(pa.int32()) for days in (calendar.local_days(rows["recorded_at"]), rows["date"]))
+    return pc.greater(recorded, pc.add(dated, pa.scalar(calendar.weather_lag_days, pa.int32())))
+
+
+def _is_withdrawn(rows: pa.Table) -> pa.ChunkedArray:
+    return pc.fill_null(rows[WITHDRAWN], False)  # noqa: FBT003 - Arrow takes the filler by position
+
+
+def _keys_of(rows: pa.Table) -> pa.Table:
+    return rows.select(list(KEYS[TableName.WEATHER]))
+
+
+def _cell_days(rows: pa.Table) -> pa.Table:
+    return rows.group_by(list(KEYS[TableName.WEATHER])).aggregate([])
+
+
+def _least(days: pa.ChunkedArray) -> dt.date | None:
+    least: dt.date | None = pc.min(days).as_py()
+    return least
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %" if share >= SMALLEST_SHARE_SHOWN else "less than 0.1 %"
