@@ -23,6 +23,7 @@ from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.features import compute_features
+from forest_fire_retrain.core.rows.knowledge import WITHDRAWN, mark_withdrawn
 from forest_fire_retrain.core.rows.ports import Source
 from forest_fire_retrain.core.windows import Interval
 
@@ -142,7 +143,7 @@ def load_panel(plan: StreamPlan) -> Panel:
 
 def index_reports(fires: pa.Table, cells: pa.Table, days: Interval) -> ReportIndex:
     """ReportIndex of days in `days`, `cells` being in their order."""
-    ordered = fires.sort_by([("fire_id", "ascending"), ("recorded_at", "ascending")])
+    ordered = mark_withdrawn(fires).sort_by([("fire_id", "ascending"), ("recorded_at", "ascending")])
     fire_ids = ordered["fire_id"].to_numpy()
     recorded_us = ordered["recorded_at"].cast(pa.int64()).to_numpy()
     until_us = np.full(len(recorded_us), NEVER_US)
@@ -150,7 +151,7 @@ def index_reports(fires: pa.Table, cells: pa.Table, days: Interval) -> ReportInd
     until_us[:-1][has_next] = recorded_us[1:][has_next]
     day = ordered["date"].cast(pa.int32()).to_numpy() - (days.start - dt.date(1970, 1, 1)).days
     cell = pc.index_in(ordered["cell_id"], cells["cell_id"].combine_chunks()).to_numpy()
-    inside = (day >= 0) & (day < days.n_days)
+    inside = (day >= 0) & (day < days.n_days) & ~ordered[WITHDRAWN].to_numpy()
     return ReportIndex(*(column[inside] for column in (day, cell, recorded_us, until_us)))
 
 

@@ -2,9 +2,11 @@
 
 Rules
 -----
-- One row per cell and day of the window, also where weather is missing.
-- Weather of day d: the last row for it recorded on d or before. Fires at day d: only what was recorded
-  on d-1 or before; of each fire the last correction known then.
+- One row per cell and day of the window that the cell belongs to the park on, also where weather is missing.
+- Days are those of the park's time zone. Weather of day d: the last row for it recorded by the end of day
+  d + `weather_lag_days`. Fires at day d: only what was recorded on d-1 or before; of each fire the last
+  correction known then.
+- A row marked `withdrawn` says that the source no longer says this: the weather is missing, the fire is none.
 - Rolling sums are over integer tenths and the moisture codes are carried, so a period computed alone
   has the same bits as in a full rebuild. A rolling figure is missing when fewer than 80 % of its days
   were observed.
@@ -15,6 +17,7 @@ import datetime as dt
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from forest_fire_retrain.core.rows.feature_catalogue import (
     CELL_FIRE_WINDOWS_DAYS,
@@ -33,8 +36,11 @@ from forest_fire_retrain.core.rows.fire_weather import (
     saturation_vapour_pressure_kpa,
     start_codes,
 )
+from forest_fire_retrain.core.rows.knowledge import day_sql, mark_withdrawn
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.windows import Interval
+
+Booleans = NDArray[np.bool_]
 
 WEATHER_LOOK_BACK_DAYS = DRY_SPELL_CAP_DAYS
 DAYS_PER_YEAR = 365.25
@@ -48,6 +54,8 @@ def compute_features(
     fires: pa.Table,
     window: Interval,
     carried: pa.Table | None,
+    weather_lag_days: int = 1,
+    time_zone: str = "UTC",
 ) -> pa.Table:
     """Features of every cell and day of `window`, ordered by (date, cell).
 
@@ -56,33 +64,52 @@ def compute_features(
     engine : SqlEngine
         Runs the query text.
     cells : pyarrow.Table
-        All cells.
+        All cells, also former ones. A cell has rows from its date `first_day` to its date `last_day`, both included;
+        without the column, or where it is null, there is no such bound.
     weather : pyarrow.Table
-        Weather rows dated from `window.start - WEATHER_LOOK_BACK_DAYS` on.
+        Weather rows dated from `window.start - WEATHER_LOOK_BACK_DAYS` on; see `knowledge.mark_withdrawn`.
     fires : pyarrow.Table
-        All fire reports (a correction can move a fire from any date to any other).
+        All fire reports (a correction can move a fire from any date to any other); as above.
     window : Interval
         Days to compute.
     carried : pyarrow.Table, optional
         Feature rows of the day before the window; `None` starts the moisture codes afresh.
+    weather_lag_days : int
+        Days after which a day's weather is final.
+    time_zone : str
+        IANA name of the zone whose days these are.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such time zone.
     """
-    rows = engine.query(build_query(window), {"cells": cells, "weather": weather, "fires": fires})
+    sql = build_query(window, weather_lag_days, time_zone)
+    tables = {"cells": cells, "weather": mark_withdrawn(weather), "fires": mark_withdrawn(fires)}
+    rows = engine.query(sql, tables)
     ordered_cells = cells.sort_by("cell_id")
-    computed = _fire_weather_columns(rows, ordered_cells, window, carried)
+    membership = _membership(ordered_cells, window)
+    computed = _fire_weather_columns(rows, ordered_cells, membership, window, carried)
     columns = [
         pa.array(computed[name], pa.float64(), from_pandas=True) if name in computed else rows[name]
         for name in FEATURES_SCHEMA.names
     ]
-    return pa.table(columns, schema=FEATURES_SCHEMA)
+    return pa.table(columns, schema=FEATURES_SCHEMA).filter(pa.array(membership.ravel()))
 
 
-def build_query(window: Interval) -> str:
-    """Query text over the tables `cells`, `weather` and `fires`; only dates and numbers are put into it."""
+def build_query(window: Interval, weather_lag_days: int = 1, time_zone: str = "UTC") -> str:
+    """Query text over the tables `cells`, `weather` and `fires`; only dates, numbers and a zone's name are put into it.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no such time zone.
+    """
     first = window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS)
     last = window.end - dt.timedelta(days=1)
     return f"""
 WITH known_weather AS (
-    SELECT * FROM weather WHERE CAST(recorded_at AS DATE) <= date
+    SELECT * FROM weather WHERE {day_sql("recorded_at", time_zone)} <= date + {int(weather_lag_days)}
     QUALIFY row_number() OVER (PARTITION BY cell_id, date ORDER BY recorded_at DESC) = 1
 ), days AS (
     SELECT CAST(unnest(generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY)) AS DATE) AS date
@@ -91,13 +118,13 @@ WITH known_weather AS (
            w.temp_max_c, w.temp_min_c, w.rel_humidity_pct, w.wind_speed_kmh, w.precip_mm,
            CAST(round(w.precip_mm * 10) AS BIGINT) AS rain, CAST(round(w.temp_max_c * 10) AS BIGINT) AS warmth
     FROM cells CROSS JOIN days
-    LEFT JOIN known_weather w ON w.cell_id = cells.cell_id AND w.date = days.date
+    LEFT JOIN known_weather w ON w.cell_id = cells.cell_id AND w.date = days.date AND NOT w.withdrawn
 ), rolled AS (
     SELECT *, {_rolling_columns()} FROM panel
     WINDOW {_rolling_windows()}
 ), reports AS (
-    SELECT cell_id, date AS fire_date, CAST(recorded_at AS DATE) AS known_from,
-           CAST(lead(recorded_at) OVER (PARTITION BY fire_id ORDER BY recorded_at) AS DATE) AS known_until
+    SELECT cell_id, date AS fire_date, withdrawn, {day_sql("recorded_at", time_zone)} AS known_from,
+           {day_sql("lead(recorded_at) OVER (PARTITION BY fire_id ORDER BY recorded_at)", time_zone)} AS known_until
     FROM fires
 ), cell_history AS (
     SELECT r.cell_id, r.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS)}
@@ -115,7 +142,7 @@ LEFT JOIN cell_history c ON c.cell_id = r.cell_id AND c.date = r.date
 LEFT JOIN park_history p ON p.date = r.date
 WHERE r.date >= DATE '{window.start}'
 ORDER BY r.date, r.cell_id
-"""  # noqa: S608 - only dates and numbers are put into the text
+"""  # noqa: S608 - only dates, numbers and the name of a zone that exists are put into the text
 
 
 def _rolling_columns() -> str:
@@ -144,8 +171,8 @@ def _rolling_windows() -> str:
 
 def _known_then(day: str, n_days: int) -> str:
     return (
-        f"f.fire_date BETWEEN {day}.date - {n_days} AND {day}.date - 1 AND f.known_from < {day}.date"
-        f" AND (f.known_until IS NULL OR f.known_until >= {day}.date)"
+        f"NOT f.withdrawn AND f.fire_date BETWEEN {day}.date - {n_days} AND {day}.date - 1"
+        f" AND f.known_from < {day}.date AND (f.known_until IS NULL OR f.known_until >= {day}.date)"
     )
 
 
@@ -158,10 +185,27 @@ def _coalesced(alias: str, scope: str, windows: tuple[int, ...]) -> str:
     return ", ".join(f"CAST(coalesce({alias}.{name}, 0) AS DOUBLE) AS {name}" for name in names)
 
 
+def _membership(cells: pa.Table, window: Interval) -> Booleans:
+    """Whether a cell belongs to the park on a day, shape (n_days, n_cells)."""
+    days = (np.datetime64(window.start, "D") + np.arange(window.n_days))[:, np.newaxis]
+    first, last = (_bounds(cells, name) for name in ("first_day", "last_day"))
+    return np.asarray((np.isnat(first) | (days >= first)) & (np.isnat(last) | (days <= last)))
+
+
+def _bounds(cells: pa.Table, name: str) -> NDArray[np.datetime64]:
+    """A date per cell, `NaT` where there is none."""
+    if name not in cells.column_names:
+        return np.full(cells.num_rows, "NaT", dtype="datetime64[D]")
+    return np.asarray(cells[name].to_numpy(), dtype="datetime64[D]")
+
+
 def _fire_weather_columns(
-    rows: pa.Table, cells: pa.Table, window: Interval, carried: pa.Table | None
+    rows: pa.Table, cells: pa.Table, membership: Booleans, window: Interval, carried: pa.Table | None
 ) -> dict[str, Floats]:
-    """Columns that numpy computes, each of shape (n_days * n_cells,) in row order."""
+    """Columns that numpy computes, each of shape (n_days * n_cells,) in row order.
+
+    The codes of a cell stay those of the start until its first day.
+    """
     n_cells = cells.num_rows
     latitude = cells["latitude"].to_numpy()
     temp_max, temp_min, wind, rain, observed = (
@@ -182,7 +226,9 @@ def _fire_weather_columns(
             wind_kmh=wind[position],
             precip_mm=rain[position],
         )
-        codes = weather.codes
+        codes = MoistureCodes(
+            *(np.where(membership[position], new, old) for new, old in zip(weather.codes, codes, strict=True))
+        )
         for name, values in zip(series, (*codes, weather.isi, weather.bui, weather.fwi), strict=True):
             series[name].append(values)
     angle = np.array([2.0 * np.pi * day.timetuple().tm_yday / DAYS_PER_YEAR for day in days])

@@ -4,6 +4,7 @@ import datetime as dt
 
 import pyarrow as pa
 
+from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import SqlEngine
 
 
@@ -12,7 +13,7 @@ def labelled_rows(engine: SqlEngine, *, features: pa.Table, fires: pa.Table, kno
 
     A row is labelled true when, as known at `known_at`, at least one fire started in the cell on the
     day: reports recorded at or after that instant do not exist yet, and of each fire the last
-    correction counts.
+    correction counts. A fire whose last row is marked `withdrawn` is none.
 
     Parameters
     ----------
@@ -28,9 +29,9 @@ def labelled_rows(engine: SqlEngine, *, features: pa.Table, fires: pa.Table, kno
 WITH known AS (
     SELECT * FROM fires WHERE recorded_at < TIMESTAMPTZ '{instant}'
     QUALIFY row_number() OVER (PARTITION BY fire_id ORDER BY recorded_at DESC) = 1
-), burned AS (SELECT DISTINCT cell_id, date FROM known)
+), burned AS (SELECT DISTINCT cell_id, date FROM known WHERE NOT withdrawn)
 SELECT features.*, burned.cell_id IS NOT NULL AS label
 FROM features LEFT JOIN burned ON burned.cell_id = features.cell_id AND burned.date = features.date
 ORDER BY features.date, features.cell_id
 """  # noqa: S608 - only an instant is put into the text
-    return engine.query(sql, {"features": features, "fires": fires})
+    return engine.query(sql, {"features": features, "fires": mark_withdrawn(fires)})

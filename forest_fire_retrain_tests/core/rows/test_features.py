@@ -7,13 +7,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
+from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURES_SCHEMA
-from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
+from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, build_query, compute_features
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
@@ -108,8 +110,25 @@ def random_park(seed: int = 5) -> Park:
 RANDOM_PARK = random_park()
 
 
-def compute(park: Park, window: Interval = SPAN, carried: pa.Table | None = None) -> pa.Table:
-    return compute_features(ENGINE, cells=CELLS, weather=park.weather, fires=park.fires, window=window, carried=carried)
+def compute(
+    park: Park,
+    window: Interval = SPAN,
+    carried: pa.Table | None = None,
+    *,
+    cells: pa.Table = CELLS,
+    weather_lag_days: int = 1,
+    time_zone: str = "UTC",
+) -> pa.Table:
+    return compute_features(
+        ENGINE,
+        cells=cells,
+        weather=park.weather,
+        fires=park.fires,
+        window=window,
+        carried=carried,
+        weather_lag_days=weather_lag_days,
+        time_zone=time_zone,
+    )
 
 
 def between(rows: pa.Table, start: dt.date, end: dt.date) -> pa.Table:
@@ -171,21 +190,29 @@ def test_the_order_in_which_rows_arrive_plays_no_part(random: object) -> None:
 
 LATER_DAYS = st.integers(60, 199)
 LATER_WEATHER = st.builds(
-    lambda known, back, cell, temp, rain: weather_row(
-        cell, START + max(known - back, 0) * DAY, at(START + known * DAY, 7.0), temp_max_c=temp, precip_mm=rain
-    ),
+    lambda known, back, cell, temp, rain, withdrawn: {
+        **weather_row(
+            cell, START + max(known - back, 0) * DAY, at(START + known * DAY, 7.0), temp_max_c=temp, precip_mm=rain
+        ),
+        "withdrawn": withdrawn,
+    },
     LATER_DAYS,
     st.integers(-2, 60),
     st.sampled_from(CELL_IDS),
     st.none() | st.floats(-20, 45),
     st.none() | st.floats(0, 80),
+    st.none() | st.booleans(),
 )
 LATER_FIRES = st.builds(
-    lambda known, back, cell, fire: fire_row(fire, cell, START + max(known - back, 0) * DAY, at(START + known * DAY)),
+    lambda known, back, cell, fire, withdrawn: {
+        **fire_row(fire, cell, START + max(known - back, 0) * DAY, at(START + known * DAY)),
+        "withdrawn": withdrawn,
+    },
     LATER_DAYS,
     st.integers(0, 90),
     st.sampled_from(CELL_IDS),
     st.sampled_from([*(f"f{number}" for number in range(40)), "new", "newer"]),
+    st.none() | st.booleans(),
 )
 
 
@@ -193,8 +220,10 @@ LATER_FIRES = st.builds(
 @examples(25)
 @given(weather=st.lists(LATER_WEATHER, max_size=8), fires=st.lists(LATER_FIRES, max_size=8))
 def test_rows_recorded_later_never_change_earlier_features(weather: list[Row], fires: list[Row]) -> None:
-    """Weather counts from the day it is recorded on, a fire report from the day after."""
-    known_weather = [recorded.date() for row in weather if isinstance(recorded := row["recorded_at"], dt.datetime)]
+    """Weather counts from the day before it is recorded on, a fire report from the day after."""
+    known_weather = [
+        recorded.date() - DAY for row in weather if isinstance(recorded := row["recorded_at"], dt.datetime)
+    ]
     known_fires = [recorded.date() + DAY for row in fires if isinstance(recorded := row["recorded_at"], dt.datetime)]
     first_touched = min([*known_weather, *known_fires], default=SPAN.end)
     after = compute(RANDOM_PARK.plus(weather=weather, fires=fires))
@@ -203,12 +232,99 @@ def test_rows_recorded_later_never_change_earlier_features(weather: list[Row], f
     )
 
 
-def test_weather_recorded_on_its_day_counts_and_weather_recorded_a_day_late_never_does() -> None:
+@pytest.mark.parametrize("lag", [0, 1, 4])
+def test_weather_counts_until_the_weather_lag_is_over_and_never_after(lag: int) -> None:
     day = START + 150 * DAY
-    in_time = RANDOM_PARK.plus(weather=[weather_row("ridge", day, at(day, 23.9), temp_max_c=44.4)])
-    late = RANDOM_PARK.plus(weather=[weather_row("ridge", day, at(day, 24.0), temp_max_c=44.4)])
-    assert value(compute(in_time), "ridge", day, "temp_max_c") == 44.4
-    assert fingerprint_table(compute(late)) == fingerprint_table(FULL_REBUILD)
+    in_time = RANDOM_PARK.plus(weather=[weather_row("ridge", day, at(day + lag * DAY, 23.9), temp_max_c=44.4)])
+    late = RANDOM_PARK.plus(weather=[weather_row("ridge", day, at(day + lag * DAY, 24.0), temp_max_c=44.4)])
+    assert value(compute(in_time, weather_lag_days=lag), "ridge", day, "temp_max_c") == 44.4
+    expected = compute(RANDOM_PARK, weather_lag_days=lag)
+    assert fingerprint_table(compute(late, weather_lag_days=lag)) == fingerprint_table(expected)
+
+
+def test_days_are_those_of_the_parks_time_zone() -> None:
+    """Auckland is 12 hours ahead of UTC in July: 11:59 UTC is the same day there, 12:00 the next."""
+    day = dt.date(2023, 7, 10)
+    for hour, observed in ((11.9, 44.4), (12.0, None)):
+        row = weather_row("ridge", day, at(day + DAY, hour), temp_max_c=44.4)
+        park = Park(pa.Table.from_pylist([row], schema=WEATHER_SCHEMA), FIRES_SCHEMA.empty_table())
+        rows = compute(park, time_zone="Pacific/Auckland")
+        assert value(rows, "ridge", day, "temp_max_c") == observed
+    for hour, first in ((11.9, 1), (12.0, 2)):
+        rows = one_fire_park(fire_row("a", "ridge", day, at(day, hour)), time_zone="Pacific/Auckland")
+        assert [value(rows, "ridge", day + n * DAY, "cell_fires_7d") for n in (first - 1, first)] == [0, 1]
+
+
+@pytest.mark.parametrize("name", ["", "Mars/Olympus", "UTC'; DROP TABLE fires --", "../UTC", "/etc/localtime"])
+def test_a_time_zone_that_does_not_exist_is_refused(name: str) -> None:
+    with pytest.raises(ConfigurationError, match="there is no time zone"):
+        build_query(SPAN, 1, name)
+
+
+def test_withdrawn_weather_is_missing_when_that_was_known_in_time() -> None:
+    day = START + 150 * DAY
+    withdrawal = {**weather_row("ridge", day, at(day + DAY, 8)), "withdrawn": True}
+    late = {**withdrawal, "recorded_at": at(day + 2 * DAY)}
+    again = {**weather_row("ridge", day, at(day + DAY, 9), temp_max_c=31.0), "withdrawn": None}
+    assert value(compute(with_column(RANDOM_PARK, weather=[withdrawal])), "ridge", day, "temp_min_c") is None
+    unchanged = compute(with_column(RANDOM_PARK, weather=[late]))
+    assert fingerprint_table(unchanged) == fingerprint_table(FULL_REBUILD)
+    assert value(compute(with_column(RANDOM_PARK, weather=[withdrawal, again])), "ridge", day, "temp_max_c") == 31.0
+
+
+def test_a_withdrawn_fire_counts_until_the_day_its_withdrawal_was_recorded() -> None:
+    day = START + 100 * DAY
+    withdrawal = {**fire_row("a", "ridge", day, at(day + 4 * DAY)), "withdrawn": True}
+    again = {**fire_row("a", "ridge", day, at(day + 6 * DAY)), "withdrawn": False}
+    park = Park(RANDOM_PARK.weather, pa.Table.from_pylist([fire_row("a", "ridge", day)], schema=FIRES_SCHEMA))
+    rows = compute(with_column(park, fires=[withdrawal, again]))
+    assert [value(rows, "ridge", day + n * DAY, "cell_fires_30d") for n in range(2, 9)] == [0, 1, 1, 0, 0, 1, 1]
+
+
+def with_column(park: Park, *, weather: list[Row] | None = None, fires: list[Row] | None = None) -> Park:
+    """The park with further rows, in tables that have the column `withdrawn`."""
+    column = pa.field("withdrawn", pa.bool_())
+
+    def extend(table: pa.Table, rows: list[Row] | None) -> pa.Table:
+        schema = table.schema.append(column)
+        added = pa.Table.from_pylist(rows or [], schema=schema)
+        return pa.concat_tables([table.append_column(column, pa.nulls(table.num_rows, pa.bool_())), added])
+
+    return Park(extend(park.weather, weather), extend(park.fires, fires))
+
+
+def cells_with_days(**days: tuple[dt.date | None, dt.date | None]) -> pa.Table:
+    """The cells with their first and last day; a cell not named has neither."""
+    bounds = [days.get(cell, (None, None)) for cell in CELLS["cell_id"].to_pylist()]
+    columns = zip(("first_day", "last_day"), zip(*bounds, strict=True), strict=True)
+    cells = CELLS
+    for name, values in columns:
+        cells = cells.append_column(name, pa.array(values, pa.date32()))
+    return cells
+
+
+def test_a_cell_has_rows_from_its_first_day_to_its_last() -> None:
+    cells = cells_with_days(Bay=(START + 50 * DAY, START + 60 * DAY), ridge=(None, START + 10 * DAY))
+    rows = compute(RANDOM_PARK, cells=cells)
+    days = {cell: rows.filter(pc.equal(rows["cell_id"], cell))["date"].to_pylist() for cell in CELL_IDS}
+    assert days["Bay"] == [START + n * DAY for n in range(50, 61)]
+    assert days["ridge"] == [START + n * DAY for n in range(11)]
+    assert days["été"] == days_of(SPAN)
+    kept = FULL_REBUILD.filter(pc.equal(FULL_REBUILD["cell_id"], "été"))
+    assert fingerprint_table(rows.filter(pc.equal(rows["cell_id"], "été"))) == fingerprint_table(kept)
+
+
+@examples(15)
+@given(offset=st.integers(1, 190), n_days=st.integers(1, 31), first=st.integers(0, 200), last=st.integers(0, 200))
+def test_one_period_alone_equals_the_full_rebuild_while_cells_come_and_go(
+    offset: int, n_days: int, first: int, last: int
+) -> None:
+    cells = cells_with_days(Bay=(START + first * DAY, None), ridge=(None, START + last * DAY))
+    window = Interval(start=START + offset * DAY, end=min(START + (offset + n_days) * DAY, SPAN.end))
+    rebuilt = compute(RANDOM_PARK, cells=cells)
+    carried = between(rebuilt, window.start - DAY, window.start)
+    alone = compute(RANDOM_PARK, window, carried, cells=cells)
+    assert fingerprint_table(alone) == fingerprint_table(between(rebuilt, window.start, window.end))
 
 
 def test_of_two_weather_rows_the_one_recorded_last_counts() -> None:
@@ -217,8 +333,9 @@ def test_of_two_weather_rows_the_one_recorded_last_counts() -> None:
     assert value(compute(RANDOM_PARK.plus(weather=rows)), "ridge", day, "temp_max_c") == 10.0
 
 
-def one_fire_park(*fires: Row) -> pa.Table:
-    return compute(Park(RANDOM_PARK.weather, pa.Table.from_pylist(list(fires), schema=FIRES_SCHEMA)))
+def one_fire_park(*fires: Row, time_zone: str = "UTC") -> pa.Table:
+    reports = pa.Table.from_pylist(list(fires), schema=FIRES_SCHEMA)
+    return compute(Park(RANDOM_PARK.weather, reports), time_zone=time_zone)
 
 
 def test_a_fire_counts_from_the_day_after_its_report() -> None:

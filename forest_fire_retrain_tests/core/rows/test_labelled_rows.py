@@ -96,6 +96,19 @@ def test_a_correction_of_one_fire_leaves_another_in_its_place() -> None:
     }
 
 
+def test_a_withdrawn_fire_labels_nothing_from_its_withdrawal_on() -> None:
+    fires = fires_table(("f", "a", 2, before_noon(9)), ("f", "a", 2, before_noon(8)), ("g", "b", 1, before_noon(9)))
+    marked = fires.append_column("withdrawn", pa.array([None, True, False]))
+    labels = {
+        hours: [
+            cell for cell, burned in zip(rows["cell_id"].to_pylist(), rows["label"].to_pylist(), strict=True) if burned
+        ]
+        for hours in (8, 7)
+        for rows in (labelled_rows(ENGINE, features=FEATURES, fires=marked, known_at=before_noon(hours)),)
+    }
+    assert labels == {8: ["b", "a"], 7: ["b"]}
+
+
 REPORTS = st.lists(
     st.tuples(st.sampled_from("fgh"), st.sampled_from(CELLS), st.integers(0, 4), st.integers(-30, 30).map(before_noon)),
     max_size=8,
