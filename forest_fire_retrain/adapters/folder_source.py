@@ -6,7 +6,8 @@ Here belong cutting tables by recorded time, and saying what a slice lacks. Whic
 Rules
 -----
 - Files are read and checked whole, once; they are read again as soon as one of them has changed.
-- A row belongs to the slice of the UTC day it was recorded on, so consecutive slices add up to the whole.
+- A row belongs to the slice of the day it was recorded on, in the park's time zone, so consecutive slices add up to
+  the whole.
 """
 
 import datetime as dt
@@ -20,9 +21,10 @@ import pyarrow.compute as pc
 from forest_fire_retrain.adapters.table_files import FAULTS, FileState, find_tables, read_table
 from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
+from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import Interval, midnight
+from forest_fire_retrain.core.windows import UTC, Interval, midnight
 
 EPOCH = dt.date(1970, 1, 1)
 SMALLEST_SHARE_SHOWN = 0.0005
@@ -40,14 +42,25 @@ class FolderSource:
     assumed_report_lag_days : int
         Days from a fire to its report where the file does not say.
     today : datetime.date
-        Last day (UTC) that is not in the future.
+        Last day that is not in the future.
+    time_zone : str
+        IANA name of the zone whose days dates are.
     """
 
-    def __init__(self, folder: Path, *, history_start: dt.date, assumed_report_lag_days: int, today: dt.date) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        history_start: dt.date,
+        assumed_report_lag_days: int,
+        today: dt.date,
+        time_zone: str = UTC,
+    ) -> None:
         self._folder = folder
         self._history_start = history_start
         self._assumed_report_lag_days = assumed_report_lag_days
         self._today = today
+        self._time_zone = time_zone
         self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
 
     @property
@@ -56,7 +69,7 @@ class FolderSource:
         return f"the folder {self._folder.absolute()}"
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
 
         Rows for dates before `history_start` are left out.
 
@@ -65,7 +78,13 @@ class FolderSource:
         InputContractError
             If the folder breaks the data contract; every violation of every file is listed.
         """
-        return slice_recorded(self._tables(), recorded, history_start=self._history_start, today=self._today)
+        return slice_recorded(
+            self._tables(),
+            recorded,
+            history_start=self._history_start,
+            today=self._today,
+            time_zone=self._time_zone,
+        )
 
     def _tables(self) -> CheckedTables:
         try:
@@ -86,6 +105,7 @@ class FolderSource:
             today=self._today,
             assumed_report_lag_days=self._assumed_report_lag_days,
             found_before=violations,
+            time_zone=self._time_zone,
         )
         self._held = (states, checked)
         return checked
@@ -95,20 +115,24 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date) -> SourceSlice:
-    """Cut out the rows recorded (UTC day) in `recorded` for dates from `history_start` on.
+def slice_recorded(
+    tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date, time_zone: str = UTC
+) -> SourceSlice:
+    """Cut out the rows recorded (day of the park) in `recorded` for dates from `history_start` on.
 
     Slices of consecutive intervals hold every row exactly once. The warnings are those of the whole
     source and what is missing in this window.
     """
     weather, fires = (
-        table.filter(pc.and_(_lies_in(table["recorded_at"], recorded), pc.greater_equal(table["date"], history_start)))
+        table.filter(
+            pc.and_(_lies_in(table["recorded_at"], recorded, time_zone), pc.greater_equal(table["date"], history_start))
+        )
         for table in (tables.weather, tables.fires)
     )
     warnings = (
         *tables.warnings,
-        *_describe_gap(tables, recorded, history_start, today),
-        *_describe_late(tables, weather),
+        *_describe_gap(tables, recorded, history_start, today, time_zone),
+        *_describe_late(tables, weather, time_zone),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
@@ -116,7 +140,9 @@ def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: 
     return SourceSlice(tables.cells, weather, fires, warnings)
 
 
-def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date) -> list[str]:
+def _describe_gap(
+    tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date, time_zone: str
+) -> list[str]:
     """One sentence on cell-days of the window for which no weather was known at its end."""
     start = max(recorded.start, history_start)
     end = min(recorded.end, today + dt.timedelta(days=1))
@@ -124,7 +150,8 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
         return []
     window = Interval(start=start, end=end)
     weather = tables.weather
-    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], midnight(recorded.end)))
+    in_time = pc.less(weather["recorded_at"], midnight(recorded.end, time_zone))
+    known = pc.and_(_lies_in(weather["date"], window, time_zone), in_time)
     weather = weather.select(["cell_id", "date"]).filter(known)
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
@@ -140,12 +167,12 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
     return [sentence]
 
 
-def _describe_late(tables: CheckedTables, weather: pa.Table) -> list[str]:
+def _describe_late(tables: CheckedTables, weather: pa.Table, time_zone: str) -> list[str]:
     """One sentence on cell-days of a slice whose weather came after their day only: no feature uses it."""
-    late = _cell_days(weather.filter(_is_late(weather)))
+    late = _cell_days(weather.filter(_is_late(weather, time_zone)))
     if not late.num_rows:
         return []
-    in_time = _cell_days(tables.weather.filter(pc.invert(_is_late(tables.weather))))
+    in_time = _cell_days(tables.weather.filter(pc.invert(_is_late(tables.weather, time_zone))))
     n_unused = late.join(in_time, keys=["cell_id", "date"], join_type="left anti").num_rows
     if not n_unused:
         return []
@@ -157,8 +184,8 @@ def _describe_late(tables: CheckedTables, weather: pa.Table) -> list[str]:
     return [sentence]
 
 
-def _is_late(weather: pa.Table) -> pa.ChunkedArray:
-    return pc.greater(weather["recorded_at"].cast(pa.date32(), safe=False), weather["date"])
+def _is_late(weather: pa.Table, time_zone: str) -> pa.ChunkedArray:
+    return pc.greater(days_of(weather["recorded_at"], time_zone), weather["date"])
 
 
 def _cell_days(weather: pa.Table) -> pa.Table:
@@ -188,9 +215,10 @@ def _describe_inversions(weather: pa.Table) -> list[str]:
     return [sentence]
 
 
-def _lies_in(column: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:
-    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(midnight, (window.start, window.end))
-    start, end = bounds
+def _lies_in(column: pa.ChunkedArray, window: Interval, time_zone: str) -> pa.ChunkedArray:
+    start, end = window.start, window.end
+    if not pa.types.is_date(column.type):
+        start, end = midnight(start, time_zone), midnight(end, time_zone)
     return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
 
 
