@@ -75,7 +75,7 @@ def _filled_lake() -> FakeLake:
     intake = Intake(source, lake, ENGINE, ParkCalendar(HISTORY.start))
     ingest_weather(intake, HISTORY)
     ingest_fire_reports(intake, HISTORY)
-    build_features(lake, ENGINE, HISTORY, HISTORY.start)
+    build_features(lake, ENGINE, HISTORY, intake.calendar)
     return lake
 
 

@@ -96,7 +96,7 @@ def ingest(installation: Installation, keys: Sequence[str]) -> None:
     window = Interval(start=first.start, end=last.end)
     ingest_weather(intake_of(installation), window)
     ingest_fire_reports(intake_of(installation), window)
-    build_features(lake, installation.engine, window, settings.start_date)
+    build_features(lake, installation.engine, window, settings.calendar)
 
 
 def decide(installation: Installation, key: str, knowledge: Knowledge = Knowledge.AS_CORRECTED) -> Adjudication:

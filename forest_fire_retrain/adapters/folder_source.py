@@ -6,7 +6,8 @@ Here belong cutting tables by recorded time, and saying what the rows of some da
 Rules
 -----
 - Files are read and checked whole, once; they are read again as soon as one of them has changed.
-- A row belongs to the slice of the UTC day it was recorded on, so consecutive slices add up to the whole.
+- A row belongs to the slice of the day it was recorded on, in the park's time zone, so consecutive slices add up to
+  the whole.
 """
 
 import datetime as dt
@@ -22,7 +23,7 @@ from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import Interval, midnight
+from forest_fire_retrain.core.windows import UTC, Interval, midnight
 
 EPOCH = dt.date(1970, 1, 1)
 SMALLEST_SHARE_SHOWN = 0.0005
@@ -40,14 +41,25 @@ class FolderSource:
     assumed_report_lag_days : int
         Days from a fire to its report where the file does not say.
     today : datetime.date
-        Last day (UTC) that is not in the future.
+        Last day that is not in the future.
+    time_zone : str
+        IANA name of the zone whose days dates are.
     """
 
-    def __init__(self, folder: Path, *, history_start: dt.date, assumed_report_lag_days: int, today: dt.date) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        history_start: dt.date,
+        assumed_report_lag_days: int,
+        today: dt.date,
+        time_zone: str = UTC,
+    ) -> None:
         self._folder = folder
         self._history_start = history_start
         self._assumed_report_lag_days = assumed_report_lag_days
         self._today = today
+        self._time_zone = time_zone
         self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
 
     @property
@@ -56,7 +68,7 @@ class FolderSource:
         return f"the folder {self._folder.absolute()}"
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
 
         Rows for dates before `history_start` are left out.
 
@@ -65,7 +77,13 @@ class FolderSource:
         InputContractError
             If the folder breaks the data contract; every violation of every file is listed.
         """
-        return slice_recorded(self._tables(), recorded, history_start=self._history_start, today=self._today)
+        return slice_recorded(
+            self._tables(),
+            recorded,
+            history_start=self._history_start,
+            today=self._today,
+            time_zone=self._time_zone,
+        )
 
     def read_whole(self) -> SourceSlice:
         """All rows for dates from `history_start` on; the warnings are those on the files, and not on any days.
@@ -101,6 +119,7 @@ class FolderSource:
             today=self._today,
             assumed_report_lag_days=self._assumed_report_lag_days,
             found_before=violations,
+            time_zone=self._time_zone,
         )
         self._held = (states, checked)
         return checked
@@ -110,19 +129,23 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date) -> SourceSlice:
-    """Cut out the rows recorded (UTC day) in `recorded` for dates from `history_start` on.
+def slice_recorded(
+    tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date, time_zone: str = UTC
+) -> SourceSlice:
+    """Cut out the rows recorded (day of the park) in `recorded` for dates from `history_start` on.
 
     Slices of consecutive intervals hold every row exactly once. The warnings are those of the whole
     source and what is missing in this window.
     """
     weather, fires = (
-        table.filter(pc.and_(_lies_in(table["recorded_at"], recorded), pc.greater_equal(table["date"], history_start)))
+        table.filter(
+            pc.and_(_lies_in(table["recorded_at"], recorded, time_zone), pc.greater_equal(table["date"], history_start))
+        )
         for table in (tables.weather, tables.fires)
     )
     warnings = (
         *tables.warnings,
-        *_describe_gap(tables, recorded, history_start, today),
+        *_describe_gap(tables, recorded, history_start, today, time_zone),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
@@ -130,7 +153,9 @@ def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: 
     return SourceSlice(tables.cells, weather, fires, warnings, tables.assumed)
 
 
-def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date) -> list[str]:
+def _describe_gap(
+    tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date, time_zone: str
+) -> list[str]:
     """One sentence on cell-days of the window for which no weather was known at its end."""
     start = max(recorded.start, history_start)
     end = min(recorded.end, today + dt.timedelta(days=1))
@@ -138,7 +163,8 @@ def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.d
         return []
     window = Interval(start=start, end=end)
     weather = tables.weather
-    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], midnight(recorded.end)))
+    in_time = pc.less(weather["recorded_at"], midnight(recorded.end, time_zone))
+    known = pc.and_(_lies_in(weather["date"], window, time_zone), in_time)
     weather = weather.select(["cell_id", "date"]).filter(known)
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
@@ -177,9 +203,10 @@ def _describe_inversions(weather: pa.Table) -> list[str]:
     return [sentence]
 
 
-def _lies_in(column: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:
-    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(midnight, (window.start, window.end))
-    start, end = bounds
+def _lies_in(column: pa.ChunkedArray, window: Interval, time_zone: str) -> pa.ChunkedArray:
+    start, end = window.start, window.end
+    if not pa.types.is_date(column.type):
+        start, end = midnight(start, time_zone), midnight(end, time_zone)
     return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from pydantic import BaseModel, ConfigDict, model_validator
 
 from forest_fire_retrain.core.canonical_json import fingerprint_mapping, fingerprint_text
-from forest_fire_retrain.core.windows import Interval, RetrainingWindows
+from forest_fire_retrain.core.windows import UTC, Interval, RetrainingWindows
 
 CANDIDATE_ID_LENGTH = 16
 
@@ -45,11 +45,14 @@ class Snapshot(Record):
         Delta table name to the version that was read.
     known_at : datetime.datetime
         Rows recorded at or after this instant were left out.
+    time_zone : str
+        Whose days the windows are; records that lack it are older than the setting, and theirs were UTC.
     """
 
     knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
+    time_zone: str = UTC
 
 
 class HoldoutSet(Record):

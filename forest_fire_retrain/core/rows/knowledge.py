@@ -14,8 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.rows.tables import WITHDRAWN
 
-WITHDRAWN = "withdrawn"
 ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
 
 

@@ -4,9 +4,9 @@ import datetime as dt
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
-from forest_fire_retrain.core.windows import midnight
+from forest_fire_retrain.core.rows.park_days import days_of
+from forest_fire_retrain.core.windows import UTC, midnight
 
 
 class ParkCalendar(NamedTuple):
@@ -26,14 +26,13 @@ class ParkCalendar(NamedTuple):
 
     history_start: dt.date
     weather_lag_days: int = 1
-    time_zone: str = "UTC"
+    time_zone: str = UTC
     look_back_days: int = 28
 
     def first_instant(self, day: dt.date) -> dt.datetime:
         """The day's first instant, in UTC."""
-        return midnight(day)
+        return midnight(day, self.time_zone)
 
     def local_days(self, instants: pa.ChunkedArray) -> pa.ChunkedArray:
         """The park's day of each UTC instant."""
-        in_zone = instants.cast(pa.timestamp("us", tz=self.time_zone))
-        return pc.local_timestamp(in_zone).cast(pa.date32(), safe=False)
+        return days_of(instants, self.time_zone)

@@ -49,7 +49,7 @@ class Source(Protocol):
         ...
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
 
         Raises
         ------

@@ -17,8 +17,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.rows.row_versions import KEYS
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, WITHDRAWN, TableName
@@ -114,7 +114,7 @@ def find_differences(
     """
     query = _build_query(table, delivered, until=until, instant=instant, last=last)
     known = pa.table({"cell_id": pa.array(last.cell_ids if last else (), pa.string())})
-    tables = {"held": _with_withdrawn(held), "given": delivered.rows, "covered": delivered.covered, "known": known}
+    tables = {"held": mark_withdrawn(held), "given": delivered.rows, "covered": delivered.covered, "known": known}
     found = engine.query(query, tables)
     counts = Counter(found["kind"].to_pylist())
     n_held = engine.query(_COUNT_HELD.format(keys=", ".join(KEYS[table])), {"held": tables["held"]})
@@ -129,14 +129,6 @@ SELECT count(*) AS n FROM (
     SELECT withdrawn FROM held QUALIFY row_number() OVER (PARTITION BY {keys} ORDER BY recorded_at DESC) = 1
 ) WHERE NOT withdrawn
 """
-
-
-def _with_withdrawn(rows: pa.Table) -> pa.Table:
-    """The rows with a mark on each: rows of earlier releases have none, and say what they say."""
-    if WITHDRAWN not in rows.column_names:
-        return rows.append_column(WITHDRAWN, pa.repeat(pa.scalar(False), rows.num_rows))  # noqa: FBT003 - Arrow's way
-    marks = pc.fill_null(rows[WITHDRAWN], False)  # noqa: FBT003 - as above
-    return rows.set_column(rows.column_names.index(WITHDRAWN), WITHDRAWN, marks)
 
 
 def _build_query(
@@ -193,10 +185,9 @@ def _first_known(last: LastIngest | None, instant: dt.datetime) -> str:
     """From when a row counts as known that was never held."""
     if last is None:
         return "d.recorded_at"
-    return (
-        f"CASE WHEN d.recorded_at >= {_literal(last.instant)} OR d.date < DATE '{last.history_start}' "
-        f"OR d.cell_id NOT IN (SELECT cell_id FROM known) THEN d.recorded_at ELSE {_literal(instant)} END"
-    )
+    is_new_cell = "d.cell_id NOT IN (SELECT cell_id FROM known)"
+    is_believed = f"d.recorded_at >= {_literal(last.instant)} OR d.date < DATE '{last.history_start}' OR {is_new_cell}"
+    return f"CASE WHEN {is_believed} THEN d.recorded_at ELSE {_literal(instant)} END"
 
 
 def _lies_in_slice(keys: Sequence[str], recorded: tuple[dt.datetime, dt.datetime] | None) -> str:

@@ -5,6 +5,7 @@ import datetime as dt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
 
@@ -19,6 +20,11 @@ SMALLEST_SHARE_SHOWN = 0.0005
 def note_day(day: dt.date | None) -> str:
     """A first day as a commit notes it."""
     return NO_DAY if day is None else day.isoformat()
+
+
+def read_day(noted: str) -> dt.date | None:
+    """The first day that a commit noted."""
+    return None if noted == NO_DAY else dt.date.fromisoformat(noted)
 
 
 def first_day_changed(rows: pa.Table, table: TableName, calendar: ParkCalendar) -> dt.date | None:
@@ -40,7 +46,7 @@ def current_rows(rows: pa.Table, table: TableName) -> pa.Table:
     ordered = ordered.append_column("position", pa.array(range(ordered.num_rows), pa.int64()))
     last = ordered.group_by(keys).aggregate([("position", "max")])["position_max"]
     found = ordered.take(last.combine_chunks()).drop(["position"])
-    return found if WITHDRAWN not in rows.column_names else found.filter(pc.invert(_is_withdrawn(found)))
+    return found.filter(pc.invert(mark_withdrawn(found)[WITHDRAWN]))
 
 
 def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> list[str]:
@@ -51,7 +57,7 @@ def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> lis
     rows, held : pyarrow.Table
         New rows of weather, and those held before.
     """
-    rows = rows.filter(pc.invert(_is_withdrawn(rows)))
+    rows = rows.filter(pc.invert(mark_withdrawn(rows)[WITHDRAWN]))
     is_late = _is_late(rows, calendar)
     in_time = _cell_days(
         pa.concat_tables([_keys_of(table.filter(pc.invert(_is_late(table, calendar)))) for table in (rows, held)])
@@ -71,10 +77,6 @@ def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> lis
 def _is_late(rows: pa.Table, calendar: ParkCalendar) -> pa.ChunkedArray:
     recorded, dated = (days.cast(pa.int32()) for days in (calendar.local_days(rows["recorded_at"]), rows["date"]))
     return pc.greater(recorded, pc.add(dated, pa.scalar(calendar.weather_lag_days, pa.int32())))
-
-
-def _is_withdrawn(rows: pa.Table) -> pa.ChunkedArray:
-    return pc.fill_null(rows[WITHDRAWN], False)  # noqa: FBT003 - Arrow takes the filler by position
 
 
 def _keys_of(rows: pa.Table) -> pa.Table:
