@@ -50,36 +50,36 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, history_star
     missing_from = min(window.start, mark or history_start)
     asked = Interval(start=missing_from, end=window.end)
     if mark is not None and mark >= window.end:
-        return _rebuild(lake, engine, window, mark)
+        return _rebuild(lake, engine, window, history_start, mark)
     n_rows = 0
     for chunk in _chunks(asked):
-        rows = _compute(lake, engine, chunk, _held_on_day_before(lake, chunk.start))
+        rows = _compute(lake, engine, chunk, history_start, _held_on_day_before(lake, chunk.start))
         n_rows += rows.num_rows
         lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
     return _report(lake, window, asked, n_rows=n_rows, written=True, recomputed_through=None)
 
 
-def _rebuild(lake: Lake, engine: SqlEngine, window: Interval, mark: dt.date) -> FeatureReport:
+def _rebuild(lake: Lake, engine: SqlEngine, window: Interval, history_start: dt.date, mark: dt.date) -> FeatureReport:
     """Compute a window that is held already; write only what changed, and everything after it."""
     watched = Interval(start=window.start, end=min(window.end + dt.timedelta(days=1), mark))
-    fresh = _compute(lake, engine, watched, _held_on_day_before(lake, watched.start))
+    fresh = _compute(lake, engine, watched, history_start, _held_on_day_before(lake, watched.start))
     changed = fingerprint_table(_held(lake, watched)) != fingerprint_table(fresh)
     if changed:
-        _carry_forward(lake, engine, Interval(start=window.start, end=mark))
+        _carry_forward(lake, engine, Interval(start=window.start, end=mark), history_start)
     n_rows = pc.sum(pc.less(fresh["date"], window.end)).as_py() or 0
     recomputed_through = mark if changed else None
     return _report(lake, window, window, n_rows=n_rows, written=changed, recomputed_through=recomputed_through)
 
 
-def _carry_forward(lake: Lake, engine: SqlEngine, span: Interval) -> None:
+def _carry_forward(lake: Lake, engine: SqlEngine, span: Interval, history_start: dt.date) -> None:
     """Replace the days of `span` chunk by chunk, the newest first."""
     chunks = list(_chunks(span))
     carried = [_held_on_day_before(lake, span.start)]
     for chunk in chunks[:-1]:
-        rows = _compute(lake, engine, chunk, carried[-1])
+        rows = _compute(lake, engine, chunk, history_start, carried[-1])
         carried.append(rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1))))
     for chunk, before in zip(reversed(chunks), reversed(carried), strict=True):
-        rows = _compute(lake, engine, chunk, before)
+        rows = _compute(lake, engine, chunk, history_start, before)
         lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
 
 
@@ -104,13 +104,16 @@ def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
     return before if before.num_rows else None
 
 
-def _compute(lake: Lake, engine: SqlEngine, window: Interval, carried: pa.Table | None) -> pa.Table:
+def _compute(
+    lake: Lake, engine: SqlEngine, window: Interval, history_start: dt.date, carried: pa.Table | None
+) -> pa.Table:
     return compute_features(
         engine,
         cells=lake.read(TableName.CELLS),
         weather=lake.read(TableName.WEATHER, day_column="date", window=_with_look_back(window, WEATHER_LOOK_BACK_DAYS)),
         fires=lake.read(TableName.FIRES),
         window=window,
+        history_start=history_start,
         carried=carried,
     )
 

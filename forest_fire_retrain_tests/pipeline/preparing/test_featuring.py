@@ -100,7 +100,7 @@ def held(lake: Lake, window: Interval | None = None) -> pa.Table:
 def rebuilt(lake: Lake, end: int) -> pa.Table:
     """All features up to `end`, computed at once."""
     tables = {name: lake.read(name) for name in ("cells", "weather", "fires")}
-    return compute_features(ENGINE, **tables, window=days(0, end), carried=None)
+    return compute_features(ENGINE, **tables, window=days(0, end), history_start=START, carried=None)
 
 
 def is_full_rebuild(lake: Lake, end: int) -> bool:
