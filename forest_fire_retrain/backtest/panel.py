@@ -130,7 +130,13 @@ def load_panel(plan: StreamPlan) -> Panel:
     cells = delivered.cells.sort_by("cell_id")
     fires = _read_fires(source, days)
     rows = compute_features(
-        DuckDbEngine(plan.n_threads), cells=cells, weather=delivered.weather, fires=fires, window=days, carried=None
+        DuckDbEngine(plan.n_threads),
+        cells=cells,
+        weather=delivered.weather,
+        fires=fires,
+        window=days,
+        history_start=plan.history_start,
+        carried=None,
     )
     features: pd.DataFrame = rows.select(list(FEATURE_NAMES)).to_pandas()
     shape = (days.n_days, cells.num_rows)

@@ -39,9 +39,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(context.partition_keys)
-        report = build_features(
-            installation.lake, installation.engine, window, installation.settings.calendar
-        )
+        report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
         for key in context.partition_keys:
             context.add_asset_metadata(describe_features(report), partition_key=key)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"

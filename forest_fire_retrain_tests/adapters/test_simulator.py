@@ -296,7 +296,13 @@ def test_gradient_boosting_learns_the_park_better_than_climatology_knows_it() ->
     slice_ = REFERENCE.read(ALL_FIRES)
     window = Interval(start=START, end=dt.date(2023, 12, 31))
     features = compute_features(
-        engine, cells=slice_.cells, weather=slice_.weather, fires=slice_.fires, window=window, carried=None
+        engine,
+        cells=slice_.cells,
+        weather=slice_.weather,
+        fires=slice_.fires,
+        window=window,
+        history_start=START,
+        carried=None,
     )
     rows = labelled_rows(engine, features=features, fires=slice_.fires, known_at=known_at)
     train, test = before(rows, dt.date(2022, 1, 6)), since(rows, dt.date(2022, 2, 3))

@@ -94,6 +94,7 @@ def test_labels_as_known_are_those_of_the_product(panel: Panel) -> None:
         weather=delivered.weather,
         fires=delivered.fires,
         window=window,
+        history_start=PLAN.history_start,
         carried=None,
     )
     known_at = dt.datetime(2022, 9, 1, tzinfo=dt.UTC)

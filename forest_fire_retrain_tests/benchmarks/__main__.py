@@ -171,7 +171,13 @@ def time_features(repeats: int) -> Timing:
         weather = held.weather.filter(np.asarray(held.weather["date"]) >= np.datetime64(since))
         window = Interval(start=first, end=end)
         return compute_features(
-            engine, cells=held.cells, weather=weather, fires=held.fires, window=window, carried=None
+            engine,
+            cells=held.cells,
+            weather=weather,
+            fires=held.fires,
+            window=window,
+            history_start=START,
+            carried=None,
         )
 
     return measure(

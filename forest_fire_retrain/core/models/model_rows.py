@@ -7,14 +7,19 @@ import pandas as pd
 import pyarrow as pa
 
 from forest_fire_retrain.core.risk_model import RiskModel
-from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
+from forest_fire_retrain.core.rows.feature_catalogue import input_names
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
 
 def feature_frame(rows: pa.Table) -> pd.DataFrame:
-    """The model inputs of `rows`, in the catalogue's order; missing is NaN."""
-    frame: pd.DataFrame = rows.select(list(FEATURE_NAMES)).to_pandas()
-    return frame
+    """The model inputs of the feature version of `rows`, in the catalogue's order; missing is NaN.
+
+    Raises
+    ------
+    EvidenceError
+        If `rows` hold the inputs of no version.
+    """
+    return _frame(rows, input_names(rows.column_names))
 
 
 def label_array(rows: pa.Table) -> np.ndarray:
@@ -23,15 +28,28 @@ def label_array(rows: pa.Table) -> np.ndarray:
 
 
 def predict(model: RiskModel, rows: pa.Table) -> np.ndarray:
-    """Probability of a fire start per row, shape (n_rows,)."""
-    return np.asarray(model.predict_proba(feature_frame(rows))[:, 1], dtype=np.float64)
+    """Probability of a fire start per row, shape (n_rows,), from the inputs that the model was trained on.
+
+    Raises
+    ------
+    EvidenceError
+        If `rows` do not have them all.
+    """
+    held = set(rows.column_names)
+    frame = _frame(rows, [name for name in model.feature_names if name in held])
+    return np.asarray(model.predict_proba(frame)[:, 1], dtype=np.float64)
 
 
 def null_shares(rows: pa.Table) -> dict[str, float]:
-    """Share of missing values per feature."""
-    return {name: rows[name].null_count / max(rows.num_rows, 1) for name in FEATURE_NAMES}
+    """Share of missing values per model input of the feature version of `rows`."""
+    return {name: rows[name].null_count / max(rows.num_rows, 1) for name in input_names(rows.column_names)}
 
 
 def hash_probabilities(probabilities: Sequence[float] | np.ndarray) -> str:
     """SHA-256 over the bits of the probabilities, in their order."""
     return fingerprint_table(pa.table({"probability": pa.array(probabilities, pa.float64())}))
+
+
+def _frame(rows: pa.Table, names: Sequence[str]) -> pd.DataFrame:
+    frame: pd.DataFrame = rows.select(list(names)).to_pandas()
+    return frame

@@ -1,8 +1,18 @@
-"""The feature catalogue: every feature's name, unit and meaning; nothing else defines a feature."""
+"""The feature catalogue: every feature's name, unit and meaning; nothing else defines a feature.
 
+Rules
+-----
+- A change of what models are given is a new version. A table of features is of the newest version whose inputs it
+  has, so that a table pinned years ago is read as what it is.
+- A retired input stays in the table, for the models that were trained on it.
+"""
+
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
+
+from forest_fire_retrain.core.errors import EvidenceError, list_capped
 
 
 class Feature(NamedTuple):
@@ -42,6 +52,19 @@ CATALOGUE = (
     Feature("bui", "", "Buildup Index"),
     Feature("fwi", "", "Fire Weather Index"),
     *(
+        Feature(f"cell_fires_per_year_{n}d", "fires/year", f"Fires of the last {n} days in the cell, per year observed")
+        for n in CELL_FIRE_WINDOWS_DAYS
+    ),
+    *(
+        Feature(
+            f"park_fires_per_year_{n}d", "fires/year", f"Fires of the last {n} days in all cells, per year observed"
+        )
+        for n in PARK_FIRE_WINDOWS_DAYS
+    ),
+)
+
+RETIRED = (
+    *(
         Feature(f"cell_fires_{n}d", "fires", f"Fires of the last {n} days in the cell, as known the day before")
         for n in CELL_FIRE_WINDOWS_DAYS
     ),
@@ -51,7 +74,18 @@ CATALOGUE = (
     ),
 )
 
+CARRIED = tuple(
+    Feature(f"{code}_carried", "", f"What tomorrow's {name} follows from")
+    for code, name in (("ffmc", "Fine Fuel Moisture Code"), ("dmc", "Duff Moisture Code"), ("dc", "Drought Code"))
+)
+
 FEATURE_NAMES = tuple(feature.name for feature in CATALOGUE)
+
+FEATURE_VERSION = 2
+INPUTS: Mapping[int, tuple[str, ...]] = {
+    1: (*(name for name in FEATURE_NAMES if "_fires_" not in name), *(feature.name for feature in RETIRED)),
+    FEATURE_VERSION: FEATURE_NAMES,
+}
 
 FEATURES_SCHEMA = pa.schema(
     [
@@ -59,7 +93,35 @@ FEATURES_SCHEMA = pa.schema(
         pa.field("date", pa.date32(), metadata={"description": "Day predicted for", "unit": ""}),
         *(
             pa.field(feature.name, pa.float64(), metadata={"description": feature.description, "unit": feature.unit})
-            for feature in CATALOGUE
+            for feature in (*CATALOGUE, *RETIRED, *CARRIED)
         ),
     ]
 )
+
+
+def feature_version(column_names: Iterable[str]) -> int:
+    """Newest version whose inputs are all among the columns of a table of features.
+
+    Raises
+    ------
+    EvidenceError
+        If the table holds the inputs of no version.
+    """
+    held = set(column_names)
+    versions = [version for version, names in INPUTS.items() if held.issuperset(names)]
+    if not versions:
+        missing = sorted(set(FEATURE_NAMES) - held)
+        msg = f"the table holds the model inputs of no feature version; missing: {list_capped(missing)}"
+        raise EvidenceError(msg)
+    return max(versions)
+
+
+def input_names(column_names: Iterable[str]) -> tuple[str, ...]:
+    """The model inputs of the version that a table of features was written under, in their order.
+
+    Raises
+    ------
+    EvidenceError
+        As `feature_version`.
+    """
+    return INPUTS[feature_version(column_names)]

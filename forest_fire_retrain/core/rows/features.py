@@ -7,6 +7,7 @@ Rules
   d + `weather_lag_days`. Fires at day d: only what was recorded on d-1 or before; of each fire the last
   correction known then.
 - A row marked `withdrawn` says that the source no longer says this: the weather is missing, the fire is none.
+- Fires are counted per year observed: a window reaches back to the first day of the data used, or of the cell.
 - Rolling sums are over integer tenths and the moisture codes are carried, so a period computed alone
   has the same bits as in a full rebuild. A rolling figure is missing when fewer than 80 % of its days
   were observed.
@@ -16,9 +17,8 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
-from numpy.typing import NDArray
 
+from forest_fire_retrain.core.rows.carried_codes import DAYS_PER_YEAR, MEMORIES, fire_weather_columns
 from forest_fire_retrain.core.rows.feature_catalogue import (
     CELL_FIRE_WINDOWS_DAYS,
     DRY_SPELL_CAP_DAYS,
@@ -28,22 +28,12 @@ from forest_fire_retrain.core.rows.feature_catalogue import (
     RAIN_WINDOWS_DAYS,
     WET_DAY_MM,
 )
-from forest_fire_retrain.core.rows.fire_weather import (
-    Floats,
-    MoistureCodes,
-    advance_day,
-    estimate_rel_humidity_pct,
-    saturation_vapour_pressure_kpa,
-    start_codes,
-)
 from forest_fire_retrain.core.rows.knowledge import day_sql, mark_withdrawn
+from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, membership, observed_from
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.windows import Interval
 
-Booleans = NDArray[np.bool_]
-
 WEATHER_LOOK_BACK_DAYS = DRY_SPELL_CAP_DAYS
-DAYS_PER_YEAR = 365.25
 
 
 def compute_features(
@@ -53,6 +43,7 @@ def compute_features(
     weather: pa.Table,
     fires: pa.Table,
     window: Interval,
+    history_start: dt.date,
     carried: pa.Table | None,
     weather_lag_days: int = 1,
     time_zone: str = "UTC",
@@ -72,6 +63,8 @@ def compute_features(
         All fire reports (a correction can move a fire from any date to any other); as above.
     window : Interval
         Days to compute.
+    history_start : datetime.date
+        First day of the data used; nothing of the days before counts as observed.
     carried : pyarrow.Table, optional
         Feature rows of the day before the window; `None` starts the moisture codes afresh.
     weather_lag_days : int
@@ -84,21 +77,27 @@ def compute_features(
     ConfigurationError
         If there is no such time zone.
     """
-    sql = build_query(window, weather_lag_days, time_zone)
-    tables = {"cells": cells, "weather": mark_withdrawn(weather), "fires": mark_withdrawn(fires)}
-    rows = engine.query(sql, tables)
-    ordered_cells = cells.sort_by("cell_id")
-    membership = _membership(ordered_cells, window)
-    computed = _fire_weather_columns(rows, ordered_cells, membership, window, carried)
+    ordered = cells.sort_by("cell_id")
+    starts = observed_from(ordered, history_start)
+    tables = {
+        "cells": ordered.append_column(OBSERVED_FROM, pa.array(starts, pa.date32())),
+        "weather": mark_withdrawn(weather),
+        "fires": mark_withdrawn(fires),
+    }
+    park_start = starts.min().astype(object) if len(starts) else history_start
+    rows = engine.query(build_query(window, park_start, weather_lag_days, time_zone), tables)
+    computed = fire_weather_columns(rows, ordered, window, history_start, carried)
     columns = [
         pa.array(computed[name], pa.float64(), from_pandas=True) if name in computed else rows[name]
         for name in FEATURES_SCHEMA.names
     ]
-    return pa.table(columns, schema=FEATURES_SCHEMA).filter(pa.array(membership.ravel()))
+    return pa.table(columns, schema=FEATURES_SCHEMA).filter(pa.array(membership(ordered, window).ravel()))
 
 
-def build_query(window: Interval, weather_lag_days: int = 1, time_zone: str = "UTC") -> str:
+def build_query(window: Interval, park_start: dt.date, weather_lag_days: int = 1, time_zone: str = "UTC") -> str:
     """Query text over the tables `cells`, `weather` and `fires`; only dates, numbers and a zone's name are put into it.
+
+    `park_start` is the first day on which a fire could be observed in any cell.
 
     Raises
     ------
@@ -114,9 +113,10 @@ WITH known_weather AS (
 ), days AS (
     SELECT CAST(unnest(generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY)) AS DATE) AS date
 ), panel AS (
-    SELECT cells.cell_id, days.date, cells.latitude, cells.longitude,
+    SELECT cells.cell_id, days.date, cells.latitude, cells.longitude, cells.{OBSERVED_FROM},
            w.temp_max_c, w.temp_min_c, w.rel_humidity_pct, w.wind_speed_kmh, w.precip_mm,
-           CAST(round(w.precip_mm * 10) AS BIGINT) AS rain, CAST(round(w.temp_max_c * 10) AS BIGINT) AS warmth
+           CAST(round(w.precip_mm * 10) AS BIGINT) AS rain, CAST(round(w.temp_max_c * 10) AS BIGINT) AS warmth,
+           w.temp_max_c + w.precip_mm + coalesce(w.rel_humidity_pct, w.temp_min_c) AS seen
     FROM cells CROSS JOIN days
     LEFT JOIN known_weather w ON w.cell_id = cells.cell_id AND w.date = days.date AND NOT w.withdrawn
 ), rolled AS (
@@ -127,16 +127,17 @@ WITH known_weather AS (
            {day_sql("lead(recorded_at) OVER (PARTITION BY fire_id ORDER BY recorded_at)", time_zone)} AS known_until
     FROM fires
 ), cell_history AS (
-    SELECT r.cell_id, r.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS)}
+    SELECT r.cell_id, r.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS, "r", f"r.{OBSERVED_FROM}")}
     FROM rolled r JOIN reports f ON f.cell_id = r.cell_id AND {_known_then("r", max(CELL_FIRE_WINDOWS_DAYS))}
     WHERE r.date >= DATE '{window.start}' GROUP BY ALL
 ), park_history AS (
-    SELECT d.date, {_fire_counts("park", PARK_FIRE_WINDOWS_DAYS, "d")}
+    SELECT d.date, {_fire_counts("park", PARK_FIRE_WINDOWS_DAYS, "d", f"DATE '{park_start}'")}
     FROM days d JOIN reports f ON {_known_then("d", max(PARK_FIRE_WINDOWS_DAYS))}
     WHERE d.date >= DATE '{window.start}' GROUP BY ALL
 )
-SELECT r.* EXCLUDE (rain, warmth),
-       {_coalesced("c", "cell", CELL_FIRE_WINDOWS_DAYS)}, {_coalesced("p", "park", PARK_FIRE_WINDOWS_DAYS)}
+SELECT r.* EXCLUDE (rain, warmth, seen),
+       {_fire_history("c", "cell", CELL_FIRE_WINDOWS_DAYS, f"r.{OBSERVED_FROM}")},
+       {_fire_history("p", "park", PARK_FIRE_WINDOWS_DAYS, f"DATE '{park_start}'")}
 FROM rolled r
 LEFT JOIN cell_history c ON c.cell_id = r.cell_id AND c.date = r.date
 LEFT JOIN park_history p ON p.date = r.date
@@ -155,16 +156,24 @@ def _rolling_columns() -> str:
     last_rain = f"max(CASE WHEN rain >= {round(WET_DAY_MM * 10)} THEN date END) OVER w{DRY_SPELL_CAP_DAYS}"
     dry = f"CAST(coalesce(date - ({last_rain}), {DRY_SPELL_CAP_DAYS}) AS DOUBLE)"
     columns.append(_if_observed(dry, "rain", DRY_SPELL_CAP_DAYS) + " AS dry_spell_days")
+    columns += [f"count(seen) OVER w{n} AS observed_{n}d" for n in _memories()]
     return ",\n           ".join(columns)
 
 
+def _memories() -> list[int]:
+    return [memory.memory_days for memory in MEMORIES.values()]
+
+
 def _if_observed(figure: str, column: str, n_days: int) -> str:
-    enough = int(np.ceil(MIN_OBSERVED_SHARE * n_days))
-    return f"CASE WHEN count({column}) OVER w{n_days} >= {enough} THEN {figure} END"
+    return f"CASE WHEN count({column}) OVER w{n_days} >= {_enough(n_days)} THEN {figure} END"
+
+
+def _enough(n_days: int) -> int:
+    return int(np.ceil(MIN_OBSERVED_SHARE * n_days))
 
 
 def _rolling_windows() -> str:
-    lengths = sorted({7, *RAIN_WINDOWS_DAYS, DRY_SPELL_CAP_DAYS})
+    lengths = sorted({7, *RAIN_WINDOWS_DAYS, DRY_SPELL_CAP_DAYS, *_memories()})
     frame = "PARTITION BY cell_id ORDER BY date ROWS BETWEEN {} PRECEDING AND CURRENT ROW"
     return ", ".join(f"w{n} AS ({frame.format(n - 1)})" for n in lengths)
 
@@ -176,77 +185,24 @@ def _known_then(day: str, n_days: int) -> str:
     )
 
 
-def _fire_counts(scope: str, windows: tuple[int, ...], day: str = "r") -> str:
-    return ", ".join(f"count(*) FILTER (f.fire_date >= {day}.date - {n}) AS {scope}_fires_{n}d" for n in windows)
-
-
-def _coalesced(alias: str, scope: str, windows: tuple[int, ...]) -> str:
-    names = (f"{scope}_fires_{n}d" for n in windows)
-    return ", ".join(f"CAST(coalesce({alias}.{name}, 0) AS DOUBLE) AS {name}" for name in names)
-
-
-def _membership(cells: pa.Table, window: Interval) -> Booleans:
-    """Whether a cell belongs to the park on a day, shape (n_days, n_cells)."""
-    days = (np.datetime64(window.start, "D") + np.arange(window.n_days))[:, np.newaxis]
-    first, last = (_bounds(cells, name) for name in ("first_day", "last_day"))
-    return np.asarray((np.isnat(first) | (days >= first)) & (np.isnat(last) | (days <= last)))
-
-
-def _bounds(cells: pa.Table, name: str) -> NDArray[np.datetime64]:
-    """A date per cell, `NaT` where there is none."""
-    if name not in cells.column_names:
-        return np.full(cells.num_rows, "NaT", dtype="datetime64[D]")
-    return np.asarray(cells[name].to_numpy(), dtype="datetime64[D]")
-
-
-def _fire_weather_columns(
-    rows: pa.Table, cells: pa.Table, membership: Booleans, window: Interval, carried: pa.Table | None
-) -> dict[str, Floats]:
-    """Columns that numpy computes, each of shape (n_days * n_cells,) in row order.
-
-    The codes of a cell stay those of the start until its first day.
-    """
-    n_cells = cells.num_rows
-    latitude = cells["latitude"].to_numpy()
-    temp_max, temp_min, wind, rain, observed = (
-        rows[name].to_numpy().reshape(-1, n_cells)
-        for name in ("temp_max_c", "temp_min_c", "wind_speed_kmh", "precip_mm", "rel_humidity_pct")
+def _fire_counts(scope: str, windows: tuple[int, ...], day: str, start: str) -> str:
+    """Fires of each window, and those of them since `start`."""
+    counts = [(n, f"f.fire_date >= {day}.date - {n}") for n in windows]
+    return ", ".join(
+        f"count(*) FILTER ({inside}) AS {scope}_fires_{n}d, "
+        f"count(*) FILTER ({inside} AND f.fire_date >= {start}) AS {scope}_observed_fires_{n}d"
+        for n, inside in counts
     )
-    humidity = np.where(np.isnan(observed), estimate_rel_humidity_pct(temp_max, temp_min), observed)
-    codes = _carried_codes(cells, carried)
-    days = [window.start + dt.timedelta(days=offset) for offset in range(window.n_days)]
-    series: dict[str, list[Floats]] = {name: [] for name in ("ffmc", "dmc", "dc", "isi", "bui", "fwi")}
-    for position, day in enumerate(days):
-        weather = advance_day(
-            codes,
-            month=day.month,
-            latitude=latitude,
-            temp_c=temp_max[position],
-            rel_humidity_pct=humidity[position],
-            wind_kmh=wind[position],
-            precip_mm=rain[position],
-        )
-        codes = MoistureCodes(
-            *(np.where(membership[position], new, old) for new, old in zip(weather.codes, codes, strict=True))
-        )
-        for name, values in zip(series, (*codes, weather.isi, weather.bui, weather.fwi), strict=True):
-            series[name].append(values)
-    angle = np.array([2.0 * np.pi * day.timetuple().tm_yday / DAYS_PER_YEAR for day in days])
-    deficit = saturation_vapour_pressure_kpa(temp_max) * (1.0 - humidity / 100.0)
-    return {
-        **{name: np.concatenate(values) for name, values in series.items()},
-        "rel_humidity_pct": humidity.ravel(),
-        "vapour_pressure_deficit_kpa": deficit.ravel(),
-        "season_sin": np.repeat(np.sin(angle), n_cells),
-        "season_cos": np.repeat(np.cos(angle), n_cells),
-    }
 
 
-def _carried_codes(cells: pa.Table, carried: pa.Table | None) -> MoistureCodes:
-    """Yesterday's codes in the order of `cells`; a cell without a yesterday starts afresh."""
-    fresh = start_codes(cells.num_rows)
-    if carried is None:
-        return fresh
-    places = pc.index_in(cells["cell_id"], carried["cell_id"].combine_chunks())
-    taken = (carried[name].take(places).to_numpy() for name in MoistureCodes._fields)
-    return MoistureCodes(*(np.where(np.isnan(old), new, old) for old, new in zip(taken, fresh, strict=True)))
+def _fire_history(alias: str, scope: str, windows: tuple[int, ...], start: str) -> str:
+    """Counts, and rates per year of the days of the window since `start`."""
+    columns = []
+    for n in windows:
+        n_days = f"least({n}, r.date - {start})"
+        rate = f"coalesce({alias}.{scope}_observed_fires_{n}d, 0) * CAST({DAYS_PER_YEAR} AS DOUBLE) / {n_days}"
+        columns += [
+            f"CAST(coalesce({alias}.{scope}_fires_{n}d, 0) AS DOUBLE) AS {scope}_fires_{n}d",
+            f"CASE WHEN {n_days} >= {_enough(n)} THEN {rate} END AS {scope}_fires_per_year_{n}d",
+        ]
+    return ",\n       ".join(columns)

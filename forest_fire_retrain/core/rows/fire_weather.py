@@ -2,7 +2,10 @@
 
 Equations and their numbers are those of Van Wagner & Pickett (1985), "Equations and FORTRAN program
 for the Canadian Forest Fire Weather Index System", Forestry Technical Report 33, Canadian Forestry
-Service; the FFMC coefficient is the published 147.2. Saturation vapour pressure follows Allen et al.
+Service; the FFMC coefficient is the published 147.2. Their day lengths are those of Canada; the bands for the rest
+of the world and their edges are those of Wang, Anderson & Suddaby (2015), "Updated source code for calculating fire
+danger indices in the Canadian Forest Fire Weather Index System", Information Report NOR-X-424, as the cffdrs package
+of the Canadian Forest Service has them. Saturation vapour pressure follows Allen et al.
 (1998), FAO Irrigation and Drainage Paper 56, equation 11.
 
 Missing is never taken for zero: a day without temperature or rain leaves the moisture codes where they
@@ -18,15 +21,27 @@ Floats = NDArray[np.float64]
 
 START_FFMC, START_DMC, START_DC = 85.0, 6.0, 15.0
 REFERENCE_WIND_KMH = 10.0
-SOUTHERN_TROPIC, NORTHERN_TROPIC = -10.0, 10.0
 
-# Effective day length for the DMC (table 1) and day-length adjustment of the DC (table 2), months 1-12.
-DMC_DAY_LENGTH_NORTH = (6.5, 7.5, 9.0, 12.8, 13.9, 13.9, 12.4, 10.9, 9.4, 8.0, 7.0, 6.0)
-DMC_DAY_LENGTH_SOUTH = (11.5, 10.5, 9.2, 7.9, 6.8, 6.2, 6.5, 7.4, 8.7, 10.0, 11.2, 11.8)
-DMC_DAY_LENGTH_EQUATOR = (9.0,) * 12
-DC_FACTOR_NORTH = (-1.6, -1.6, -1.6, 0.9, 3.8, 5.8, 6.4, 5.0, 2.4, 0.4, -1.6, -1.6)
-DC_FACTOR_SOUTH = (6.4, 5.0, 2.4, 0.4, -1.6, -1.6, -1.6, -1.6, -1.6, 0.9, 3.8, 5.8)
-DC_FACTOR_EQUATOR = (1.4,) * 12
+# Effective day length of the DMC in hours and day-length adjustment of the DC, months 1 to 12 by bands of latitude
+# from south to north. A band ends at its northern edge, which belongs to it; the last one has none.
+DMC_BAND_EDGES = (-30.0, -10.0, 10.0, 30.0)
+DMC_DAY_LENGTHS = np.array(
+    [
+        (11.5, 10.5, 9.2, 7.9, 6.8, 6.2, 6.5, 7.4, 8.7, 10.0, 11.2, 11.8),
+        (10.1, 9.6, 9.1, 8.5, 8.1, 7.8, 7.9, 8.3, 8.9, 9.4, 9.9, 10.2),
+        (9.0,) * 12,
+        (7.9, 8.4, 8.9, 9.5, 9.9, 10.2, 10.1, 9.7, 9.1, 8.6, 8.1, 7.8),
+        (6.5, 7.5, 9.0, 12.8, 13.9, 13.9, 12.4, 10.9, 9.4, 8.0, 7.0, 6.0),
+    ]
+)
+DC_BAND_EDGES = (-20.0, 20.0)
+DC_FACTORS = np.array(
+    [
+        (6.4, 5.0, 2.4, 0.4, -1.6, -1.6, -1.6, -1.6, -1.6, 0.9, 3.8, 5.8),
+        (1.4,) * 12,
+        (-1.6, -1.6, -1.6, 0.9, 3.8, 5.8, 6.4, 5.0, 2.4, 0.4, -1.6, -1.6),
+    ]
+)
 
 
 class MoistureCodes(NamedTuple):
@@ -93,23 +108,22 @@ def advance_day(
     wind = np.where(np.isnan(wind_kmh), REFERENCE_WIND_KMH, wind_kmh)
     day = MoistureCodes(
         np.where(known, _next_ffmc(before.ffmc, temp, humidity, wind, rain), before.ffmc),
-        np.where(
-            known, _next_dmc(before.dmc, temp, humidity, rain, _by_latitude(latitude, month, _DMC_TABLES)), before.dmc
-        ),
-        np.where(known, _next_dc(before.dc, temp, rain, _by_latitude(latitude, month, _DC_TABLES)), before.dc),
+        np.where(known, _next_dmc(before.dmc, temp, humidity, rain, dmc_day_length(latitude, month)), before.dmc),
+        np.where(known, _next_dc(before.dc, temp, rain, dc_day_factor(latitude, month)), before.dc),
     )
     isi = np.where(known & ~np.isnan(wind_kmh), _isi(day.ffmc, wind), np.nan)
     bui = np.where(known, _bui(day.dmc, day.dc), np.nan)
     return FireWeather(day, isi, bui, _fwi(isi, bui))
 
 
-_DMC_TABLES = (DMC_DAY_LENGTH_NORTH, DMC_DAY_LENGTH_EQUATOR, DMC_DAY_LENGTH_SOUTH)
-_DC_TABLES = (DC_FACTOR_NORTH, DC_FACTOR_EQUATOR, DC_FACTOR_SOUTH)
+def dmc_day_length(latitude: Floats, month: int) -> Floats:
+    """Effective day length of the DMC in hours, by latitude in degrees; same shape."""
+    return DMC_DAY_LENGTHS[np.searchsorted(DMC_BAND_EDGES, latitude), month - 1]
 
 
-def _by_latitude(latitude: Floats, month: int, tables: tuple[tuple[float, ...], ...]) -> Floats:
-    north, equator, south = (table[month - 1] for table in tables)
-    return np.where(latitude >= NORTHERN_TROPIC, north, np.where(latitude <= SOUTHERN_TROPIC, south, equator))
+def dc_day_factor(latitude: Floats, month: int) -> Floats:
+    """Day-length adjustment of the DC, by latitude in degrees; same shape."""
+    return DC_FACTORS[np.searchsorted(DC_BAND_EDGES, latitude), month - 1]
 
 
 def _next_ffmc(ffmc: Floats, temp: Floats, humidity: Floats, wind: Floats, rain: Floats) -> Floats:

@@ -121,7 +121,7 @@ def _compute_stale(
         rows = _compute(lake, engine, chunk, carried, calendar)
         carried = rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1)))
         if mark is not None and chunk.end <= mark:
-            if fingerprint_table(_held(lake, chunk)) == fingerprint_table(rows):
+            if _are_held(lake, chunk, rows):
                 continue
             changed_through = chunk.end
         n_written += rows.num_rows
@@ -152,6 +152,13 @@ def _held(lake: Lake, window: Interval) -> pa.Table:
     return lake.read(TableName.FEATURES, day_column="date", window=window).sort_by(ROW_ORDER)
 
 
+def _are_held(lake: Lake, window: Interval, rows: pa.Table) -> bool:
+    held = _held(lake, window)
+    if set(held.column_names) != set(rows.column_names):
+        return False
+    return fingerprint_table(held.select(rows.column_names)) == fingerprint_table(rows)
+
+
 def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
     """Feature rows that the moisture codes of `day` follow from; `None` where nothing came before."""
     if lake.version(TableName.FEATURES) is None:
@@ -170,6 +177,7 @@ def _compute(
         weather=lake.read(TableName.WEATHER, day_column="date", window=look_back),
         fires=lake.read(TableName.FIRES),
         window=window,
+        history_start=calendar.history_start,
         carried=carried,
         weather_lag_days=calendar.weather_lag_days,
         time_zone=calendar.time_zone,

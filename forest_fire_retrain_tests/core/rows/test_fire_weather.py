@@ -11,6 +11,8 @@ from forest_fire_retrain.core.rows.fire_weather import (
     Floats,
     MoistureCodes,
     advance_day,
+    dc_day_factor,
+    dmc_day_length,
     estimate_rel_humidity_pct,
     saturation_vapour_pressure_kpa,
     start_codes,
@@ -123,6 +125,41 @@ def test_the_same_weather_dries_more_in_the_summer_of_its_hemisphere() -> None:
 
     assert drought_code(40.0, 7) == drought_code(-40.0, 1) > drought_code(40.0, 1) == drought_code(-40.0, 7)
     assert drought_code(0.0, 1) == drought_code(0.0, 7)
+
+
+@pytest.mark.parametrize(
+    ("latitude", "day_lengths", "dmc", "factors", "dc"),
+    [
+        (60.0, (6.5, 12.4), (7.55857, 8.97328), (-1.6, 6.4), (18.304, 22.304)),
+        (25.0, (7.9, 10.1), (7.89427, 8.42178), (-1.6, 6.4), (18.304, 22.304)),
+        (15.0, (7.9, 10.1), (7.89427, 8.42178), (1.4, 1.4), (19.804, 19.804)),
+        (0.0, (9.0, 9.0), (8.15802, 8.15802), (1.4, 1.4), (19.804, 19.804)),
+        (-15.0, (10.1, 7.9), (8.42178, 7.89427), (1.4, 1.4), (19.804, 19.804)),
+        (-25.0, (10.1, 7.9), (8.42178, 7.89427), (6.4, -1.6), (22.304, 18.304)),
+        (-45.0, (11.5, 6.5), (8.75747, 7.55857), (6.4, -1.6), (22.304, 18.304)),
+    ],
+)
+def test_day_lengths_are_those_of_the_published_bands(
+    latitude: float,
+    day_lengths: tuple[float, float],
+    dmc: tuple[float, float],
+    factors: tuple[float, float],
+    dc: tuple[float, float],
+) -> None:
+    """January and July at 20 °C, 40 % and no rain after the start: NOR-X-424, equations 16, 17, 22 and 23 by hand."""
+    for place, month in enumerate((1, 7)):
+        day = advance(start_codes(1), month, 20.0, 40.0, 10.0, 0.0, latitude=latitude).codes
+        assert dmc_day_length(np.array([latitude]), month)[0] == day_lengths[place]
+        assert dc_day_factor(np.array([latitude]), month)[0] == factors[place]
+        assert day.dmc[0] == pytest.approx(dmc[place], abs=6e-6)
+        assert day.dc[0] == pytest.approx(dc[place], abs=5e-4)
+
+
+def test_the_edge_of_a_band_belongs_to_the_band_south_of_it() -> None:
+    edges = np.array([-30.0, -10.0, 10.0, 30.0])
+    assert dmc_day_length(edges, 1).tolist() == [11.5, 10.1, 9.0, 7.9]
+    assert dmc_day_length(edges + 1e-9, 1).tolist() == [10.1, 9.0, 7.9, 6.5]
+    assert dc_day_factor(np.array([-20.0, -20.0 + 1e-9, 20.0, 20.0 + 1e-9]), 1).tolist() == [6.4, 1.4, 1.4, -1.6]
 
 
 @settings(deadline=None)

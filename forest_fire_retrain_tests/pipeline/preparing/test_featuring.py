@@ -14,6 +14,7 @@ from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.features import compute_features
+from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
@@ -90,7 +91,7 @@ def lake() -> FakeLake:
 
 
 def build(lake: Lake, first: int, end: int) -> FeatureReport:
-    return build_features(lake, ENGINE, days(first, end), START)
+    return build_features(lake, ENGINE, days(first, end), ParkCalendar(START))
 
 
 def held(lake: Lake, window: Interval | None = None) -> pa.Table:
@@ -100,7 +101,7 @@ def held(lake: Lake, window: Interval | None = None) -> pa.Table:
 def rebuilt(lake: Lake, end: int) -> pa.Table:
     """All features up to `end`, computed at once."""
     tables = {name: lake.read(name) for name in ("cells", "weather", "fires")}
-    return compute_features(ENGINE, **tables, window=days(0, end), carried=None)
+    return compute_features(ENGINE, **tables, window=days(0, end), history_start=START, carried=None)
 
 
 def is_full_rebuild(lake: Lake, end: int) -> bool:

@@ -12,7 +12,7 @@ from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.errors import EvidenceError, LakeError
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 from forest_fire_retrain.core.records import HoldoutSet, Knowledge, Snapshot
-from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURES_SCHEMA
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows, WindowPolicy, midnight, plan_windows
@@ -55,7 +55,9 @@ def feature_rows() -> pa.Table:
         "cell_id": pa.array(list(CELLS) * N_DAYS),
         "date": pa.array([START + day * DAY for day in range(N_DAYS) for _ in CELLS], pa.date32()),
     }
-    return pa.table({**keys, **{name: rng.normal(size=n_rows) for name in FEATURE_NAMES}}, schema=FEATURES_SCHEMA)
+    return pa.table(
+        {**keys, **{name: rng.normal(size=n_rows) for name in FEATURES_SCHEMA.names[2:]}}, schema=FEATURES_SCHEMA
+    )
 
 
 @pytest.fixture

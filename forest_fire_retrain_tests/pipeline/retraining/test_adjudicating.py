@@ -276,6 +276,10 @@ class Trebled(NamedTuple):
 
     model: RiskModel
 
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        return self.model.feature_names
+
     def predict_proba(self, features: pd.DataFrame) -> np.ndarray:
         fire = np.minimum(3 * self.model.predict_proba(features)[:, 1], 0.99)
         return np.column_stack([1 - fire, fire])
