@@ -25,7 +25,9 @@ from forest_fire_retrain.core.errors import (
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
+from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
@@ -139,6 +141,14 @@ def accept_delivery(installation: Installation, *, reason: str, stamp: Stamp) ->
         return standing_orders.accept_delivery(
             published.ledger, published.model_name, losses=losses, reason=reason, stamp=stamp
         )
+
+
+def describe_touched(installation: Installation, report: IngestReport) -> list[str]:
+    """A sentence on the decisions that stand on days which an ingest changed, if there are any."""
+    if report.changed is None:
+        return []
+    entries = installation.ledger.entries(installation.settings.model_name)
+    return describe_touched_decisions(entries, report.changed, report.table)
 
 
 class LedgersConsent(NamedTuple):

@@ -20,8 +20,8 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.windows import UTC, Cadence, WindowPolicy
 
 PREFIX = "FOREST_FIRE_"

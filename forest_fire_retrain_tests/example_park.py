@@ -16,9 +16,9 @@ from forest_fire_retrain.adapters.simulator import Simulator, SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.ports import Stores, Workshop
 from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Knowledge, Snapshot
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows, WindowPolicy, midnight, plan_windows
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake

@@ -284,7 +284,7 @@ class IngestReport(Record):
     n_added, n_changed, n_withdrawn : int
         Rows of keys that were new; that corrected what was held; that the source no longer delivers.
     changed : Interval, optional
-        From the first to the last day of rows that came for days before the last ingestion.
+        From the first to the last day before the last ingestion that features or labels now see otherwise.
     written : bool
         Whether the table changed (the same rows again change nothing).
     version : int

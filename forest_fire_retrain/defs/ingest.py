@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from forest_fire_retrain import operations
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
@@ -13,7 +14,6 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import intake_of
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
 
@@ -44,7 +44,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_weather(intake_of(installation), window)
+        report = ingest_weather(operations.intake_of(installation), window)
         _describe(context, installation, report)
         findings = [find_gaps(installation.lake, settings.periods, key) for key in context.partition_keys]
         return dg.MaterializeResult(
@@ -66,7 +66,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_fire_reports(intake_of(installation), window)
+        report = ingest_fire_reports(operations.intake_of(installation), window)
         _describe(context, installation, report)
         return dg.MaterializeResult()
 
@@ -76,11 +76,15 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
 def _describe(context: dg.AssetExecutionContext, installation: Installation, report: IngestReport) -> None:
     for key in context.partition_keys:
         context.add_asset_metadata(describe_ingest(report), partition_key=key)
-    sentence = f"{report.n_rows} rows recorded in {report.window}{'' if report.written else ', unchanged'}"
+    touched = operations.describe_touched(installation, report)
+    sentence = (
+        f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
+        f"{report.n_withdrawn} withdrawn"
+    )
     step = context.asset_key.to_user_string()
     tell(context, installation, step, context.partition_keys[-1], sentence)
     installation.records.put(INGEST_KIND.format(table=report.table), context.partition_keys[-1], report)
-    for warning in report.warnings:
+    for warning in (*report.warnings, *touched):
         warn(context, installation, step, warning)
 
 

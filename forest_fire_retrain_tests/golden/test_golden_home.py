@@ -75,7 +75,12 @@ def entries(golden: Installation) -> list[LedgerEntry]:
     return golden.ledger.entries()
 
 
-ADDITIONS = {"candidate": ("candidate_id",), "candidate_model": ("candidate_id",), "champion": ("fault",)}
+ADDITIONS = {
+    "candidate": ("candidate_id",),
+    "candidate_model": ("candidate_id",),
+    "champion": ("fault",),
+    **dict.fromkeys(("ingest_weather", "ingest_fires"), ("n_added", "n_changed", "n_withdrawn", "changed")),
+}
 """Fields that are written today and were not then, by the part of the payload or the kind of record they stand in."""
 
 

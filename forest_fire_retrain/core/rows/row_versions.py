@@ -5,8 +5,9 @@ import datetime as dt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
+from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
 
 CHANGED_FROM = "changed_from"
@@ -34,9 +35,14 @@ def first_day_changed(rows: pa.Table, table: TableName, calendar: ParkCalendar) 
     it was recorded.
     """
     if table is TableName.WEATHER:
-        return _least(rows.filter(pc.invert(_is_late(rows, calendar)))["date"])
-    recorded = _least(calendar.local_days(rows["recorded_at"]))
+        return _least(rows_in_time(rows, calendar)["date"])
+    recorded = _least(days_of(rows["recorded_at"], calendar.time_zone))
     return None if recorded is None else recorded + DAY
+
+
+def rows_in_time(weather: pa.Table, calendar: ParkCalendar) -> pa.Table:
+    """The rows of weather that were recorded by the weather lag."""
+    return weather.filter(pc.invert(_is_late(weather, calendar)))
 
 
 def current_rows(rows: pa.Table, table: TableName) -> pa.Table:
@@ -59,9 +65,7 @@ def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> lis
     """
     rows = rows.filter(pc.invert(mark_withdrawn(rows)[WITHDRAWN]))
     is_late = _is_late(rows, calendar)
-    in_time = _cell_days(
-        pa.concat_tables([_keys_of(table.filter(pc.invert(_is_late(table, calendar)))) for table in (rows, held)])
-    )
+    in_time = _cell_days(pa.concat_tables([_keys_of(rows_in_time(table, calendar)) for table in (rows, held)]))
     n_unused = _cell_days(rows.filter(is_late)).join(in_time, ["cell_id", "date"], join_type="left anti").num_rows
     if not n_unused:
         return []
@@ -75,7 +79,8 @@ def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> lis
 
 
 def _is_late(rows: pa.Table, calendar: ParkCalendar) -> pa.ChunkedArray:
-    recorded, dated = (days.cast(pa.int32()) for days in (calendar.local_days(rows["recorded_at"]), rows["date"]))
+    recorded = days_of(rows["recorded_at"], calendar.time_zone).cast(pa.int32())
+    dated = rows["date"].cast(pa.int32())
     return pc.greater(recorded, pc.add(dated, pa.scalar(calendar.weather_lag_days, pa.int32())))
 
 

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.cell_days import CellChanges, DataSpan, follow_cells
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import Lake, Source, SourceSlice, SqlEngine
 from forest_fire_retrain.core.rows.reconciliation import Delivered, Differences, LastIngest, find_differences
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName

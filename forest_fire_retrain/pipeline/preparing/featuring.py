@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.canonical_json import canonical_json
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURE_VERSION
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.row_versions import CHANGED_FROM, read_day
 from forest_fire_retrain.core.rows.tables import TableName

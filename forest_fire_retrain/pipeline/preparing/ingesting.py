@@ -16,17 +16,25 @@ Rules
 import datetime as dt
 from collections.abc import Sequence
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import list_capped
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.cell_days import CellChanges
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.reconciliation import Differences
-from forest_fire_retrain.core.rows.row_versions import CHANGED_FROM, describe_late, first_day_changed, note_day
+from forest_fire_retrain.core.rows.row_versions import (
+    CHANGED_FROM,
+    describe_late,
+    first_day_changed,
+    note_day,
+    rows_in_time,
+)
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
     HISTORY_START,
     Comparison,
@@ -117,7 +125,7 @@ def _write(intake: Intake, found: Comparison, warnings: Sequence[str]) -> Ingest
         n_added=found.differences.n_added,
         n_changed=found.differences.n_changed,
         n_withdrawn=found.differences.n_withdrawn,
-        changed=_days_changed(found),
+        changed=_days_changed(found, calendar),
         written=is_moved or rows.num_rows > 0,
         version=lake.version(table) or 0,
         content_hash=fingerprint_table(delivered.sort_by(SORT_KEYS[table])),
@@ -125,15 +133,20 @@ def _write(intake: Intake, found: Comparison, warnings: Sequence[str]) -> Ingest
     )
 
 
-def _days_changed(found: Comparison) -> Interval | None:
-    """From the first to the last day of rows that came for days before the last ingest."""
-    if found.last is None or not found.differences.rows.num_rows:
+def _days_changed(found: Comparison, calendar: ParkCalendar) -> Interval | None:
+    """From the first to the last day before the last ingest that features or labels now see otherwise."""
+    if found.last is None:
         return None
-    days = found.differences.rows.filter(pc.less(found.differences.rows["date"], found.last.instant.date()))["date"]
+    rows = found.differences.rows
+    if found.table is TableName.WEATHER:
+        dates = [rows_in_time(rows, calendar)["date"]]
+    else:  # a fire that moved leaves a day, too
+        dates = [rows["date"], found.held.filter(pc.is_in(found.held["fire_id"], rows["fire_id"]))["date"]]
+    days = pc.unique(pa.chunked_array([chunk for column in dates for chunk in column.chunks], pa.date32()))
+    days = days.filter(pc.less(days, day_of(found.last.instant, calendar.time_zone)))
     if not len(days):
         return None
-    first, last = pc.min_max(days).values()
-    return Interval(start=first.as_py(), end=last.as_py() + DAY)
+    return Interval(start=pc.min(days).as_py(), end=pc.max(days).as_py() + DAY)
 
 
 def _describe_cells(changes: CellChanges) -> list[str]:

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.features import compute_features
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table

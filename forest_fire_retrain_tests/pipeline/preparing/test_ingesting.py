@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.errors import InputContractError, LakeError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.rows.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import Lake, Source, SourceSlice
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName

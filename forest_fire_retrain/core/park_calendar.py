@@ -3,9 +3,6 @@
 import datetime as dt
 from typing import NamedTuple
 
-import pyarrow as pa
-
-from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.windows import UTC, midnight
 
 
@@ -32,7 +29,3 @@ class ParkCalendar(NamedTuple):
     def first_instant(self, day: dt.date) -> dt.datetime:
         """The day's first instant, in UTC."""
         return midnight(day, self.time_zone)
-
-    def local_days(self, instants: pa.ChunkedArray) -> pa.ChunkedArray:
-        """The park's day of each UTC instant."""
-        return days_of(instants, self.time_zone)
