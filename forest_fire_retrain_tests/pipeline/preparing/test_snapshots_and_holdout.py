@@ -138,9 +138,13 @@ def test_a_decision_keeps_its_instant_when_the_zone_is_changed(lake: FakeLake) -
     assert corrected.known_at == midnight(WINDOWS.as_of, "Pacific/Auckland")
 
 
-def test_a_snapshot_of_before_time_zones_was_taken_in_utc(lake: FakeLake) -> None:
-    older = take_live(lake).model_dump(mode="json", exclude={"time_zone"})
-    assert Snapshot.model_validate(older) == take_live(lake)
+def test_a_snapshot_in_utc_is_written_as_before_there_were_zones_and_another_names_its_zone(lake: FakeLake) -> None:
+    in_utc = take_live(lake)
+    assert set(json.loads(in_utc.model_dump_json())) == {"knowledge", "table_versions", "known_at"}
+    assert Snapshot.model_validate_json(in_utc.model_dump_json()) == in_utc
+    elsewhere = take_snapshot(lake, WINDOWS, None, Knowledge.LIVE, time_zone="Pacific/Auckland")
+    holdout = hold_out(lake, elsewhere)
+    assert HoldoutSet.model_validate_json(holdout.model_dump_json()).snapshot.time_zone == "Pacific/Auckland"
 
 
 def test_a_live_retraining_of_a_past_partition_does_not_see_what_came_after_its_cut_off(lake: FakeLake) -> None:
