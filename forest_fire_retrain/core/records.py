@@ -8,7 +8,7 @@ import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from forest_fire_retrain.core.canonical_json import fingerprint_mapping, fingerprint_text
 from forest_fire_retrain.core.windows import UTC, Interval, RetrainingWindows
@@ -46,13 +46,19 @@ class Snapshot(Record):
     known_at : datetime.datetime
         Rows recorded at or after this instant were left out.
     time_zone : str
-        Whose days the windows are; records that lack it are older than the setting, and theirs were UTC.
+        Whose days the windows are; it is not written where it is UTC.
     """
 
     knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
     time_zone: str = UTC
+
+    @model_serializer(mode="wrap")
+    def _leave_utc_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is UTC is written as it was before there were zones, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if (name, value) != ("time_zone", UTC)}
 
 
 class HoldoutSet(Record):
