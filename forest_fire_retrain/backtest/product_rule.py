@@ -8,7 +8,7 @@ from forest_fire_retrain.backtest.candidates import TrainedCandidate, days_of, p
 from forest_fire_retrain.backtest.panel import Panel
 from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
+from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, Decision
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
 from forest_fire_retrain.core.decision.label_gate import is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
@@ -44,7 +44,7 @@ class ProductRule:
         self._decided: list[WindowEvidence] = []
         self._newest: TrainedCandidate | None = None
         self.promotions: list[Promotion] = []
-        self.reasons: list[str] = []
+        self.decisions: list[Decision] = []
 
     def decide(self, place: int, candidate: TrainedCandidate) -> None:
         """Judge the candidate of period `place` and promote it if the rule says so."""
@@ -62,11 +62,16 @@ class ProductRule:
         decision = adjudicate(case, self._rule)
         self._decided.append(case.newest)
         self._newest = candidate
-        self.reasons.append(f"{decision.outcome}:{decision.reason_code}")
+        self.decisions.append(decision)
         if decision.outcome is Outcome.PROMOTED:
             replaced = NO_CHAMPION if self._champion is None else self._champion.version
             self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
             self._champion = Reigning(place, candidate, decision.reason_code)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Outcome and reason of each decision."""
+        return [f"{decision.outcome}:{decision.reason_code}" for decision in self.decisions]
 
     def _find_suspect(self, candidate: TrainedCandidate) -> list[LabelCount]:
         flagged = [window for window in self._decided if window.labels_are_suspect]

@@ -1,0 +1,107 @@
+"""A month without weather at weekly cadence: when promotions resume, and which alerts are there meanwhile.
+
+`python -m forest_fire_retrain_tests.benchmarks.silence` prints one line per park, and what its alerts say.
+"""
+
+import argparse
+import datetime as dt
+import re
+from collections import Counter
+from functools import partial
+from typing import NamedTuple
+
+from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
+from forest_fire_retrain.adapters.worker_processes import run_tasks
+from forest_fire_retrain.backtest.candidates import train_on_panel
+from forest_fire_retrain.backtest.panel import load_panel
+from forest_fire_retrain.backtest.product_rule import ProductRule
+from forest_fire_retrain.backtest.scenarios import Scenario
+from forest_fire_retrain.backtest.streams import RuleName, StreamPlan, plan_periods
+from forest_fire_retrain.core.decision.case import Decision
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.models.training import find_recipe
+from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy
+
+HISTORY_START = dt.date(2022, 1, 3)
+SPAN = Interval(start=dt.date(2024, 2, 5), end=dt.date(2025, 8, 4))
+POLICY = WindowPolicy(label_delay_days=14, gap_days=14, training_window_days=3653, min_training_days=730)
+
+
+class Decided(NamedTuple):
+    """A period's decision and its day."""
+
+    as_of: dt.date
+    decision: Decision
+
+
+def replay(scenario: Scenario, seed: int) -> list[Decided]:
+    """Every decision of the product's rule on a park of 36 cells with 3 % fires a cell-day."""
+    plan = StreamPlan(
+        source=SimulatorConfig(n_cells=36, fire_rate=0.03),
+        scenario=scenario,
+        seed=seed,
+        cadence=Cadence.WEEKLY,
+        span=SPAN,
+        history_start=HISTORY_START,
+        policy=POLICY,
+        recipes=(find_recipe("gradient_boosting"),),
+        training_seed=20260101,
+        n_threads=1,
+        rule=DecisionRule().at(Cadence.WEEKLY),
+        rules=(RuleName.OURS,),
+    )
+    panel = load_panel(plan)
+    product = ProductRule(panel, plan.rule)
+    periods = plan_periods(plan)
+    for place, windows in enumerate(periods):
+        product.decide(place, train_on_panel(panel, plan, windows, None))
+    return [Decided(period.as_of, decision) for period, decision in zip(periods, product.decisions, strict=True)]
+
+
+def describe(decided: list[Decided], silence: Interval | None) -> str:
+    """What a person wants to know of a park's decisions, on one line."""
+    blocked = [day for day, decision in decided if decision.reason_code is ReasonCode.SCHEMA]
+    promoted = [day for day, decision in decided if decision.outcome is Outcome.PROMOTED]
+    alerts = Counter(re.sub(r"[0-9]+", "#", alert)[:60] for _, decision in decided for alert in decision.alerts)
+    parts = [f"{len(decided)} decisions, {len(promoted)} promotions, {len(blocked)} rejected for SCHEMA"]
+    if silence is not None:
+        outcomes = Counter(str(d.reason_code) for day, d in decided if silence.end <= day < silence.end + 26 * WEEK)
+        free = next((day for day in (day for day, _ in decided) if day > max([*blocked, silence.end])), None)
+        after = next((day for day in promoted if day >= silence.end), None)
+        first_alert = next((day for day, decision in decided if day >= silence.start and decision.alerts), None)
+        parts += [
+            f"first decision free of SCHEMA {_days(free, silence.end)} after the feed's return ({silence.end})",
+            f"next promotion {_days(after, silence.end)} after it",
+            f"first alert {_days(first_alert, silence.start)} after its death",
+            f"reasons in the 26 weeks after {dict(outcomes.most_common())}",
+        ]
+    return "; ".join([*parts, f"alerts {dict(alerts)}"])
+
+
+WEEK = dt.timedelta(days=7)
+
+
+def _days(day: dt.date | None, since: dt.date) -> str:
+    return "never" if day is None else f"{(day - since).days} days"
+
+
+def main() -> None:
+    """Replay each park with and without the silence."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[801, 802])
+    parser.add_argument("--processes", type=int, default=2)
+    arguments = parser.parse_args()
+    start = SPAN.start + dt.timedelta(days=SPAN.n_days // 3)
+    silence = Interval(start=start, end=start + dt.timedelta(days=30))
+    runs = [(scenario, seed) for seed in arguments.seeds for scenario in (Scenario.NONE, Scenario.SILENCE)]
+    tasks = [partial(replay, *run) for run in runs]
+    for (scenario, seed), decided in zip(
+        runs, run_tasks(tasks, len(tasks), n_processes=arguments.processes), strict=True
+    ):
+        described = describe(decided, silence if scenario is Scenario.SILENCE else None)
+        print(f"seed {seed}, {scenario}: {described}", flush=True)  # noqa: T201 - a report
+
+
+if __name__ == "__main__":
+    main()
