@@ -132,7 +132,7 @@ def _look_at_guardrails(
     recent = [window for window in in_use if window.window.end > first_day]
     return (
         check_schema(
-            n_rows=newest.n_rows, n_expected_rows=scored.n_expected_rows, null_growth=scored.null_growth, rule=rule
+            n_rows=newest.n_rows, n_expected_rows=scored.n_expected_rows, null_shares=scored.null_shares, rule=rule
         ),
         check_finite(scored.rows),
         check_climatology(in_use, rule),

@@ -82,7 +82,11 @@ def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Seque
     if fault is not None:
         return fault
     if window.challenger_is_tainted != newest.challenger_is_tainted:
-        return "its challenger was trained on suspect labels" if window.challenger_is_tainted else "not tainted"
+        return (
+            "its challenger was trained on suspect labels"
+            if window.challenger_is_tainted
+            else "its challenger is clean"
+        )
     return None
 
 

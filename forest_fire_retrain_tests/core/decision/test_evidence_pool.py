@@ -90,7 +90,7 @@ def test_clean_challengers_are_compared_with_clean_evidence_only_and_tainted_wit
         (clean,), {key["tainted"]: "its challenger was trained on suspect labels"}
     )
     newest = NEWEST.model_copy(update={"challenger_is_tainted": True})
-    assert pool(clean, tainted, newest=newest) == EvidencePool((tainted,), {key["clean"]: "not tainted"})
+    assert pool(clean, tainted, newest=newest) == EvidencePool((tainted,), {key["clean"]: "its challenger is clean"})
 
 
 def test_windows_judged_by_another_metric_are_dropped() -> None:
