@@ -80,7 +80,8 @@ ADDITIONS = {
     "candidate": ("candidate_id",),
     "candidate_model": ("candidate_id",),
     "champion": ("fault",),
-    "rule": ("alert_null_share", "alert_blocked_in_a_row"),
+    "evidence": ("feed_is_silent",),
+    "rule": ("alert_blocked_in_a_row",),
 }
 """Fields that are written today and were not then, by the part of the payload or the kind of record they stand in."""
 

@@ -39,11 +39,11 @@ def find_alerts(
 
 
 def _about_the_feed(case: Case, rule: DecisionRule) -> str | None:
-    """Measures that went missing in the newest window, long before a guardrail speaks, or rows that are not there."""
+    """Measures that are missing in the newest window, or rows; whatever the decision is about."""
     schema = next((finding for finding in case.guardrails if finding.code is ReasonCode.SCHEMA), None)
     if schema is None:
         return None
-    if schema.value > rule.alert_null_share:
+    if schema.value > rule.null_share_max:
         return f"the weather feed is silent in {case.newest.window}: {schema.sentence}; look at the weather feed"
     return None if schema.passed else _about_rows(schema)
 

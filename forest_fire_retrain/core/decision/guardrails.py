@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from forest_fire_retrain.core.decision.block_statistics import describe_blocks, quotient, sum_blocks
 from forest_fire_retrain.core.decision.case import GuardrailFinding
-from forest_fire_retrain.core.decision.scored_rows import NullShares, ScoredRows
+from forest_fire_retrain.core.decision.scored_rows import NullShares, ScoredRows, find_worst_measure
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
@@ -45,9 +45,7 @@ def check_schema(
     rule : DecisionRule
         Thresholds.
     """
-    name, worst = max(
-        null_shares.items(), key=lambda item: item[1].growth, default=("no measure", NullShares(0.0, 0.0))
-    )
+    name, worst = find_worst_measure(null_shares)
     sentence = (
         f"{counted(n_rows, 'row')} for {counted(n_expected_rows, 'cell-day')}; {name} is missing in "
         f"{percent(worst.newest, sign='')} of the newest window and in {percent(worst.training, sign='')} of training, "

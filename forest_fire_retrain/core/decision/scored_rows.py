@@ -1,7 +1,7 @@
 """A holdout under every model: one probability per row and model, nothing summed yet."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -35,6 +35,11 @@ class NullShares(NamedTuple):
     def growth(self) -> float:
         """How much more is missing in the newest window; what no station ever delivered is no news."""
         return self.newest - self.training
+
+
+def find_worst_measure(null_shares: Mapping[str, NullShares]) -> tuple[str, NullShares]:
+    """The measure of which most went missing; `no measure` where there is none."""
+    return max(null_shares.items(), key=lambda item: item[1].growth, default=("no measure", NullShares(0.0, 0.0)))
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ INTRODUCED: dict[int, dict[str, float]] = {
     4: {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0},
     5: {"taint_share": 0.0},
     6: {"tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500},
-    7: {"alert_blocked_in_a_row": 1_000_000, "alert_null_share": 1.0},
+    7: {"alert_blocked_in_a_row": 1_000_000},
 }
 """Thresholds by the version that brought them, at the values under which a decision is as it was without them."""
 
@@ -99,12 +99,13 @@ class DecisionRule(BaseModel):
     climatology_confidence : float
         One-sided confidence that the challenger is worse than climatology.
     null_share_max : float
-        Guardrail on a raw measure's missing share in the newest window above that in training.
+        Guardrail on a raw measure's missing share in the newest window above that in training; beyond it the weather
+        feed is silent, and the window is no evidence.
     patrol_budget_share : float
         Share of cell-days that patrols can visit, for the recall that is reported.
-    alert_null_share, alert_blocked_in_a_row, alert_champion_age_days : float, int, int
-        When a person is told: of a raw measure's missing share as above, of periods in a row that the same guardrail
-        blocked, of the days since the champion's training cut-off.
+    alert_blocked_in_a_row, alert_champion_age_days : int
+        When a person is told: of periods in a row that the same guardrail blocked, of the days since the champion's
+        training cut-off.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -142,9 +143,8 @@ class DecisionRule(BaseModel):
     slice_loss_max: Positive = 0.05
     slice_min_fires: Count = 10
     climatology_confidence: Share = 0.95
-    null_share_max: Share = 0.5
+    null_share_max: Share = 0.25
     patrol_budget_share: Share = 0.05
-    alert_null_share: Annotated[float, Field(gt=0, le=1)] = 0.25
     alert_blocked_in_a_row: Count = 3
     alert_champion_age_days: Count = 547
 
