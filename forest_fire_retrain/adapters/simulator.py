@@ -35,6 +35,7 @@ from forest_fire_retrain.adapters.simulated_settings import (
     DriftKind,
     LateReports,
     Outage,
+    Silence,
     SimulatorConfig,
 )
 from forest_fire_retrain.adapters.simulated_weather import (
@@ -56,7 +57,7 @@ from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, UTC_INSTANT, WEATHER_SCHEMA
 from forest_fire_retrain.core.windows import UTC, Interval
 
-__all__ = ["Corruption", "Drift", "DriftKind", "LateReports", "Outage", "Simulator", "SimulatorConfig"]
+__all__ = ["Corruption", "Drift", "DriftKind", "LateReports", "Outage", "Silence", "Simulator", "SimulatorConfig"]
 
 AnyArray = NDArray[Any]
 
@@ -150,7 +151,9 @@ class Simulator:
         ]
         recorded_us = _instants_us(days, WEATHER_RECORDED_SECOND).repeat(self._config.n_cells)
         columns = [*self._keys(days), *measures, self._recorded_at(recorded_us)]
-        return pa.table(columns, schema=WEATHER_SCHEMA)
+        rows = pa.table(columns, schema=WEATHER_SCHEMA)
+        spoken = _has_spoken(days, self._config.silence)
+        return rows if spoken.all() else rows.filter(pa.array(spoken.repeat(self._config.n_cells)))
 
     def _fires(self, recorded: Interval) -> pa.Table:
         first = recorded.start.toordinal() - longest_wait_days(self._config)
@@ -223,6 +226,13 @@ def _as_reported(weather: Weather, days: Days, corruption: Corruption | None) ->
         precip_mm=np.where(broken[:, np.newaxis], 0.0, weather.precip_mm),
         rel_humidity_pct=np.where(broken[:, np.newaxis], upside_down, weather.rel_humidity_pct),
     )
+
+
+def _has_spoken(days: Days, silence: Silence | None) -> Flags:
+    """Whether the feed delivered anything for each of `days`."""
+    if silence is None:
+        return np.ones(len(days), dtype=np.bool_)
+    return (days < silence.start.toordinal()) | (days >= silence.end.toordinal())
 
 
 def _days_of(window: Interval) -> Days:

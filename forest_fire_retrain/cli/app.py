@@ -131,7 +131,7 @@ def backtest(
     ] = "frozen,newest,any-improvement,margin,listing3,ours",
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay; may be repeated."),
+        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay, silence; may be repeated."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
     cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
