@@ -154,6 +154,7 @@ def build_source(settings: Settings, today: dt.date) -> Source:
         settings.data,
         history_start=settings.start_date,
         assumed_report_lag_days=settings.assumed_report_lag_days,
+        weather_lag_days=settings.weather_lag_days,
         today=today,
         time_zone=settings.time_zone,
     )

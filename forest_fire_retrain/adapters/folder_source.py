@@ -44,6 +44,8 @@ class FolderSource:
         Last day that is not in the future.
     time_zone : str
         IANA name of the zone whose days dates are.
+    weather_lag_days : int
+        Days from a day to its weather where the file does not say; weather that is not there by then is missing.
     """
 
     def __init__(
@@ -54,12 +56,14 @@ class FolderSource:
         assumed_report_lag_days: int,
         today: dt.date,
         time_zone: str = UTC,
+        weather_lag_days: int = 0,
     ) -> None:
         self._folder = folder
         self._history_start = history_start
         self._assumed_report_lag_days = assumed_report_lag_days
         self._today = today
         self._time_zone = time_zone
+        self._weather_lag_days = weather_lag_days
         self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
 
     @property
@@ -83,6 +87,7 @@ class FolderSource:
             history_start=self._history_start,
             today=self._today,
             time_zone=self._time_zone,
+            weather_lag_days=self._weather_lag_days,
         )
 
     def read_whole(self) -> SourceSlice:
@@ -118,6 +123,7 @@ class FolderSource:
             raw,
             today=self._today,
             assumed_report_lag_days=self._assumed_report_lag_days,
+            weather_lag_days=self._weather_lag_days,
             found_before=violations,
             time_zone=self._time_zone,
         )
@@ -130,12 +136,18 @@ def _first_line(error: Exception) -> str:
 
 
 def slice_recorded(
-    tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date, time_zone: str = UTC
+    tables: CheckedTables,
+    recorded: Interval,
+    *,
+    history_start: dt.date,
+    today: dt.date,
+    time_zone: str = UTC,
+    weather_lag_days: int = 0,
 ) -> SourceSlice:
     """Cut out the rows recorded (day of the park) in `recorded` for dates from `history_start` on.
 
     Slices of consecutive intervals hold every row exactly once. The warnings are those of the whole
-    source and what is missing in this window.
+    source and what is missing in this window; of weather, what is missing after its lag.
     """
     weather, fires = (
         table.filter(
@@ -143,9 +155,12 @@ def slice_recorded(
         )
         for table in (tables.weather, tables.fires)
     )
+    lag = dt.timedelta(days=weather_lag_days)
+    start, end = max(recorded.start - lag, history_start), min(recorded.end - lag, today + dt.timedelta(days=1))
+    final = Interval(start=start, end=end) if start < end else None
     warnings = (
         *tables.warnings,
-        *_describe_gap(tables, recorded, history_start, today, time_zone),
+        *_describe_gap(tables, final, midnight(recorded.end, time_zone)),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
@@ -153,26 +168,21 @@ def slice_recorded(
     return SourceSlice(tables.cells, weather, fires, warnings, tables.assumed)
 
 
-def _describe_gap(
-    tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date, time_zone: str
-) -> list[str]:
-    """One sentence on cell-days of the window for which no weather was known at its end."""
-    start = max(recorded.start, history_start)
-    end = min(recorded.end, today + dt.timedelta(days=1))
-    if start >= end:
+def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: dt.datetime) -> list[str]:
+    """One sentence on cell-days of `window` for which no weather was recorded before an instant."""
+    if window is None:
         return []
-    window = Interval(start=start, end=end)
-    weather = tables.weather
-    in_time = pc.less(weather["recorded_at"], midnight(recorded.end, time_zone))
-    known = pc.and_(_lies_in(weather["date"], window, time_zone), in_time)
+    weather, start = tables.weather, window.start
+    in_time = pc.less(weather["recorded_at"], known_before)
+    known = pc.and_(_lies_in(weather["date"], window, UTC), in_time)
     weather = weather.select(["cell_id", "date"]).filter(known)
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
     absent[positions, weather["date"].cast(pa.int32()).to_numpy() - (start - EPOCH).days] = False
     if not absent.any():
         return []
-    days = np.flatnonzero(absent.any(axis=0))
-    first, last = (start + dt.timedelta(days=int(days[end])) for end in (0, -1))
+    lacking = np.flatnonzero(absent.any(axis=0))
+    first, last = (start + dt.timedelta(days=int(lacking[end])) for end in (0, -1))
     sentence = (
         f"weather: {absent.sum()} of {absent.size} cell-days in {window} have no row, in {absent.any(axis=1).sum()} "
         f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."

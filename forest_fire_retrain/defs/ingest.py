@@ -34,7 +34,9 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         "Everything recorded before the period's end is in the lake afterwards.",
         check_specs=[
             dg.AssetCheckSpec(
-                GAPS_CHECK, asset="weather", description="Every cell has a row for every day of the period."
+                GAPS_CHECK,
+                asset="weather",
+                description="Every cell has a row of weather for every day that became final in the period.",
             )
         ],
         **shape.shared,
@@ -46,7 +48,8 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         window = settings.periods.span_of(context.partition_keys)
         report = ingest_weather(operations.intake_of(installation), window)
         _describe(context, installation, report)
-        findings = [find_gaps(installation.lake, settings.periods, key) for key in context.partition_keys]
+        lag_days = settings.weather_lag_days
+        findings = [find_gaps(installation.lake, settings.periods, key, lag_days) for key in context.partition_keys]
         return dg.MaterializeResult(
             check_results=[check_periods(GAPS_CHECK, findings, severity=dg.AssetCheckSeverity.WARN)]
         )
@@ -88,9 +91,9 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
         warn(context, installation, step, warning)
 
 
-def find_gaps(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:
-    """Cell-days of a period without weather, held against none."""
-    window = periods.span_of([partition_key])
+def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days: int = 0) -> PeriodFinding:
+    """Cell-days without weather that became final in a period, held against none."""
+    window = periods.span_of([partition_key]).shift(-weather_lag_days)
     gaps = find_weather_gaps(lake, window)
     sentence = f"every one of {gaps.n_expected} cell-days in {window} has a row of weather"
     if gaps.n_missing:

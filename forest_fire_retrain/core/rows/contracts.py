@@ -141,6 +141,7 @@ def check_tables(
     *,
     today: dt.date,
     assumed_report_lag_days: int,
+    weather_lag_days: int = 0,
     found_before: Sequence[str] = (),
     time_zone: str = UTC,
 ) -> CheckedTables:
@@ -154,8 +155,8 @@ def check_tables(
         Cells, weather and fires as read; a table that could not be read is left out and named in `found_before`.
     today : datetime.date
         Last day that is not in the future.
-    assumed_report_lag_days : int
-        Days from a fire to its report, for a fires table without `recorded_at`.
+    assumed_report_lag_days, weather_lag_days : int
+        Days from a fire to its report, and from a day to its weather, for a table without `recorded_at`.
     found_before : sequence of str
         Violations found while reading; they are reported together with those found here.
     time_zone : str
@@ -167,11 +168,11 @@ def check_tables(
         If anything breaks the contract; every violation of every table is listed.
     """
     inspected = {name: _Inspection(name, raw[name], time_zone) for name in SCHEMAS if name in raw}
-    for inspection in inspected.values():
+    for name, inspection in inspected.items():
         _check_ids(inspection)
         _check_limits(inspection)
         _check_future(inspection, today)
-        _fill_recorded_at(inspection, assumed_report_lag_days)
+        _fill_recorded_at(inspection, weather_lag_days if name is TableName.WEATHER else assumed_report_lag_days)
         _check_known_cells(inspection, inspected.get(TableName.CELLS))
         _drop_duplicates(inspection)
     violations = [*found_before, *(found for inspection in inspected.values() for found in inspection.violations)]
@@ -241,10 +242,9 @@ def _check_future(inspection: _Inspection, today: dt.date) -> None:
         inspection.refuse("recorded_at", early, columns["recorded_at"], "before the fire", allowed)
 
 
-def _fill_recorded_at(inspection: _Inspection, assumed_report_lag_days: int) -> None:
+def _fill_recorded_at(inspection: _Inspection, lag_days: int) -> None:
     if "recorded_at" in inspection.stated or "date" not in inspection.columns:
         return
-    lag_days = assumed_report_lag_days if inspection.name is TableName.FIRES else 0
     numbers = pc.add(inspection.columns["date"].cast(pa.int32()), pa.scalar(lag_days, pa.int32()))
     inspection.columns["recorded_at"] = midnights(numbers.cast(pa.date32()), inspection.time_zone)
 
