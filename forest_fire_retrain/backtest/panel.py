@@ -137,6 +137,7 @@ def load_panel(plan: StreamPlan) -> Panel:
         window=days,
         history_start=plan.history_start,
         carried=None,
+        time_zone=plan.time_zone,
     )
     features: pd.DataFrame = rows.select(list(FEATURE_NAMES)).to_pandas()
     shape = (days.n_days, cells.num_rows)
