@@ -8,6 +8,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
+from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -78,7 +79,8 @@ def three_reigns() -> Reigns:
 
 @lru_cache
 def _train_three_reigns() -> Installation:
-    installation = example_installation(Path("nowhere"), adjudication=EASY)
+    park = SimulatorConfig(n_cells=6, fire_rate=0.05, seed=8)  # its candidates beat climatology in all three weeks
+    installation = example_installation(Path("nowhere"), adjudication=EASY, simulator=park)
     retrain(installation, WEEKS)
     return installation
 
