@@ -72,7 +72,7 @@ def describe(decided: list[Decided], silence: Interval) -> str:
         f"{len(blocked)} rejected for SCHEMA",
         f"free of it {_days(free, silence.end)} after {silence.end}",
         f"next promotion {_days(next_promotion, silence.end)} after that day",
-        f"{len(told)} alerts of a silent feed, the first {_days(min(told, default=None), silence.start)} after it died",
+        f"{len(told)} alerts of a silent feed, first {_days(min(told, default=None), silence.start)} after its death",
         f"alerts {dict(others)}",
     )
     return "; ".join(parts)

@@ -96,7 +96,7 @@ def test_a_range_the_wrong_way_round(small_park: Path, forest_fire: Run) -> None
 
 def test_another_version_of_the_rule(small_park: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FOREST_FIRE_ADJUDICATION__VERSION", "4")
-    assert_refused(forest_fire("status"), small_park, "the rule's version is 6 and cannot be set")
+    assert_refused(forest_fire("status"), small_park, "the rule's version is 7 and cannot be set")
 
 
 def test_an_unknown_setting(small_park: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -266,7 +266,7 @@ def files_of(installation: Installation, candidate: Candidate) -> tuple[list[str
 
 
 @pytest.mark.slow
-def test_a_replay_as_known_differs_in_nothing_but_the_code_and_moves_no_champion(
+def test_a_replay_as_known_differs_in_nothing_but_the_code_and_the_rule_and_moves_no_champion(
     own: Installation, expected: Expected
 ) -> None:
     before = own.ledger.entries()
@@ -278,7 +278,7 @@ def test_a_replay_as_known_differs_in_nothing_but_the_code_and_moves_no_champion
     assert again.holdout.content_hash == original.holdout.content_hash
     assert again.candidate.training_hash == original.candidate.training_hash
     assert again.candidate.prediction_hash == original.candidate.prediction_hash
-    assert {difference.what for difference in again.differences} <= {"code version"}
+    assert {difference.what for difference in again.differences} <= {"code version", "rule version"}
     assert files_of(own, again.candidate) == files_of(own, original.candidate)
     state = expected["state"]
     assert own.registry.champion(own.settings.model_name) == fold([*kept, replay]).champion == state["champion"]

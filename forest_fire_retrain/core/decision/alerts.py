@@ -44,12 +44,12 @@ def _about_the_feed(case: Case, rule: DecisionRule) -> str | None:
     if schema is None:
         return None
     if schema.value > rule.null_share_max:
-        return f"the weather feed is silent in {case.newest.window}: {schema.sentence}; look at the weather feed"
+        return f"the weather feed is silent in {case.newest.window}: {schema.sentence} (look at the weather feed)"
     return None if schema.passed else _about_rows(schema)
 
 
 def _about_rows(schema: GuardrailFinding) -> str:
-    return f"the newest window is not whole: {schema.sentence}; look at the cells and at the features"
+    return f"the newest window is not whole: {schema.sentence} (look at the cells and at the features)"
 
 
 def _about_fires(case: Case, rule: DecisionRule) -> str | None:
@@ -60,7 +60,7 @@ def _about_fires(case: Case, rule: DecisionRule) -> str | None:
         return None
     return (
         f"fewer fires than the season expects were recorded in {count.window}: {count.n_fires}, expected "
-        f"{count.n_expected:.0f}; look at the fire reports"
+        f"{count.n_expected:.0f} (look at the fire reports)"
     )
 
 
@@ -71,7 +71,7 @@ def _about_a_guardrail(case: Case, outcome: Outcome, reason: ReasonCode, rule: D
     in_a_row = 1 + (case.ledger.blocked_in_a_row if case.ledger.blocked_by is reason else 0)
     if in_a_row < rule.alert_blocked_in_a_row:
         return None
-    return f"the guardrail {reason} has blocked {counted(in_a_row, 'period')} in a row; look at what it says of each"
+    return f"the guardrail {reason} has blocked {counted(in_a_row, 'period')} in a row (look at what it says of each)"
 
 
 def _about_the_champion(outcome: Outcome, age_days: int | None, rule: DecisionRule) -> str | None:
