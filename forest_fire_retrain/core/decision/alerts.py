@@ -55,6 +55,8 @@ def _about_rows(schema: GuardrailFinding) -> str:
 def _about_fires(case: Case, rule: DecisionRule) -> str | None:
     """Fewer fires than the season expects, also in a park that is too small for the label gate."""
     newest = case.newest
+    if newest.feed_is_silent:
+        return None
     count = count_of(newest) if newest.labels_are_suspect else count_season(newest, case.earlier, rule)
     if not (newest.labels_are_suspect or is_suspect(count.n_fires, count.n_expected, rule)):
         return None

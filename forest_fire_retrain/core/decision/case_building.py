@@ -119,9 +119,9 @@ def _sum_up_newest(
         champion_version=None if champion is None else champion.version,
         champion_cutoff=None if champion is None else champion.training_cutoff,
     )
-    count = count_labels(evidence, just_before, rule)
-    suspicious = is_suspect(count.n_fires, count.n_expected, rule)
     is_silent = find_worst_measure(scored.null_shares)[1].growth > rule.null_share_max
+    count = count_labels(evidence, just_before, rule)
+    suspicious = not is_silent and is_suspect(count.n_fires, count.n_expected, rule)
     return evidence.model_copy(
         update={"labels_are_suspect": suspicious, "label_count": count, "feed_is_silent": is_silent}
     )

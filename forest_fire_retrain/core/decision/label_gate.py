@@ -8,6 +8,7 @@ Rules
   alone, one quiet week in some years would taint whatever is trained afterwards.
 - The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
   weeks expects few fires itself, and would excuse the weeks after them.
+- A window in which the weather feed was silent is never suspect, and is not counted with others.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
   brings the window's recorded sums back into the evidence.
 - The days counted and their neighbours leave the evidence. Whatever was trained on them is tainted, unless what they
@@ -32,7 +33,8 @@ def expected_fires(evidence: WindowEvidence) -> float:
 def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule: DecisionRule) -> LabelCount:
     """Recorded and expected fires of the newest window and of those that lead up to it within `suspect_days`.
 
-    Only windows without a gap between them are counted, so that the days can be counted again later.
+    Only windows without a gap between them are counted, so that the days can be counted again later. One in which the
+    weather feed was silent is a gap: what models expect without weather is not to be believed.
 
     Parameters
     ----------
@@ -44,7 +46,7 @@ def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule:
         Thresholds.
     """
     first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
-    by_end = {window.window.end: window for window in before}
+    by_end = {window.window.end: window for window in before if not window.feed_is_silent}
     counted = [newest]
     while counted[-1].window.start > first_day and (previous := by_end.get(counted[-1].window.start)) is not None:
         counted.append(previous)

@@ -82,6 +82,19 @@ def test_what_was_missing_in_training_too_is_not_silence() -> None:
     assert not build_week(5, EARLIER, 1.0, in_training=1.0).newest.feed_is_silent
 
 
+def test_what_models_expect_without_weather_makes_no_label_suspect() -> None:
+    busy = {f"expected_{model}": (9.0,) * 7 for model in ("challenger", "champion", "climatology")}
+    quiet = tuple(example_window(week, **busy) for week in range(5))
+    suspect, silent = build_week(5, quiet), build_week(5, quiet, missing=1.0)
+    assert suspect.newest.labels_are_suspect
+    assert not silent.newest.labels_are_suspect
+    assert not any("fires" in alert for alert in adjudicate(silent, RULE).alerts)
+    passed_over = build_week(6, (*quiet[:4], quiet[4].model_copy(update={"feed_is_silent": True}), silent.newest))
+    assert passed_over.newest.label_count is not None
+    assert passed_over.newest.label_count.window == passed_over.newest.window
+    assert not passed_over.newest.labels_are_suspect
+
+
 def test_the_week_after_the_feeds_return_decides_on_the_weeks_with_weather() -> None:
     silent = build_week(5, EARLIER, missing=1.0).newest
     back = build_week(6, (*EARLIER, silent))
