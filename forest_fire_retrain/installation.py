@@ -18,6 +18,7 @@ from forest_fire_retrain.core.models.ports import ModelStore, RecipeSearch, Trac
 from forest_fire_retrain.core.ports import Progress, RecordStore, Stores, Workshop
 from forest_fire_retrain.core.records import Environment
 from forest_fire_retrain.core.rows.ports import Lake, Source, SqlEngine
+from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.settings import Settings, SourceKind
 
 
@@ -112,7 +113,7 @@ def build_installation(settings: Settings, *, progress: Progress | None = None) 
 
     return Installation(
         settings=settings,
-        source=build_source(settings, read_clock().date()),
+        source=build_source(settings, day_of(read_clock(), settings.time_zone)),
         lake=DeltaLake(settings.lake_root),
         engine=DuckDbEngine(),
         records=RecordFiles(settings.records_folder),
@@ -133,7 +134,7 @@ def build_ledger(settings: Settings) -> PublishedLedger:
 
 
 def build_source(settings: Settings, today: dt.date) -> Source:
-    """The configured source; `today` is the last day its rows may be dated.
+    """The configured source; `today`, in the park's time zone, is the last day its rows may be dated.
 
     Raises
     ------
@@ -143,7 +144,7 @@ def build_source(settings: Settings, today: dt.date) -> Source:
     if settings.source is SourceKind.SIMULATOR:
         from forest_fire_retrain.adapters.simulator import Simulator  # noqa: PLC0415 - see the module's docstring
 
-        return Simulator(settings.simulator, settings.start_date)
+        return Simulator(settings.simulator, settings.start_date, settings.time_zone)
     if settings.data is None:
         msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder; set it to the data's folder"
         raise ConfigurationError(msg)
@@ -153,5 +154,7 @@ def build_source(settings: Settings, today: dt.date) -> Source:
         settings.data,
         history_start=settings.start_date,
         assumed_report_lag_days=settings.assumed_report_lag_days,
+        weather_lag_days=settings.weather_lag_days,
         today=today,
+        time_zone=settings.time_zone,
     )

@@ -12,6 +12,7 @@ Rules
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
 from forest_fire_retrain.core.errors import (
@@ -23,14 +24,17 @@ from forest_fire_retrain.core.errors import (
 )
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
-from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
+from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 
 
@@ -121,9 +125,58 @@ def accept_source(installation: Installation, *, reason: str, stamp: Stamp) -> L
         )
 
 
-def has_accepted(installation: Installation, source_name: str) -> bool:
-    """Whether the source of this name is the one that a person accepted last in the place of another one."""
-    return fold(installation.ledger.entries(installation.settings.model_name)).accepted_source == source_name
+def accept_delivery(installation: Installation, *, reason: str, stamp: Stamp) -> LedgerEntry:
+    """Let the source say less than it did, as it does now; see `standing_orders.accept_delivery`.
+
+    Raises
+    ------
+    InputContractError
+        If the source breaks the data contract.
+    RefusedRequestError
+        If no reason is given, or there is nothing to accept.
+    """
+    published = installation.published_ledger
+    losses = {loss.fingerprint: loss.sentence for loss in find_losses(intake_of(installation))}
+    with publishing(published):
+        return standing_orders.accept_delivery(
+            published.ledger, published.model_name, losses=losses, reason=reason, stamp=stamp
+        )
+
+
+def describe_touched(installation: Installation, report: IngestReport) -> list[str]:
+    """A sentence on the decisions that stand on days which an ingest changed, if there are any."""
+    if report.changed is None:
+        return []
+    entries = installation.ledger.entries(installation.settings.model_name)
+    return describe_touched_decisions(entries, report.changed, report.table)
+
+
+class LedgersConsent(NamedTuple):
+    """What people accepted, as the ledger says now."""
+
+    installation: Installation
+
+    def to_source(self, name: str) -> bool:
+        """Whether the source of this name is the one that a person accepted last in the place of another one."""
+        return self._state().accepted_source == name
+
+    def to_delivery(self, fingerprint: str) -> bool:
+        """Whether a person accepted the loss of a delivery that is recognised by `fingerprint`."""
+        return fingerprint in self._state().accepted_deliveries
+
+    def _state(self) -> LedgerState:
+        return fold(self.installation.ledger.entries(self.installation.settings.model_name))
+
+
+def intake_of(installation: Installation) -> Intake:
+    """What an ingest of this installation needs."""
+    return Intake(
+        installation.source,
+        installation.lake,
+        installation.engine,
+        installation.settings.calendar,
+        LedgersConsent(installation),
+    )
 
 
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:

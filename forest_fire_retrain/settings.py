@@ -8,9 +8,11 @@ An unknown `FOREST_FIRE_*` variable is refused: a misspelt setting must not be s
 import datetime as dt
 import os
 from collections.abc import Mapping
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from zoneinfo import available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
@@ -18,12 +20,16 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
-from forest_fire_retrain.core.windows import Cadence, WindowPolicy
+from forest_fire_retrain.core.windows import UTC, Cadence, WindowPolicy
 
 PREFIX = "FOREST_FIRE_"
 CONFIG_VARIABLE = "FOREST_FIRE_CONFIG"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+NO_PLACES = frozenset({"Factory", "localtime"})
+MAX_NEAREST = 3
 
 Days = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -63,6 +69,12 @@ class Settings(BaseSettings):
         Days until fire reports count as complete; days between training and holdout window.
     assumed_report_lag_days : int
         Days from a fire to its report where the source does not say.
+    look_back_days : int
+        Days of recorded time that a source is asked for again, where it delivers slices only.
+    weather_lag_days : int
+        Days after which a day's weather is final; at most `label_delay_days`.
+    time_zone : str
+        IANA name of the park's time zone: whose days dates are, and in whose hours the schedule fires.
     training_window_days, min_training_days : int
         Longest training window; shortest history to train on.
     recipe_names : tuple of str
@@ -103,6 +115,9 @@ class Settings(BaseSettings):
     label_delay_days: Days = 14
     gap_days: Days = 14
     assumed_report_lag_days: Days = 2
+    look_back_days: Days = 28
+    weather_lag_days: Days = 1
+    time_zone: str = UTC
     training_window_days: Days = 3653
     min_training_days: Annotated[int, Field(ge=60)] = 730
     recipe_names: tuple[str, ...] = ("gradient_boosting",)
@@ -141,6 +156,11 @@ class Settings(BaseSettings):
     def _make_absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
 
+    @field_validator("time_zone")
+    @classmethod
+    def _know_time_zone(cls, name: str) -> str:
+        return check_time_zone(name)
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.source is SourceKind.FOLDER and self.data is None:
@@ -148,6 +168,13 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.adjudication.version != RULE_VERSION:
             msg = f"the rule's version is {RULE_VERSION} and cannot be set, only its thresholds can"
+            raise ValueError(msg)
+        if self.weather_lag_days > self.label_delay_days:
+            msg = (
+                f"FOREST_FIRE_WEATHER_LAG_DAYS is {self.weather_lag_days}, must be at most "
+                f"FOREST_FIRE_LABEL_DELAY_DAYS ({self.label_delay_days}): the weather of a holdout window has to be "
+                "final when it is judged. Lower the one or raise the other"
+            )
             raise ValueError(msg)
         _ = self.window_policy
         return self
@@ -168,6 +195,16 @@ class Settings(BaseSettings):
         )
 
     @property
+    def calendar(self) -> ParkCalendar:
+        """How days and knowledge are counted."""
+        return ParkCalendar(
+            history_start=self.start_date,
+            weather_lag_days=self.weather_lag_days,
+            time_zone=self.time_zone,
+            look_back_days=self.look_back_days,
+        )
+
+    @property
     def periods(self) -> Periods:
         """All retraining periods."""
         return Periods(
@@ -175,6 +212,7 @@ class Settings(BaseSettings):
             history_end=self.end_date,
             cadence=self.cadence,
             policy=self.window_policy,
+            time_zone=self.time_zone,
         )
 
     @property
@@ -240,6 +278,36 @@ def load_settings(**overrides: object) -> Settings:
     listed = "\n".join(f"  - {fault}" for fault in faults)
     msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
+
+
+def check_time_zone(name: str) -> str:
+    """`name`, if it is a zone of the IANA database.
+
+    Raises
+    ------
+    ValueError
+        If it is none; the nearest names are in the message.
+    """
+    if name == UTC:
+        return name
+    known = {zone for zone in available_timezones() if zone not in NO_PLACES}
+    if name in known:
+        return name
+    near = ", ".join(_nearest_zones(name, known)) or "none; one is Europe/Lisbon"
+    msg = f"no such time zone; it has to be an IANA name, nearest: {near}"
+    raise ValueError(msg)
+
+
+def _nearest_zones(name: str, known: set[str]) -> list[str]:
+    """Zones whose whole name, or whose place behind the last slash, is spelled most like `name`."""
+    spellings: dict[str, str] = {}
+    for zone in sorted(known):
+        spellings |= {zone.lower().rpartition("/")[2]: zone}
+    spellings |= {zone.lower(): zone for zone in known}
+    wanted = name.strip().lower().replace(" ", "_")
+    tried = [wanted, wanted.rpartition("/")[2]]
+    found = [spellings[near] for text in tried for near in get_close_matches(text, sorted(spellings), MAX_NEAREST)]
+    return list(dict.fromkeys(found))[:MAX_NEAREST]
 
 
 def unknown_variables(environ: Mapping[str, str]) -> list[str]:

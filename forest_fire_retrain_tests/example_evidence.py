@@ -87,9 +87,12 @@ def example_slice(name: str = "north-east", **changes: object) -> SliceSums:
 
 def findings(failing: ReasonCode | None = None) -> tuple[GuardrailFinding, ...]:
     """All guardrails, passed but for one."""
+    values = {code: 3.5 if code is failing else 0.0 for code in GUARDRAIL_CODES}
     return tuple(
-        GuardrailFinding(code=code, passed=code is not failing, value=3.5, limit=2.0, sentence=f"{code} 3.5 against 2")
-        for code in GUARDRAIL_CODES
+        GuardrailFinding(
+            code=code, passed=code is not failing, value=value, limit=2.0, sentence=f"{code} {value} against 2"
+        )
+        for code, value in values.items()
     )
 
 

@@ -16,10 +16,12 @@ from forest_fire_retrain.adapters.simulator import Simulator, SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.ports import Stores, Workshop
 from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Knowledge, Snapshot
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval, RetrainingWindows, WindowPolicy, midnight, plan_windows
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 from forest_fire_retrain.pipeline.preparing.holding_out import set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
@@ -70,9 +72,10 @@ def windows_of(period: int) -> RetrainingWindows:
 def _filled_lake() -> FakeLake:
     source = Simulator(SimulatorConfig(n_cells=N_PARK_CELLS, fire_rate=0.05), HISTORY.start)
     lake = FakeLake()
-    ingest_weather(source, lake, HISTORY, HISTORY.start)
-    ingest_fire_reports(source, lake, HISTORY, HISTORY.start)
-    build_features(lake, ENGINE, HISTORY, HISTORY.start)
+    intake = Intake(source, lake, ENGINE, ParkCalendar(HISTORY.start))
+    ingest_weather(intake, HISTORY)
+    ingest_fire_reports(intake, HISTORY)
+    build_features(lake, ENGINE, HISTORY, intake.calendar)
     return lake
 
 

@@ -16,6 +16,7 @@ from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.operations import intake_of
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 from forest_fire_retrain.pipeline.preparing.holding_out import set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
@@ -95,9 +96,9 @@ def ingest(installation: Installation, keys: Sequence[str]) -> None:
     settings, lake = installation.settings, installation.lake
     first, last = (installation.settings.periods.windows_of(key).partition for key in (keys[0], keys[-1]))
     window = Interval(start=first.start, end=last.end)
-    ingest_weather(installation.source, lake, window, settings.start_date)
-    ingest_fire_reports(installation.source, lake, window, settings.start_date)
-    build_features(lake, installation.engine, window, settings.start_date)
+    ingest_weather(intake_of(installation), window)
+    ingest_fire_reports(intake_of(installation), window)
+    build_features(lake, installation.engine, window, settings.calendar)
 
 
 def decide(installation: Installation, key: str, knowledge: Knowledge = Knowledge.AS_CORRECTED) -> Adjudication:

@@ -23,7 +23,7 @@ def room(*imports: str) -> Room:
 TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
-    *("core/records", "core/losses"),
+    *("core/records", "core/losses", "core/park_calendar"),
 )
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
@@ -35,6 +35,7 @@ HOUSE: dict[str, Room] = {
     "core/errors": room(),
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
+    "core/park_calendar": room("core/windows"),
     "core/canonical_json": room(),
     "core/table_fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
     "core/records": room("core/canonical_json", "core/windows", "pydantic"),
@@ -54,7 +55,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
-    "adapters/delta_lake": room("core/errors", "core/windows", "deltalake", "pyarrow"),
+    "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",

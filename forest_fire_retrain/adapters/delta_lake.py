@@ -11,7 +11,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -20,6 +20,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
 from forest_fire_retrain.core.windows import Interval, midnight
 
 KEEP_EVERYTHING = {
@@ -55,18 +56,37 @@ class DeltaLake:
         opened = self._open_if_there(table)
         return None if opened is None else _mark(opened)
 
-    def replace(self, table: str, rows: pa.Table, *, day_column: str, window: Interval, through: dt.date) -> int:
+    def commits(self, table: str, *, after: int | None = None) -> list[Commit]:
+        """Versions of `table` later than `after` (only the newest one by default), the newest first."""
+        opened = self._open_if_there(table)
+        if opened is None:
+            return []
+        newest = opened.version()
+        n_commits = 1 if after is None else newest - after
+        logged = opened.history(n_commits) if n_commits > 0 else []
+        return [Commit(newest - place, _texts(entry)) for place, entry in enumerate(logged)]
+
+    def replace(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        day_column: str,
+        window: Interval,
+        through: dt.date,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> int:
         """Put `rows` in the place of the rows whose `day_column` falls into `window`; atomic."""
 
         def write() -> None:
             opened = self._open_if_there(table)
             if opened is None:
-                self._write(table, None, rows, mode="error", mark=through)
+                self._write(table, None, rows, mode="error", mark=through, notes=notes)
                 return
             held = _mark(opened)
             mark = max(held, through) if held else through
             predicate = _predicate(rows.schema.field(day_column), window)
-            self._write(table, opened, rows, mode="overwrite", mark=mark, predicate=predicate)
+            self._write(table, opened, rows, mode="overwrite", mark=mark, predicate=predicate, notes=notes)
 
         return self._commit(table, write)
 
@@ -75,21 +95,26 @@ class DeltaLake:
         opened = self._open_if_there(table)
         return None if opened is None else opened.history(1)[0].get(ORIGIN)
 
-    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
+    def overwrite(
+        self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
         """Put `rows` in the place of all rows, and note whose they are; atomic."""
+        noted = {**notes, ORIGIN: origin} if origin is not None else notes
 
         def write() -> None:
-            self._write(table, self._open_if_there(table), rows, mode="overwrite", mark=None, origin=origin)
+            self._write(table, self._open_if_there(table), rows, mode="overwrite", mark=None, notes=noted)
 
         return self._commit(table, write)
 
-    def append(self, table: str, rows: pa.Table) -> int:
-        """Add `rows`; atomic."""
+    def append(
+        self, table: str, rows: pa.Table, *, through: dt.date | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
+        """Add `rows`, or none; atomic."""
 
         def write() -> None:
             opened = self._open_if_there(table)
-            mark = None if opened is None else _mark(opened)
-            self._write(table, opened, rows, mode="append", mark=mark)
+            marks = [mark for mark in (through, None if opened is None else _mark(opened)) if mark is not None]
+            self._write(table, opened, rows, mode="append", mark=max(marks, default=None), notes=notes)
 
         return self._commit(table, write)
 
@@ -151,18 +176,18 @@ class DeltaLake:
         mode: str,
         mark: dt.date | None,
         predicate: str | None = None,
-        origin: str | None = None,
+        notes: Mapping[str, str] = NO_NOTES,
     ) -> None:
         """Commit right behind the version that was opened, or not at all."""
-        notes = {MARK: None if mark is None else mark.isoformat(), ORIGIN: origin}
-        note = {name: value for name, value in notes.items() if value is not None}
+        noted = dict(notes) if mark is None else {**notes, MARK: mark.isoformat()}
         write_deltalake(  # type: ignore[call-overload] # mode is one of delta's literals
             self._uri(table) if opened is None else opened,
             rows,
             mode=mode,
             predicate=predicate,
+            schema_mode="merge" if opened is not None and _adds_columns(opened, rows) else None,
             configuration=KEEP_EVERYTHING if opened is None else None,
-            commit_properties=CommitProperties(custom_metadata=note or None, max_commit_retries=0),
+            commit_properties=CommitProperties(custom_metadata=noted or None, max_commit_retries=0),
         )
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:
@@ -210,6 +235,15 @@ def _fault_of(file: pads.ParquetFileFragment) -> str | None:
     except (OSError, pa.ArrowException) as error:
         return _without_trace(error)
     return None
+
+
+def _texts(entry: Mapping[str, object]) -> dict[str, str]:
+    """What a commit's writer noted, among what the format itself logs as text."""
+    return {name: value for name, value in entry.items() if isinstance(value, str)}
+
+
+def _adds_columns(table: DeltaTable, rows: pa.Table) -> bool:
+    return {field.name for field in table.schema().fields} < set(rows.column_names)
 
 
 def _mark(table: DeltaTable) -> dt.date | None:

@@ -1,12 +1,13 @@
 """A folder of CSV or Parquet files as the source of cells, weather and fire reports.
 
-Here belong cutting tables by recorded time, and saying what a slice lacks. Which file is which table is
+Here belong cutting tables by recorded time, and saying what the rows of some days lack. Which file is which table is
 `adapters.table_files`' business; what a table must look like is `core.rows.contracts`'.
 
 Rules
 -----
 - Files are read and checked whole, once; they are read again as soon as one of them has changed.
-- A row belongs to the slice of the UTC day it was recorded on, so consecutive slices add up to the whole.
+- A row belongs to the slice of the day it was recorded on, in the park's time zone, so consecutive slices add up to
+  the whole.
 """
 
 import datetime as dt
@@ -22,7 +23,7 @@ from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import Interval, midnight
+from forest_fire_retrain.core.windows import UTC, Interval, midnight
 
 EPOCH = dt.date(1970, 1, 1)
 SMALLEST_SHARE_SHOWN = 0.0005
@@ -40,14 +41,29 @@ class FolderSource:
     assumed_report_lag_days : int
         Days from a fire to its report where the file does not say.
     today : datetime.date
-        Last day (UTC) that is not in the future.
+        Last day that is not in the future.
+    time_zone : str
+        IANA name of the zone whose days dates are.
+    weather_lag_days : int
+        Days from a day to its weather where the file does not say; weather that is not there by then is missing.
     """
 
-    def __init__(self, folder: Path, *, history_start: dt.date, assumed_report_lag_days: int, today: dt.date) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        history_start: dt.date,
+        assumed_report_lag_days: int,
+        today: dt.date,
+        time_zone: str = UTC,
+        weather_lag_days: int = 0,
+    ) -> None:
         self._folder = folder
         self._history_start = history_start
         self._assumed_report_lag_days = assumed_report_lag_days
         self._today = today
+        self._time_zone = time_zone
+        self._weather_lag_days = weather_lag_days
         self._held: tuple[Mapping[TableName, FileState], CheckedTables] | None = None
 
     @property
@@ -56,7 +72,7 @@ class FolderSource:
         return f"the folder {self._folder.absolute()}"
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
 
         Rows for dates before `history_start` are left out.
 
@@ -65,7 +81,29 @@ class FolderSource:
         InputContractError
             If the folder breaks the data contract; every violation of every file is listed.
         """
-        return slice_recorded(self._tables(), recorded, history_start=self._history_start, today=self._today)
+        return slice_recorded(
+            self._tables(),
+            recorded,
+            history_start=self._history_start,
+            today=self._today,
+            time_zone=self._time_zone,
+            weather_lag_days=self._weather_lag_days,
+        )
+
+    def read_whole(self) -> SourceSlice:
+        """All rows for dates from `history_start` on; the warnings are those on the files, and not on any days.
+
+        Raises
+        ------
+        InputContractError
+            If the folder breaks the data contract; every violation of every file is listed.
+        """
+        tables = self._tables()
+        weather, fires = (
+            table.filter(pc.greater_equal(table["date"], self._history_start))
+            for table in (tables.weather, tables.fires)
+        )
+        return SourceSlice(tables.cells, weather, fires, tables.warnings, tables.assumed)
 
     def _tables(self) -> CheckedTables:
         try:
@@ -85,7 +123,9 @@ class FolderSource:
             raw,
             today=self._today,
             assumed_report_lag_days=self._assumed_report_lag_days,
+            weather_lag_days=self._weather_lag_days,
             found_before=violations,
+            time_zone=self._time_zone,
         )
         self._held = (states, checked)
         return checked
@@ -95,74 +135,59 @@ def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
 
 
-def slice_recorded(tables: CheckedTables, recorded: Interval, *, history_start: dt.date, today: dt.date) -> SourceSlice:
-    """Cut out the rows recorded (UTC day) in `recorded` for dates from `history_start` on.
+def slice_recorded(
+    tables: CheckedTables,
+    recorded: Interval,
+    *,
+    history_start: dt.date,
+    today: dt.date,
+    time_zone: str = UTC,
+    weather_lag_days: int = 0,
+) -> SourceSlice:
+    """Cut out the rows recorded (day of the park) in `recorded` for dates from `history_start` on.
 
     Slices of consecutive intervals hold every row exactly once. The warnings are those of the whole
-    source and what is missing in this window.
+    source and what is missing in this window; of weather, what is missing after its lag.
     """
     weather, fires = (
-        table.filter(pc.and_(_lies_in(table["recorded_at"], recorded), pc.greater_equal(table["date"], history_start)))
+        table.filter(
+            pc.and_(_lies_in(table["recorded_at"], recorded, time_zone), pc.greater_equal(table["date"], history_start))
+        )
         for table in (tables.weather, tables.fires)
     )
+    lag = dt.timedelta(days=weather_lag_days)
+    start, end = max(recorded.start - lag, history_start), min(recorded.end - lag, today + dt.timedelta(days=1))
+    final = Interval(start=start, end=end) if start < end else None
     warnings = (
         *tables.warnings,
-        *_describe_gap(tables, recorded, history_start, today),
-        *_describe_late(tables, weather),
+        *_describe_gap(tables, final, midnight(recorded.end, time_zone)),
         *_describe_nulls(TableName.WEATHER, weather),
         *_describe_nulls(TableName.FIRES, fires),
         *_describe_inversions(weather),
     )
-    return SourceSlice(tables.cells, weather, fires, warnings)
+    return SourceSlice(tables.cells, weather, fires, warnings, tables.assumed)
 
 
-def _describe_gap(tables: CheckedTables, recorded: Interval, history_start: dt.date, today: dt.date) -> list[str]:
-    """One sentence on cell-days of the window for which no weather was known at its end."""
-    start = max(recorded.start, history_start)
-    end = min(recorded.end, today + dt.timedelta(days=1))
-    if start >= end:
+def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: dt.datetime) -> list[str]:
+    """One sentence on cell-days of `window` for which no weather was recorded before an instant."""
+    if window is None:
         return []
-    window = Interval(start=start, end=end)
-    weather = tables.weather
-    known = pc.and_(_lies_in(weather["date"], window), pc.less(weather["recorded_at"], midnight(recorded.end)))
+    weather, start = tables.weather, window.start
+    in_time = pc.less(weather["recorded_at"], known_before)
+    known = pc.and_(_lies_in(weather["date"], window, UTC), in_time)
     weather = weather.select(["cell_id", "date"]).filter(known)
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
     absent[positions, weather["date"].cast(pa.int32()).to_numpy() - (start - EPOCH).days] = False
     if not absent.any():
         return []
-    days = np.flatnonzero(absent.any(axis=0))
-    first, last = (start + dt.timedelta(days=int(days[end])) for end in (0, -1))
+    lacking = np.flatnonzero(absent.any(axis=0))
+    first, last = (start + dt.timedelta(days=int(lacking[end])) for end in (0, -1))
     sentence = (
         f"weather: {absent.sum()} of {absent.size} cell-days in {window} have no row, in {absent.any(axis=1).sum()} "
         f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
     )
     return [sentence]
-
-
-def _describe_late(tables: CheckedTables, weather: pa.Table) -> list[str]:
-    """One sentence on cell-days of a slice whose weather came after their day only: no feature uses it."""
-    late = _cell_days(weather.filter(_is_late(weather)))
-    if not late.num_rows:
-        return []
-    in_time = _cell_days(tables.weather.filter(pc.invert(_is_late(tables.weather))))
-    n_unused = late.join(in_time, keys=["cell_id", "date"], join_type="left anti").num_rows
-    if not n_unused:
-        return []
-    n_delivered = _cell_days(weather).num_rows
-    sentence = (
-        f"weather: {n_unused} of {n_delivered} cell-days delivered ({_percent(n_unused / n_delivered)}) were recorded "
-        "only after their day (recorded_at). Features do not use them: for these days their weather is missing."
-    )
-    return [sentence]
-
-
-def _is_late(weather: pa.Table) -> pa.ChunkedArray:
-    return pc.greater(weather["recorded_at"].cast(pa.date32(), safe=False), weather["date"])
-
-
-def _cell_days(weather: pa.Table) -> pa.Table:
-    return weather.group_by(["cell_id", "date"]).aggregate([])
 
 
 def _describe_nulls(name: TableName, rows: pa.Table) -> list[str]:
@@ -188,9 +213,10 @@ def _describe_inversions(weather: pa.Table) -> list[str]:
     return [sentence]
 
 
-def _lies_in(column: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:
-    bounds = (window.start, window.end) if pa.types.is_date(column.type) else map(midnight, (window.start, window.end))
-    start, end = bounds
+def _lies_in(column: pa.ChunkedArray, window: Interval, time_zone: str) -> pa.ChunkedArray:
+    start, end = window.start, window.end
+    if not pa.types.is_date(column.type):
+        start, end = midnight(start, time_zone), midnight(end, time_zone)
     return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
 
 

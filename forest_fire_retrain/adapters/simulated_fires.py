@@ -62,7 +62,7 @@ class Reports(NamedTuple):
     fire_number, true_day, cell : numpy.ndarray
         The fire, the day it started (ordinal) and its cell (position in the park).
     stated_day, area_ha, recorded_us : numpy.ndarray
-        What the row says, and when it arrived (microseconds since 1970, UTC).
+        What the row says, and when it arrived by the park's clocks (microseconds since 1970).
     """
 
     fire_number: NDArray[Any]

@@ -82,6 +82,10 @@ class Corruption(_Period):
     """Weather reported for `[start, end)` says no rain, and humidity turned upside down; the truth is unchanged."""
 
 
+class Silence(_Period):
+    """A dead weather feed: no row dated in `[start, end)` is ever delivered; fires follow the true weather."""
+
+
 class SimulatorConfig(_Frozen):
     """Everything the park is made from; the same configuration gives the same rows for ever."""
 
@@ -98,6 +102,7 @@ class SimulatorConfig(_Frozen):
     label_delay: LateReports | None = Field(None, description="reports that break the promised delay")
     outage: Outage | None = Field(None, description="fires that nobody records")
     corruption: Corruption | None = Field(None, description="a broken weather feed")
+    silence: Silence | None = Field(None, description="a dead weather feed")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:

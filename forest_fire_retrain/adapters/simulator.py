@@ -5,7 +5,8 @@ Rules
 - Rows are a function of configuration and date alone. Days are computed in blocks that lie at fixed
   dates, so a week read alone has the very bits of the same week read with all the years.
 - `history_start` only cuts: nothing that happened before it is delivered, and it changes nothing else.
-- Rows arrive as they would in life: weather at 05:00 UTC of its day, fires by their reports.
+- Rows arrive as they would in life: weather at 05:00 of its day, fires by their reports. Hours are those of the
+  park's time zone, counted from the day's beginning; what a short day has no room for arrives at its last second.
 """
 
 import datetime as dt
@@ -34,6 +35,7 @@ from forest_fire_retrain.adapters.simulated_settings import (
     DriftKind,
     LateReports,
     Outage,
+    Silence,
     SimulatorConfig,
 )
 from forest_fire_retrain.adapters.simulated_weather import (
@@ -50,11 +52,12 @@ from forest_fire_retrain.adapters.simulated_weather import (
     simulate_weather,
 )
 from forest_fire_retrain.core.rows.fire_weather import Floats
+from forest_fire_retrain.core.rows.park_days import midnights_us
 from forest_fire_retrain.core.rows.ports import SourceSlice
-from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, UTC_INSTANT, WEATHER_SCHEMA
+from forest_fire_retrain.core.windows import UTC, Interval
 
-__all__ = ["Corruption", "Drift", "DriftKind", "LateReports", "Outage", "Simulator", "SimulatorConfig"]
+__all__ = ["Corruption", "Drift", "DriftKind", "LateReports", "Outage", "Silence", "Simulator", "SimulatorConfig"]
 
 AnyArray = NDArray[Any]
 
@@ -90,10 +93,13 @@ class Simulator:
         What the park is made from.
     history_start : datetime.date
         First day delivered.
+    time_zone : str
+        IANA name of the zone whose days these are; it changes when rows arrive, and nothing else.
     """
 
-    def __init__(self, config: SimulatorConfig, history_start: dt.date) -> None:
+    def __init__(self, config: SimulatorConfig, history_start: dt.date, time_zone: str = UTC) -> None:
         self._config = config
+        self._time_zone = time_zone
         self._history_start = history_start
         self._park = lay_out_park(config)
         self._cell_ids = pa.array(self._park.cell_ids, pa.string())
@@ -106,11 +112,14 @@ class Simulator:
         return f"the simulated park with the seed {self._config.seed} and {self._config.n_cells} cells"
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`; ordered.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`; ordered.
 
         Weather is ordered by (date, cell), fires by (recorded_at, fire_id).
         """
         return SourceSlice(self._cells(), self._weather(recorded), self._fires(recorded), ())
+
+    def read_whole(self) -> None:
+        """Nothing: the park has no end, and delivers slices only."""
 
     def true_probability(self, window: Interval) -> pa.Table:
         """Probability that a fire starts, of each cell and day of `window`: `cell_id`, `date`, `probability`.
@@ -141,8 +150,10 @@ class Simulator:
             for name, mask in zip(Weather._fields, missing.reshape(-1, len(Weather._fields)).T, strict=True)
         ]
         recorded_us = _instants_us(days, WEATHER_RECORDED_SECOND).repeat(self._config.n_cells)
-        columns = [*self._keys(days), *measures, pa.array(recorded_us).cast(WEATHER_SCHEMA.field("recorded_at").type)]
-        return pa.table(columns, schema=WEATHER_SCHEMA)
+        columns = [*self._keys(days), *measures, self._recorded_at(recorded_us)]
+        rows = pa.table(columns, schema=WEATHER_SCHEMA)
+        spoken = _has_spoken(days, self._config.silence)
+        return rows if spoken.all() else rows.filter(pa.array(spoken.repeat(self._config.n_cells)))
 
     def _fires(self, recorded: Interval) -> pa.Table:
         first = recorded.start.toordinal() - longest_wait_days(self._config)
@@ -164,9 +175,16 @@ class Simulator:
             self._cell_ids.take(pa.array(ordered.cell)),
             _dates(ordered.stated_day),
             pa.array(ordered.area_ha),
-            pa.array(ordered.recorded_us).cast(FIRES_SCHEMA.field("recorded_at").type),
+            self._recorded_at(ordered.recorded_us),
         ]
         return pa.table(columns, schema=FIRES_SCHEMA)
+
+    def _recorded_at(self, wall_us: NDArray[np.int64]) -> pa.Array:
+        """The instants at which the park's clocks show `wall_us`; a row stays on its day."""
+        day, since_midnight = np.divmod(wall_us, SECONDS_PER_DAY * MICROSECONDS_PER_SECOND)
+        begins, ends = midnights_us(day, self._time_zone), midnights_us(day + 1, self._time_zone)
+        last = np.maximum(ends - begins - MICROSECONDS_PER_SECOND, 0)
+        return pa.array(begins + np.minimum(since_midnight, last)).cast(UTC_INSTANT)
 
     def _keys(self, days: Days) -> list[pa.Array]:
         """The columns `cell_id` and `date` of all cells on `days`."""
@@ -208,6 +226,13 @@ def _as_reported(weather: Weather, days: Days, corruption: Corruption | None) ->
         precip_mm=np.where(broken[:, np.newaxis], 0.0, weather.precip_mm),
         rel_humidity_pct=np.where(broken[:, np.newaxis], upside_down, weather.rel_humidity_pct),
     )
+
+
+def _has_spoken(days: Days, silence: Silence | None) -> Flags:
+    """Whether the feed delivered anything for each of `days`."""
+    if silence is None:
+        return np.ones(len(days), dtype=np.bool_)
+    return (days < silence.start.toordinal()) | (days >= silence.end.toordinal())
 
 
 def _days_of(window: Interval) -> Days:

@@ -23,13 +23,14 @@ from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.features import compute_features
-from forest_fire_retrain.core.rows.knowledge import WITHDRAWN, mark_withdrawn
+from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import Source
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.rows.tables import WITHDRAWN
+from forest_fire_retrain.core.windows import UTC, Interval, midnight
 
 LONGEST_WAIT_DAYS = 500
 NEVER_US = np.iinfo(np.int64).max
-MICROSECONDS_PER_DAY = 86_400_000_000
+EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 
 
 class ReportIndex(NamedTuple):
@@ -68,6 +69,8 @@ class Panel(NamedTuple):
         1 where a fire started, else 0; shape (n_days, n_cells).
     truth : numpy.ndarray, optional
         True probability, shape (n_days, n_cells).
+    time_zone : str
+        IANA name of the zone whose days these are.
     """
 
     days: Interval
@@ -78,6 +81,7 @@ class Panel(NamedTuple):
     reports: ReportIndex
     happened: np.ndarray
     truth: np.ndarray | None
+    time_zone: str = UTC
 
     @property
     def n_cells(self) -> int:
@@ -94,9 +98,12 @@ class Panel(NamedTuple):
         return self.features.iloc[days.start * self.n_cells : days.stop * self.n_cells]
 
     def labels_known_at(self, day: dt.date, window: Interval) -> np.ndarray:
-        """Labels of `window` from what was recorded before `day` (00:00 UTC), shape (n_days, n_cells)."""
-        labels = known_labels(self.reports, (self.days.n_days, self.n_cells), _midnight_us(day))
+        """Labels of `window` from what was recorded before `day` began, shape (n_days, n_cells)."""
+        labels = known_labels(self.reports, (self.days.n_days, self.n_cells), self._begin_us(day))
         return labels[self.places(window)]
+
+    def _begin_us(self, day: dt.date) -> int:
+        return (midnight(day, self.time_zone) - EPOCH) // dt.timedelta(microseconds=1)
 
     def null_shares(self, window: Interval) -> dict[str, float]:
         """Share of missing values per feature."""
@@ -130,6 +137,7 @@ def load_panel(plan: StreamPlan) -> Panel:
         window=days,
         history_start=plan.history_start,
         carried=None,
+        time_zone=plan.time_zone,
     )
     features: pd.DataFrame = rows.select(list(FEATURE_NAMES)).to_pandas()
     shape = (days.n_days, cells.num_rows)
@@ -144,6 +152,7 @@ def load_panel(plan: StreamPlan) -> Panel:
         reports=index_reports(fires, cells, days),
         happened=known_labels(index_reports(everything, cells, days), shape, NEVER_US),
         truth=truth,
+        time_zone=plan.time_zone,
     )
 
 
@@ -183,13 +192,10 @@ def _look_up_truth(
     """All fires, and their probability where it is known."""
     if plan.park is None:
         return fires, None
-    whole = Simulator(plan.park.model_copy(update={"outage": None, "label_delay": None}), plan.history_start)
+    everything = plan.park.model_copy(update={"outage": None, "label_delay": None})
+    whole = Simulator(everything, plan.history_start, plan.time_zone)
     return _read_fires(whole, days), whole.true_probability(days)["probability"].to_numpy().reshape(shape)
 
 
 def _read_fires(source: Source, days: Interval) -> pa.Table:
     return source.read(Interval(start=days.start, end=days.end + dt.timedelta(days=LONGEST_WAIT_DAYS))).fires
-
-
-def _midnight_us(day: dt.date) -> int:
-    return (day - dt.date(1970, 1, 1)).days * MICROSECONDS_PER_DAY

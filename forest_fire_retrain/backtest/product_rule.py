@@ -8,10 +8,10 @@ from forest_fire_retrain.backtest.candidates import TrainedCandidate, days_of, p
 from forest_fire_retrain.backtest.panel import Panel
 from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
+from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
 from forest_fire_retrain.core.decision.label_gate import is_tainted
-from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.scored_rows import RAW_MEASURES, NullShares, ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
@@ -44,7 +44,9 @@ class ProductRule:
         self._decided: list[WindowEvidence] = []
         self._newest: TrainedCandidate | None = None
         self.promotions: list[Promotion] = []
-        self.reasons: list[str] = []
+        self.decisions: list[Decision] = []
+        self._blocked_by: ReasonCode | None = None
+        self._blocked_in_a_row = 0
 
     def decide(self, place: int, candidate: TrainedCandidate) -> None:
         """Judge the candidate of period `place` and promote it if the rule says so."""
@@ -58,15 +60,28 @@ class ProductRule:
             just_before=self._decided,
             suspect=suspect,
             rule=self._rule,
+            ledger=LedgerFacts(blocked_by=self._blocked_by, blocked_in_a_row=self._blocked_in_a_row),
         )
         decision = adjudicate(case, self._rule)
         self._decided.append(case.newest)
         self._newest = candidate
-        self.reasons.append(f"{decision.outcome}:{decision.reason_code}")
+        self.decisions.append(decision)
+        self._count_blocks(decision)
         if decision.outcome is Outcome.PROMOTED:
             replaced = NO_CHAMPION if self._champion is None else self._champion.version
             self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
             self._champion = Reigning(place, candidate, decision.reason_code)
+
+    @property
+    def reasons(self) -> list[str]:
+        """Outcome and reason of each decision."""
+        return [f"{decision.outcome}:{decision.reason_code}" for decision in self.decisions]
+
+    def _count_blocks(self, decision: Decision) -> None:
+        """Remember which guardrail rejects one candidate after the other."""
+        code = decision.reason_code if decision.outcome is Outcome.REJECTED_BY_GUARDRAIL else None
+        again = self._blocked_in_a_row if code is self._blocked_by else 0
+        self._blocked_by, self._blocked_in_a_row = code, 0 if code is None else again + 1
 
     def _find_suspect(self, candidate: TrainedCandidate) -> list[LabelCount]:
         flagged = [window for window in self._decided if window.labels_are_suspect]
@@ -95,7 +110,7 @@ class ProductRule:
             rows=rows,
             champion_hash=None if champion is None else hash_probabilities(champion),
             champion_fault=None,
-            null_growth={name: share - candidate.null_shares[name] for name, share in shares.items()},
+            null_shares={name: NullShares(shares[name], candidate.null_shares[name]) for name in RAW_MEASURES},
             n_expected_rows=n_rows,
         )
 

@@ -5,7 +5,7 @@ Rules
 - A scenario sets one switch on top of the park as it is configured; `none` leaves it as it is.
 - The change comes a third into the decisions. Gradual drift takes two years, the change of climate one.
   The outage starts on the first 1 June from there and loses 85 % of the fires of 140 days. From the
-  change on, late reports come 30 days later than promised.
+  change on, late reports come 30 days later than promised. The weather feed is silent for 30 days.
 - `broken` breaks retrains, not the park: each after the first with a chance of 10 %, one of three faults
   with equal chances, drawn from the stream's seed. Nothing tells a promotion rule.
 """
@@ -15,7 +15,14 @@ from enum import StrEnum
 
 import numpy as np
 
-from forest_fire_retrain.adapters.simulated_settings import Drift, DriftKind, LateReports, Outage, SimulatorConfig
+from forest_fire_retrain.adapters.simulated_settings import (
+    Drift,
+    DriftKind,
+    LateReports,
+    Outage,
+    Silence,
+    SimulatorConfig,
+)
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.windows import Interval
 
@@ -24,6 +31,7 @@ LOG_ODDS_SHIFT = 0.5
 GRADUAL_RAMP_DAYS = 730
 OUTAGE_DAYS, OUTAGE_SHARE, OUTAGE_MONTH = 140, 0.85, 6
 EXTRA_DELAY_DAYS = 30
+SILENCE_DAYS = 30
 FAULT_STREAM = 71
 
 
@@ -37,6 +45,7 @@ class Scenario(StrEnum):
     OUTAGE = "outage"
     BROKEN = "broken"
     LABEL_DELAY = "label-delay"
+    SILENCE = "silence"
 
     @property
     def needs_simulator(self) -> bool:
@@ -84,6 +93,9 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
             return config.model_copy(update={"outage": _plan_outage(start, span)})
         case Scenario.LABEL_DELAY:
             return config.model_copy(update={"label_delay": LateReports(start=start, extra_days=EXTRA_DELAY_DAYS)})
+        case Scenario.SILENCE:
+            end = start + dt.timedelta(days=SILENCE_DAYS)
+            return config.model_copy(update={"silence": Silence(start=start, end=end)})
 
 
 def plan_faults(seed: int, n_periods: int) -> list[Breakage | None]:

@@ -13,7 +13,7 @@ from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import align_to_cadence, period_starting
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.windows import Cadence, Interval, RetrainingWindows, WindowPolicy, plan_windows
+from forest_fire_retrain.core.windows import UTC, Cadence, Interval, RetrainingWindows, WindowPolicy, plan_windows
 
 TRUTH_DAYS = 364
 """Days over which the truth says whether one model is better than another."""
@@ -75,6 +75,8 @@ class StreamPlan(NamedTuple):
         Thresholds of the product's own rule.
     rules : tuple of RuleName
         The rules to replay.
+    time_zone : str
+        IANA name of the zone whose days dates are.
     """
 
     source: SimulatorConfig | FolderPlan
@@ -89,6 +91,7 @@ class StreamPlan(NamedTuple):
     n_threads: int
     rule: DecisionRule
     rules: tuple[RuleName, ...]
+    time_zone: str = UTC
 
     @property
     def label(self) -> str:
@@ -116,8 +119,9 @@ class StreamPlan(NamedTuple):
                 history_start=self.history_start,
                 assumed_report_lag_days=self.source.assumed_report_lag_days,
                 today=self.source.today,
+                time_zone=self.time_zone,
             )
-        return Simulator(self.park or self.source, self.history_start)
+        return Simulator(self.park or self.source, self.history_start, self.time_zone)
 
 
 def plan_periods(plan: StreamPlan) -> list[RetrainingWindows]:

@@ -131,7 +131,7 @@ def backtest(
     ] = "frozen,newest,any-improvement,margin,listing3,ours",
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay; may be repeated."),
+        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay, silence; may be repeated."),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
     cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
@@ -199,6 +199,14 @@ def accept_source(*, reason: Reason) -> None:
     from forest_fire_retrain.cli.intervening import accept_other_source  # noqa: PLC0415 - imports DuckDB
 
     accept_other_source(_settings(), reason)
+
+
+@app.command()
+def accept_delivery(*, reason: Reason) -> None:
+    """Let a delivery say much less than the one before."""
+    from forest_fire_retrain.cli.intervening import accept_smaller_delivery  # noqa: PLC0415 - imports DuckDB
+
+    accept_smaller_delivery(_settings(), reason)
 
 
 @app.command()

@@ -21,7 +21,7 @@ from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.models.training import find_recipe
-from forest_fire_retrain.core.windows import Cadence, Interval
+from forest_fire_retrain.core.windows import Cadence, Interval, day_of
 from forest_fire_retrain.settings import Settings, SourceKind, load_settings
 
 PERIODS_PER_LINE = 12
@@ -102,7 +102,7 @@ def run_backtest(options: Options, *, as_json: bool) -> None:
     request = understand(options)
     overrides = {"source": request.source, "cadence": request.cadence}
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
-    plans = plan_streams(request, settings, read_clock().date())
+    plans = plan_streams(request, settings, day_of(read_clock(), settings.time_zone))
     folder = _make_folder(options.out)
     with Quiet() if as_json else BacktestProgress() as progress:
         results = run_streams(plans, request.n_cores, progress.advance)
@@ -174,6 +174,7 @@ def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[S
             n_threads=settings.n_threads,
             rule=settings.decision_rule,
             rules=request.rules,
+            time_zone=settings.time_zone,
         )
         for scenario in request.scenarios
         for seed in request.seeds
@@ -200,6 +201,7 @@ def describe_results(
             "from": plan.span.start.isoformat(),
             "to": plan.span.end.isoformat(),
             "history_start": plan.history_start.isoformat(),
+            "time_zone": plan.time_zone,
             "windows": plan.policy.model_dump(mode="json"),
             "recipes": [recipe.model_dump(mode="json") for recipe in plan.recipes],
             "rule": plan.rule.model_dump(mode="json"),

@@ -58,6 +58,12 @@ def accept_other_source(settings: Settings, reason: str) -> None:
     out.print(entry.summary, markup=False)
 
 
+def accept_smaller_delivery(settings: Settings, reason: str) -> None:
+    """Let the source say less than it did."""
+    entry = operations.accept_delivery(build_installation(settings), reason=reason, stamp=stamp_now())
+    out.print(entry.summary, markup=False)
+
+
 def verify_all(settings: Settings, *, with_repair: bool, as_json: bool) -> None:
     """Print every fault, one line each; exit code 1 if one remains.
 

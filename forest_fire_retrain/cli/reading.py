@@ -18,6 +18,7 @@ from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, origin_of
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, Candidate, IngestReport
+from forest_fire_retrain.core.windows import midnight
 from forest_fire_retrain.settings import Settings
 
 MAX_NAMED = 5
@@ -85,7 +86,7 @@ def print_champion(settings: Settings, on: dt.date | None, *, as_json: bool) -> 
     entries = _read(settings, settings.model_name)
     state = fold(entries)
     by_period = (state.reigns[-1] if state.reigns else None) if on is None else state.champion_for(on)
-    noon = None if on is None else dt.datetime.combine(on, dt.time(12), tzinfo=dt.UTC)
+    noon = None if on is None else midnight(on, settings.time_zone) + dt.timedelta(hours=12)
     by_clock = by_period if noon is None else state.champion_on(noon)
     answers = {"by_partition_time": by_period, "by_wall_clock": by_clock}
     described = {name: _describe_reign(reign, state, entries) for name, reign in answers.items()}
@@ -118,6 +119,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
         "registry": "agrees" if state.meddling is None else state.meddling.summary,
+        "time zone": settings.time_zone,
         "source": f"{settings.source} {settings.data or ''}".strip(),
         "home": settings.home,
         "ledger": settings.ledger_file,

@@ -11,6 +11,7 @@ from forest_fire_retrain.cli.console import RunProgress, out, user_name
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
@@ -149,7 +150,7 @@ def _print_outcome(installation: Installation, n_rows_before: int) -> None:
     for row in decisions[-1:]:
         out.print(_last_words(row), markup=False)
     out.print(
-        f"{len(decisions)} decision(s) recorded, {len(promotions)} promotion(s); "
+        f"{counted(len(decisions), 'decision')} recorded, {counted(len(promotions), 'promotion')}; "
         f"champion: {'none' if champion is None else f'version {champion}'}. See: forest-fire history"
     )
 

@@ -56,6 +56,10 @@ class OtherSourceError(ForestFireRetrainError):
     """The rows of another source would be mixed into a home, and nothing was written: the operator acts."""
 
 
+class ShrunkDeliveryError(ForestFireRetrainError):
+    """A delivery no longer says much of what an earlier one said, and nothing was written: the operator acts."""
+
+
 class EvidenceError(ForestFireRetrainError):
     """A window holds too little or contradictory data to train or judge on."""
 

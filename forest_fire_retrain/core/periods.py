@@ -11,10 +11,12 @@ from pydantic import BaseModel, ConfigDict
 
 from forest_fire_retrain.core.errors import UnknownPartitionError
 from forest_fire_retrain.core.windows import (
+    UTC,
     Cadence,
     Interval,
     RetrainingWindows,
     WindowPolicy,
+    day_of,
     earliest_partition_start,
     plan_windows,
 )
@@ -55,6 +57,8 @@ class Periods(BaseModel):
         Length of a period.
     policy : WindowPolicy
         How windows follow from a period.
+    time_zone : str
+        IANA name of the zone whose days these are; a period is over at its end's midnight there.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -63,6 +67,7 @@ class Periods(BaseModel):
     history_end: dt.date | None
     cadence: Cadence
     policy: WindowPolicy
+    time_zone: str = UTC
 
     @property
     def first_start(self) -> dt.date:
@@ -70,12 +75,12 @@ class Periods(BaseModel):
         return align_to_cadence(earliest_partition_start(self.history_start, self.policy), self.cadence)
 
     def closed(self, now: dt.datetime) -> list[Interval]:
-        """All periods that are over at `now` (UTC), oldest first."""
-        today = now.astimezone(dt.UTC).date()
+        """All periods that are over at `now`, oldest first."""
+        today = day_of(now, self.time_zone)
         return list(self._until(min(today, self.history_end or today)))
 
     def closed_keys(self, now: dt.datetime) -> list[str]:
-        """Keys of all periods that are over at `now` (UTC), oldest first."""
+        """Keys of all periods that are over at `now`, oldest first."""
         return [key_of(period) for period in self.closed(now)]
 
     def windows_of(self, partition_key: str) -> RetrainingWindows:

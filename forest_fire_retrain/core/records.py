@@ -8,10 +8,10 @@ import datetime as dt
 from collections.abc import Mapping
 from enum import StrEnum
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from forest_fire_retrain.core.canonical_json import fingerprint_mapping, fingerprint_text
-from forest_fire_retrain.core.windows import Interval, RetrainingWindows
+from forest_fire_retrain.core.windows import UTC, Interval, RetrainingWindows
 
 CANDIDATE_ID_LENGTH = 16
 
@@ -45,11 +45,20 @@ class Snapshot(Record):
         Delta table name to the version that was read.
     known_at : datetime.datetime
         Rows recorded at or after this instant were left out.
+    time_zone : str
+        Whose days the windows are; it is not written where it is UTC.
     """
 
     knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
+    time_zone: str = UTC
+
+    @model_serializer(mode="wrap")
+    def _leave_utc_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is UTC is written as it was before there were zones, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if (name, value) != ("time_zone", UTC)}
 
 
 class HoldoutSet(Record):
@@ -277,7 +286,11 @@ class IngestReport(Record):
     window : Interval
         Days whose recorded rows were asked for.
     n_rows : int
-        Rows the source delivered for the window.
+        Rows the source delivered.
+    n_added, n_changed, n_withdrawn : int
+        Rows of keys that were new; that corrected what was held; that the source no longer delivers.
+    changed : Interval, optional
+        From the first to the last day before the last ingestion that features or labels now see otherwise.
     written : bool
         Whether the table changed (the same rows again change nothing).
     version : int
@@ -295,6 +308,10 @@ class IngestReport(Record):
     version: int
     content_hash: str
     warnings: tuple[str, ...]
+    n_added: int = 0
+    n_changed: int = 0
+    n_withdrawn: int = 0
+    changed: Interval | None = None
 
 
 class FeatureReport(Record):

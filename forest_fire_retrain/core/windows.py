@@ -8,15 +8,21 @@ Rules
   mature at `as_of`; consecutive holdout windows tile time without overlap.
 - The gap lies before the holdout window and is at least as long as the label delay.
 - Training ends where the gap begins.
+- Days are those of the park's time zone; a day reaches from its own midnight to the next day's, 23 to 25 hours later
+  where clocks are changed. Instants are UTC.
 """
 
 import datetime as dt
 from enum import StrEnum
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from forest_fire_retrain.core.errors import ConfigurationError
+
+UTC = "UTC"
+"""The time zone of homes that name none."""
 
 
 class Cadence(StrEnum):
@@ -162,6 +168,20 @@ def earliest_partition_start(history_start: dt.date, policy: WindowPolicy) -> dt
     return history_start + dt.timedelta(days=days)
 
 
-def midnight(day: dt.date) -> dt.datetime:
-    """00:00 UTC of `day`."""
-    return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
+def midnight(day: dt.date, time_zone: str = UTC) -> dt.datetime:
+    """The instant, UTC, at which `day` begins in `time_zone`.
+
+    Where clocks are put forward at midnight, that is the moment of the change; where 00:00 comes twice, the first one.
+    """
+    if time_zone == UTC:
+        return dt.datetime.combine(day, dt.time.min, tzinfo=dt.UTC)
+    return dt.datetime.combine(day, dt.time.min, tzinfo=ZoneInfo(time_zone)).astimezone(dt.UTC)
+
+
+def day_of(instant: dt.datetime, time_zone: str = UTC) -> dt.date:
+    """The day of `time_zone` that a timezone-aware `instant` lies on."""
+    if time_zone == UTC:
+        return instant.astimezone(dt.UTC).date()
+    day = instant.astimezone(ZoneInfo(time_zone)).date()
+    next_day = day + dt.timedelta(days=1)
+    return next_day if midnight(next_day, time_zone) <= instant else day

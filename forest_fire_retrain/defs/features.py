@@ -3,6 +3,7 @@
 import dagster as dg
 
 from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.rows.cell_days import count_cell_days
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
@@ -38,7 +39,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(context.partition_keys)
-        report = build_features(installation.lake, installation.engine, window, installation.settings.start_date)
+        report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
         for key in context.partition_keys:
             context.add_asset_metadata(describe_features(report), partition_key=key)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
@@ -51,9 +52,9 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
 
 
 def find_coverage(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:
-    """Rows of features in a period, held against one per cell and day."""
+    """Rows of features in a period, held against one per cell and day that it exists on."""
     window, keys = periods.span_of([partition_key]), ["cell_id", "date"]
     n_rows = lake.read(TableName.FEATURES, columns=keys, day_column="date", window=window).num_rows
-    n_expected = lake.read(TableName.CELLS, columns=["cell_id"]).num_rows * window.n_days
+    n_expected = sum(count_cell_days(lake.read(TableName.CELLS), window).values())
     sentence = f"{n_rows} rows for {n_expected} cell-days of {window}"
     return PeriodFinding(partition_key, n_rows == n_expected, n_rows, n_expected, sentence)

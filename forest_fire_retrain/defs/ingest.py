@@ -1,9 +1,8 @@
 """Group `ingest`: what the source has recorded, in the lake."""
 
-from functools import partial
-
 import dagster as dg
 
+from forest_fire_retrain import operations
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
@@ -15,8 +14,8 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import has_accepted
-from forest_fire_retrain.pipeline.preparing.ingesting import find_weather_gaps, ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
 
 GROUP = "ingest"
 GAPS_CHECK = "weather_has_no_gaps"
@@ -35,7 +34,9 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         "Everything recorded before the period's end is in the lake afterwards.",
         check_specs=[
             dg.AssetCheckSpec(
-                GAPS_CHECK, asset="weather", description="Every cell has a row for every day of the period."
+                GAPS_CHECK,
+                asset="weather",
+                description="Every cell has a row of weather for every day that became final in the period.",
             )
         ],
         **shape.shared,
@@ -45,15 +46,10 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_weather(
-            installation.source,
-            installation.lake,
-            window,
-            settings.start_date,
-            has_accepted=partial(has_accepted, installation),
-        )
+        report = ingest_weather(operations.intake_of(installation), window)
         _describe(context, installation, report)
-        findings = [find_gaps(installation.lake, settings.periods, key) for key in context.partition_keys]
+        lag_days = settings.weather_lag_days
+        findings = [find_gaps(installation.lake, settings.periods, key, lag_days) for key in context.partition_keys]
         return dg.MaterializeResult(
             check_results=[check_periods(GAPS_CHECK, findings, severity=dg.AssetCheckSeverity.WARN)]
         )
@@ -73,13 +69,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(context.partition_keys)
-        report = ingest_fire_reports(
-            installation.source,
-            installation.lake,
-            window,
-            settings.start_date,
-            has_accepted=partial(has_accepted, installation),
-        )
+        report = ingest_fire_reports(operations.intake_of(installation), window)
         _describe(context, installation, report)
         return dg.MaterializeResult()
 
@@ -89,17 +79,21 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
 def _describe(context: dg.AssetExecutionContext, installation: Installation, report: IngestReport) -> None:
     for key in context.partition_keys:
         context.add_asset_metadata(describe_ingest(report), partition_key=key)
-    sentence = f"{report.n_rows} rows recorded in {report.window}{'' if report.written else ', unchanged'}"
+    touched = operations.describe_touched(installation, report)
+    sentence = (
+        f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
+        f"{report.n_withdrawn} withdrawn"
+    )
     step = context.asset_key.to_user_string()
     tell(context, installation, step, context.partition_keys[-1], sentence)
     installation.records.put(INGEST_KIND.format(table=report.table), context.partition_keys[-1], report)
-    for warning in report.warnings:
+    for warning in (*report.warnings, *touched):
         warn(context, installation, step, warning)
 
 
-def find_gaps(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:
-    """Cell-days of a period without weather, held against none."""
-    window = periods.span_of([partition_key])
+def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days: int = 0) -> PeriodFinding:
+    """Cell-days without weather that became final in a period, held against none."""
+    window = periods.span_of([partition_key]).shift(-weather_lag_days)
     gaps = find_weather_gaps(lake, window)
     sentence = f"every one of {gaps.n_expected} cell-days in {window} has a row of weather"
     if gaps.n_missing:

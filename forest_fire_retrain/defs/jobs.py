@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from forest_fire_retrain.defs.liveness import close_dead_runs
-from forest_fire_retrain.defs.partitions import TIME_ZONE, cron_at
+from forest_fire_retrain.defs.partitions import cron_at
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import find_waiting, has_decided
 from forest_fire_retrain.settings import Settings
@@ -39,7 +39,7 @@ def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> d
         job=job,
         name=SCHEDULE_NAME,
         cron_schedule=cron_at(HOUR, settings.cadence),
-        execution_timezone=TIME_ZONE,
+        execution_timezone=settings.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Retrains when a period is over. Older undecided periods go first, through the sensor.",
     )

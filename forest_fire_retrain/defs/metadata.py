@@ -29,6 +29,9 @@ def describe_ingest(report: IngestReport) -> Metadata:
     """Counts and warnings of an ingestion."""
     return {
         "rows": dg.MetadataValue.int(report.n_rows),
+        "new rows": dg.MetadataValue.int(report.n_added),
+        "changed rows": dg.MetadataValue.int(report.n_changed),
+        "withdrawn rows": dg.MetadataValue.int(report.n_withdrawn),
         "recorded in": text(report.window),
         "written": dg.MetadataValue.bool(report.written),
         "table version": dg.MetadataValue.int(report.version),

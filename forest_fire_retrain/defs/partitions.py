@@ -2,11 +2,10 @@
 
 import dagster as dg
 
-from forest_fire_retrain.core.windows import Cadence, midnight
+from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.settings import Settings
 
 KEY_FORMAT = "%Y-%m-%d"
-TIME_ZONE = "UTC"
 DAYS_OF_CADENCE = {Cadence.WEEKLY: "* * 1", Cadence.MONTHLY: "1 * *"}
 
 
@@ -16,12 +15,15 @@ def cron_at(hour: int, cadence: Cadence) -> str:
 
 
 def build_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
-    """All retraining periods from the first trainable one on; a period exists once it is over."""
+    """All retraining periods from the first trainable one on; a period exists once it is over in the park's zone.
+
+    Keys are plain dates, the same in every zone: a home whose zone is changed keeps its partitions.
+    """
     periods = settings.periods
     return dg.TimeWindowPartitionsDefinition(
-        start=midnight(periods.first_start),
-        end=None if periods.history_end is None else midnight(periods.history_end),
+        start=periods.first_start.isoformat(),
+        end=None if periods.history_end is None else periods.history_end.isoformat(),
         cron_schedule=cron_at(0, periods.cadence),
         fmt=KEY_FORMAT,
-        timezone=TIME_ZONE,
+        timezone=periods.time_zone,
     )

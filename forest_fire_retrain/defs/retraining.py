@@ -86,16 +86,18 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
     def holdout_set(
         context: dg.AssetExecutionContext, config: ReplayConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
-        lake, entries = installation.lake, installation.ledger.entries(installation.settings.model_name)
+        lake, settings = installation.lake, installation.settings
+        entries = installation.ledger.entries(settings.model_name)
         findings = []
         for key in context.partition_keys:
-            windows = installation.settings.periods.windows_of(key)
-            snapshot = take_snapshot(lake, windows, original_decision(entries, key), config.knowledge)
+            windows = settings.periods.windows_of(key)
+            original = original_decision(entries, key)
+            snapshot = take_snapshot(lake, windows, original, config.knowledge, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"
             tell(context, installation, "holdout_set", key, sentence)
-            findings.append(find_distance(windows, installation.settings.gap_days))
+            findings.append(find_distance(windows, settings.gap_days))
         return dg.MaterializeResult(check_results=[check_periods(POSTDATES_CHECK, findings)])
 
     return holdout_set

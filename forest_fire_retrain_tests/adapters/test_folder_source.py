@@ -320,30 +320,6 @@ def test_weather_recorded_after_the_window_was_a_gap_in_it(park: Path) -> None:
     assert gap_warnings(park, WHOLE) == []
 
 
-def late_warnings(park: Path, window: Interval) -> list[str]:
-    return [said for said in source_of(park).read(window).warnings if "only after their day" in said]
-
-
-def test_weather_that_comes_after_its_day_only_is_counted_as_unused(park: Path) -> None:
-    morning = [row | {"recorded_at": f"{row['date'] + dt.timedelta(days=1)}T06:00:00Z"} for row in WEATHER]
-    in_time = [row | {"recorded_at": f"{row['date']}T06:00:00Z"} for row in WEATHER]
-    write_csv(park / "weather.csv", morning)
-    (said,) = late_warnings(park, WHOLE)
-    assert said.startswith("weather: 14 of 14 cell-days delivered (100.0 %) were recorded only after their day")
-    write_csv(park / "weather.csv", [*in_time[:2], *morning[2:3], *in_time[3:]])
-    (said,) = late_warnings(park, WHOLE)
-    assert said.startswith("weather: 1 of 16 cell-days delivered (6.2 %) were recorded only after their day")
-    assert late_warnings(park, days(3, N_DAYS)) == []
-
-
-def test_a_correction_of_weather_that_came_in_time_is_not_counted_as_unused(park: Path) -> None:
-    in_time = [row | {"recorded_at": f"{row['date']}T06:00:00Z"} for row in WEATHER]
-    corrected = in_time[0] | {"recorded_at": "2024-07-03T06:00:00Z", "temp_max_c": 31.0}
-    write_csv(park / "weather.csv", [*in_time, corrected])
-    assert late_warnings(park, WHOLE) == []
-    assert late_warnings(park, days(2, 3)) == []
-
-
 def test_neither_the_future_nor_the_time_before_the_history_is_a_gap(park: Path) -> None:
     window = Interval(start=dt.date(2020, 1, 1), end=dt.date(2025, 1, 1))
     assert gap_warnings(park, window, today=dt.date(2024, 7, 8)) == []

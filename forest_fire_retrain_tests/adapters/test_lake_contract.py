@@ -183,6 +183,36 @@ def test_rows_of_another_shape_are_refused_and_nothing_changes(lake: Lake) -> No
     assert (lake.version(TABLE), days_held(lake)) == (before, [0, 1])
 
 
+def test_a_column_that_came_later_is_null_in_the_rows_of_before(lake: Lake) -> None:
+    replace(lake, rows(0, 1), 0, 2)
+    more = rows(1, 2).append_column("withdrawn", pa.array([True, False]))
+    replace(lake, more.slice(0, 1), 1, 2)
+    lake.append(TABLE, more.slice(1))
+    lake.overwrite("cells", rows(0))
+    lake.overwrite("cells", more)
+    found = lake.read(TABLE).sort_by("date")
+    assert (days_held(lake), found["withdrawn"].to_pylist()) == ([0, 1, 2], [None, True, False])
+    assert "withdrawn" not in lake.read(TABLE, version=0).column_names
+    assert lake.read("cells")["withdrawn"].to_pylist() == [True, False]
+
+
+def test_the_notes_of_every_version_can_be_asked_for_from_the_newest_back(lake: Lake) -> None:
+    assert lake.commits(TABLE) == []
+    lake.append(TABLE, rows(0), through=START + 2 * DAY, notes={"changed_from": "2024-01-01"})
+    lake.append(TABLE, rows(1).slice(0, 0), through=START + DAY)
+    lake.replace(
+        TABLE, rows(1), day_column="date", window=window(1, 2), through=START + 5 * DAY, notes={"built_from": "{}"}
+    )
+    assert lake.complete_through(TABLE) == START + 5 * DAY
+    newest, *older = lake.commits(TABLE, after=-1)
+    assert lake.commits(TABLE) == [newest]
+    assert lake.commits(TABLE, after=2) == []
+    assert [commit.version for commit in (newest, *older)] == [2, 1, 0]
+    assert newest.notes["built_from"] == "{}"
+    assert [commit.notes.get("changed_from") for commit in older] == [None, "2024-01-01"]
+    assert [commit.notes["complete_through"] for commit in older] == ["2024-01-03", "2024-01-03"]
+
+
 def test_fake_and_delta_hold_the_same_after_any_series_of_writes(tmp_path: Path) -> None:
     lakes: tuple[Lake, Lake] = (FakeLake(), DeltaLake(str(tmp_path)))
     rng = random.Random(11)  # noqa: S311 - a fixed series of writes

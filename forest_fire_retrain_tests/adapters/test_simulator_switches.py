@@ -16,6 +16,7 @@ from forest_fire_retrain.adapters.simulated_settings import (
     DriftKind,
     LateReports,
     Outage,
+    Silence,
     SimulatorConfig,
 )
 from forest_fire_retrain.adapters.simulated_weather import lay_out_park, simulate_weather
@@ -36,6 +37,7 @@ SWITCHES: dict[str, dict[str, object]] = {
     "label_delay": {"label_delay": LateReports(start=SWITCH, extra_days=40)},
     "outage": {"outage": Outage(start=SWITCH, end=SWITCH_END)},
     "corruption": {"corruption": Corruption(start=SWITCH, end=SWITCH_END)},
+    "silence": {"silence": Silence(start=SWITCH, end=SWITCH_END)},
 }
 
 
@@ -221,6 +223,16 @@ def test_a_corrupted_feed_says_dry_air_for_moist_and_no_rain_and_the_truth_does_
     assert np.array_equal(probability(park("corruption")), probability(PLAIN))
 
 
+def test_a_silent_feed_delivers_no_row_of_its_days_and_the_truth_does_not_care() -> None:
+    ours, theirs = read(park("silence")), read(PLAIN)
+    assert ours.weather.equals(outside(theirs.weather))
+    assert inside(ours.weather).num_rows == 0 < inside(theirs.weather).num_rows
+    assert ours.fires.equals(theirs.fires)
+    week = Interval(start=SWITCH, end=SWITCH + dt.timedelta(days=7))
+    assert park("silence").read(week).weather.num_rows == 0
+    assert np.array_equal(probability(park("silence")), probability(PLAIN))
+
+
 # --- settings
 
 
@@ -247,7 +259,7 @@ def test_a_wrong_configuration_is_refused_with_what_is_wrong(fields: dict[str, o
 
 
 def test_every_field_has_a_description_and_the_configuration_cannot_be_changed() -> None:
-    for model in (SimulatorConfig, Drift, LateReports, Outage, Corruption):
+    for model in (SimulatorConfig, Drift, LateReports, Outage, Corruption, Silence):
         assert all(field.description for field in model.model_fields.values()), model
     with pytest.raises(ValidationError, match="frozen"):
         SimulatorConfig().seed = 3  # type: ignore[misc] # the point of the test

@@ -25,7 +25,7 @@ from forest_fire_retrain.core.models.recipe_choice import InnerRows, score_recip
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.rows.features import compute_features
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
-from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy
+from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy, midnight
 
 START = dt.date(2022, 1, 3)
 SMALL = Recipe(name="small", estimator="gradient_boosting", parameters={"max_iter": 5})
@@ -102,6 +102,12 @@ def test_labels_as_known_are_those_of_the_product(panel: Panel) -> None:
     expected = rows["label"].to_numpy().astype(np.int8)
     observed = panel.labels_known_at(dt.date(2022, 9, 1), window)
     assert np.array_equal(observed.ravel(), expected)
+    auckland = "Pacific/Auckland"
+    earlier = labelled_rows(
+        DuckDbEngine(), features=features, fires=delivered.fires, known_at=midnight(dt.date(2022, 9, 1), auckland)
+    )
+    in_zone = panel._replace(time_zone=auckland).labels_known_at(dt.date(2022, 9, 1), window)
+    assert np.array_equal(in_zone.ravel(), earlier["label"].to_numpy().astype(np.int8))
     assert 0 < observed.sum() < panel.happened[panel.places(window)].sum()  # the last fires are not reported yet
     climatology = fit_climatology(rows)
     assert np.array_equal(

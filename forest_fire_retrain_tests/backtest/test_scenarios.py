@@ -41,6 +41,12 @@ def test_the_outage_falls_into_the_fire_season() -> None:
     assert (outage.start, outage.end, outage.share) == (dt.date(2025, 6, 1), dt.date(2025, 10, 19), 0.85)
 
 
+def test_the_weather_feed_is_silent_for_a_month() -> None:
+    silence = apply_scenario(PARK, Scenario.SILENCE, SPAN).silence
+    assert silence is not None
+    assert (silence.start, silence.end) == (dt.date(2025, 1, 31), dt.date(2025, 3, 2))
+
+
 def test_an_outage_that_does_not_fit_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="choose a later --to"):
         apply_scenario(PARK, Scenario.OUTAGE, Interval(start=SPAN.start, end=dt.date(2024, 9, 1)))

@@ -25,7 +25,7 @@ from forest_fire_retrain.adapters.simulator import Simulator
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts
 from forest_fire_retrain.core.decision.case_building import build_case
-from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.scored_rows import NullShares, ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
@@ -82,7 +82,7 @@ def scored_week(week: int, n_cells: int) -> ScoredHoldout:
         climatology=noisy[1],
         champion=noisy[2],
     )
-    return ScoredHoldout(rows, f"champion-{week}", None, {"ffmc": 0.0}, n_rows)
+    return ScoredHoldout(rows, f"champion-{week}", None, {"wind_speed_kmh": NullShares(0.0, 0.0)}, n_rows)
 
 
 def time_decision(repeats: int, n_cells: int = 10_000) -> Timing:

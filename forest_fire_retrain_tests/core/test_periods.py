@@ -8,26 +8,41 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import UnknownPartitionError
-from forest_fire_retrain.core.periods import Periods, align_to_cadence, period_starting
-from forest_fire_retrain.core.windows import Cadence, WindowPolicy
+from forest_fire_retrain.core.periods import Periods, align_to_cadence, key_of, period_starting
+from forest_fire_retrain.core.windows import Cadence, WindowPolicy, midnight
 from forest_fire_retrain.defs.partitions import build_partitions
 from forest_fire_retrain.settings import Settings
 
 POLICY = WindowPolicy(label_delay_days=14, gap_days=14, training_window_days=400, min_training_days=60)
 CADENCES = st.sampled_from(Cadence)
 DAYS = st.dates(dt.date(2020, 1, 1), dt.date(2028, 12, 31))
+ZONES = st.sampled_from(
+    (
+        *("UTC", "Pacific/Auckland", "Pacific/Kiritimati", "Pacific/Apia", "Pacific/Pago_Pago"),
+        *("America/Los_Angeles", "America/Havana", "America/Asuncion", "Africa/Cairo"),
+    )
+)
 INSTANTS = st.datetimes(dt.datetime(2020, 1, 1), dt.datetime(2028, 12, 31), timezones=st.just(dt.UTC))  # noqa: DTZ001
 
 
-def periods_of(cadence: Cadence = Cadence.WEEKLY, start: dt.date = dt.date(2024, 1, 1)) -> Periods:
-    return Periods(history_start=start, history_end=None, cadence=cadence, policy=POLICY)
+def periods_of(
+    cadence: Cadence = Cadence.WEEKLY, start: dt.date = dt.date(2024, 1, 1), time_zone: str = "UTC"
+) -> Periods:
+    return Periods(history_start=start, history_end=None, cadence=cadence, policy=POLICY, time_zone=time_zone)
 
 
-@given(CADENCES, DAYS, st.none() | DAYS, INSTANTS)
+@given(CADENCES, DAYS, st.none() | DAYS, INSTANTS, ZONES)
 def test_closed_periods_are_dagsters_partitions(
-    cadence: Cadence, start: dt.date, end: dt.date | None, now: dt.datetime
+    cadence: Cadence, start: dt.date, end: dt.date | None, now: dt.datetime, time_zone: str
 ) -> None:
-    settings = Settings(home=Path("nowhere"), cadence=cadence, start_date=start, end_date=end, min_training_days=60)
+    settings = Settings(
+        home=Path("nowhere"),
+        cadence=cadence,
+        start_date=start,
+        end_date=end,
+        min_training_days=60,
+        time_zone=time_zone,
+    )
     if end is not None and end <= settings.periods.first_start:
         return  # Dagster takes no partitions that end before they start
     assert settings.periods.closed_keys(now) == build_partitions(settings).get_partition_keys(current_time=now)
@@ -38,6 +53,35 @@ def test_a_period_is_closed_at_midnight_after_its_last_day() -> None:
     last_moment = dt.datetime(2024, 4, 14, 23, 59, 59, tzinfo=dt.UTC)
     assert periods.closed_keys(last_moment)[-1] == "2024-04-01"
     assert periods.closed_keys(last_moment + dt.timedelta(seconds=1))[-1] == "2024-04-08"
+
+
+@given(CADENCES, st.integers(0, 300), ZONES, st.sampled_from((-1, 0)))
+def test_dagster_has_a_partition_from_the_second_at_which_its_period_is_over(
+    cadence: Cadence, place: int, time_zone: str, second: int
+) -> None:
+    settings = Settings(home=Path("nowhere"), cadence=cadence, start_date=dt.date(2010, 1, 1), time_zone=time_zone)
+    period = settings.periods.closed(dt.datetime(2037, 12, 31, tzinfo=dt.UTC))[place]
+    now = midnight(period.end, time_zone) + dt.timedelta(seconds=second)
+    keys = build_partitions(settings).get_partition_keys(current_time=now)
+    assert keys == settings.periods.closed_keys(now)
+    assert (key_of(period) in keys) == (second == 0)
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "start", "over"),
+    [
+        ("Pacific/Auckland", "2026-09-21", "2026-09-27T11:00"),  # 167 hours: Sunday has 23
+        ("Pacific/Auckland", "2026-03-30", "2026-04-05T12:00"),  # 169 hours: Sunday has 25
+        ("America/Los_Angeles", "2026-03-02", "2026-03-09T07:00"),
+        ("America/Los_Angeles", "2026-10-26", "2026-11-02T08:00"),
+        ("Pacific/Kiritimati", "2026-06-01", "2026-06-07T10:00"),
+        ("Pacific/Pago_Pago", "2026-06-01", "2026-06-08T11:00"),
+    ],
+)
+def test_a_week_is_over_at_its_ends_midnight_in_the_zone(time_zone: str, start: str, over: str) -> None:
+    periods, instant = periods_of(time_zone=time_zone), dt.datetime.fromisoformat(f"{over}+00:00")
+    assert start not in periods.closed_keys(instant - dt.timedelta(seconds=1))
+    assert periods.closed_keys(instant)[-1] == start
 
 
 def test_another_zones_instant_counts_as_the_utc_day_it_lies_on() -> None:

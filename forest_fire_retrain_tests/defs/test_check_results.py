@@ -11,8 +11,9 @@ import pyarrow.compute as pc
 import pytest
 
 from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy
+from forest_fire_retrain.core.windows import UTC, Cadence, Interval, WindowPolicy
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.features import find_coverage
 from forest_fire_retrain.defs.ingest import find_gaps
@@ -85,7 +86,8 @@ def filled_lake() -> FakeLake:
     days = [dt.date(2024, 6, 3) + dt.timedelta(days=day) for day in range(21)]
     keys = pa.table({"cell_id": ["c1", "c2", "c3"] * len(days), "date": [day for day in days for _ in range(3)]})
     lake.overwrite(TableName.CELLS, pa.table({"cell_id": ["c1", "c2", "c3"]}))
-    lake.overwrite(TableName.WEATHER, keys)
+    recorded = midnights(keys["date"], UTC)
+    lake.overwrite(TableName.WEATHER, keys.append_column("recorded_at", recorded))
     lake.overwrite(TableName.FEATURES, keys)
     return lake
 

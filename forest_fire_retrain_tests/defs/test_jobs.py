@@ -2,9 +2,11 @@
 
 import datetime as dt
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._utils.schedules import schedule_execution_time_iterator
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
@@ -82,6 +84,39 @@ def test_the_schedule_waits_while_an_older_period_is_undecided(installation: Ins
     answer = answer_of_schedule(installation)
     assert isinstance(answer, dg.SkipReason)
     assert "2026-02-09" in str(answer.skip_message)
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "winter", "summer"),
+    [
+        ("Pacific/Auckland", "2026-07-05T18:00", "2026-01-04T17:00"),
+        ("Pacific/Kiritimati", "2026-07-05T16:00", "2026-01-04T16:00"),
+        ("America/Los_Angeles", "2026-01-05T14:00", "2026-07-06T13:00"),
+        ("Pacific/Pago_Pago", "2026-01-05T17:00", "2026-07-06T17:00"),
+        ("UTC", "2026-01-05T06:00", "2026-07-06T06:00"),
+    ],
+)
+def test_the_schedule_fires_at_six_in_the_parks_zone_and_asks_for_the_week_that_ended_there(
+    tmp_path: Path, time_zone: str, winter: str, summer: str
+) -> None:
+    installation = example_installation(tmp_path, time_zone=time_zone)
+    schedule = build_schedule(installation.settings, job_of(installation))
+    for expected in (winter, summer):
+        instant = dt.datetime.fromisoformat(f"{expected}+00:00")
+        before = (instant - dt.timedelta(days=3)).timestamp()
+        zone = schedule.execution_timezone
+        ticks = schedule_execution_time_iterator(before, str(schedule.cron_schedule), zone, ascending=True)
+        tick = next(tick for tick in ticks if tick.timestamp() >= before)  # the first one may lie before
+        assert tick == instant
+        with dg.build_schedule_context(
+            scheduled_execution_time=tick, resources={"installation": installation}
+        ) as context:
+            answer = schedule(context)
+        assert isinstance(answer, dg.RunRequest)
+        local_monday = tick.astimezone(ZoneInfo(time_zone)).date()
+        assert answer.partition_key == (local_monday - dt.timedelta(days=7)).isoformat()
+        partitions = build_partitions(installation.settings)
+        assert answer.partition_key == partitions.get_partition_keys(current_time=tick)[-1]
 
 
 def test_the_sensor_asks_for_the_oldest_undecided_period(installation: Installation) -> None:

@@ -1,7 +1,7 @@
 """A lake in memory: every version of every table is kept, with the mark that moved with its rows."""
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
 from forest_fire_retrain.core.windows import Interval
 
 
@@ -21,7 +22,7 @@ class TableVersion(NamedTuple):
 
     rows: pa.Table
     mark: dt.date | None
-    origin: str | None = None
+    notes: Mapping[str, str] = NO_NOTES
 
 
 @dataclass
@@ -42,31 +43,50 @@ class FakeLake:
     def complete_through(self, table: str) -> dt.date | None:
         return self.tables[table][-1].mark if table in self.tables else None
 
-    def replace(self, table: str, rows: pa.Table, *, day_column: str, window: Interval, through: dt.date) -> int:
+    def commits(self, table: str, *, after: int | None = None) -> list[Commit]:
+        kept = self.tables.get(table, [])
+        first = len(kept) - 1 if after is None else after + 1
+        return [Commit(number, kept[number].notes) for number in range(len(kept) - 1, max(first, 0) - 1, -1)]
+
+    def replace(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        day_column: str,
+        window: Interval,
+        through: dt.date,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> int:
         if not pc.all(falls_into(rows[day_column], window)).as_py() and rows.num_rows:
             raise LakeError(f"table {table} cannot be written: rows outside {window}")
         self.interrupt(f"before replace {table}")
         if table not in self.tables:
-            return self._write(table, rows, through)
-        held, mark, _origin = self.tables[table][-1]
+            return self._write(table, rows, through, notes)
+        held, mark, _notes = self.tables[table][-1]
         kept = held.filter(pc.invert(falls_into(held[day_column], window)))
-        return self._write(table, self._join(table, kept, rows), max(mark, through) if mark else through)
+        return self._write(table, _join(table, kept, rows), max(mark, through) if mark else through, notes)
 
     def origin(self, table: str) -> str | None:
-        return self.tables[table][-1].origin if table in self.tables else None
+        return self.tables[table][-1].notes.get("origin") if table in self.tables else None
 
-    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
+    def overwrite(
+        self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
         self.interrupt(f"before overwrite {table}")
         if table in self.tables:
-            rows = self._join(table, self.tables[table][-1].rows.slice(0, 0), rows)
-        return self._write(table, rows, None, origin)
+            rows = _join(table, self.tables[table][-1].rows.slice(0, 0), rows)
+        return self._write(table, rows, None, {**notes, "origin": origin} if origin is not None else notes)
 
-    def append(self, table: str, rows: pa.Table) -> int:
+    def append(
+        self, table: str, rows: pa.Table, *, through: dt.date | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
         self.interrupt(f"before append {table}")
         if table not in self.tables:
-            return self._write(table, rows, None)
-        held, mark, _origin = self.tables[table][-1]
-        return self._write(table, self._join(table, held, rows), mark)
+            return self._write(table, rows, through, notes)
+        held, mark, _notes = self.tables[table][-1]
+        marks = [day for day in (mark, through) if day is not None]
+        return self._write(table, _join(table, held, rows), max(marks, default=None), notes)
 
     def read(
         self,
@@ -98,14 +118,17 @@ class FakeLake:
         """Do what a vacuum does: the version is listed, its files are gone."""
         self.lost.add((table, version))
 
-    def _join(self, table: str, kept: pa.Table, rows: pa.Table) -> pa.Table:
-        if kept.schema.names != rows.schema.names:
-            raise LakeError(f"table {table} cannot be written: columns {rows.schema.names}")
-        return pa.concat_tables([kept, rows.cast(kept.schema)])
-
-    def _write(self, table: str, rows: pa.Table, mark: dt.date | None, origin: str | None = None) -> int:
-        self.tables.setdefault(table, []).append(TableVersion(rows, mark, origin))
+    def _write(self, table: str, rows: pa.Table, mark: dt.date | None, notes: Mapping[str, str]) -> int:
+        noted = {**notes, "complete_through": mark.isoformat()} if mark else notes
+        self.tables.setdefault(table, []).append(TableVersion(rows, mark, noted))
         return len(self.tables[table]) - 1
+
+
+def _join(table: str, kept: pa.Table, rows: pa.Table) -> pa.Table:
+    """Both; a column that the held rows lack is null in them."""
+    if not set(kept.column_names) <= set(rows.column_names):
+        raise LakeError(f"table {table} cannot be written: columns {rows.schema.names}")
+    return pa.concat_tables([kept, rows], promote_options="default")
 
 
 def falls_into(days: pa.ChunkedArray, window: Interval) -> pa.ChunkedArray:

@@ -50,6 +50,9 @@ class CorrectedSource:
             fires=_set(delivered.fires, "cell_id", pa.array([delivered.cells["cell_id"][0]] * len(delivered.fires))),
         )
 
+    def read_whole(self) -> None:
+        """It delivers slices only."""
+
 
 class Replay(NamedTuple):
     """One past week to be materialized again."""

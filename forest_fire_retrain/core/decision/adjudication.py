@@ -22,12 +22,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from forest_fire_retrain.core.decision.block_statistics import describe_blocks
+from forest_fire_retrain.core.decision.alerts import find_alerts
+from forest_fire_retrain.core.decision.block_statistics import describe_blocks, quotient
 from forest_fire_retrain.core.decision.case import Case, Comparison, Decision
 from forest_fire_retrain.core.decision.comparison import compare
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.wording import counted, percent, threshold
 
 
 class Verdict(NamedTuple):
@@ -57,7 +59,7 @@ def adjudicate(case: Case, rule: DecisionRule) -> Decision:
         sentence=_sentence(case, verdict, comparison, rule),
         comparison=comparison,
         champion_age_days=age,
-        alerts=_alerts(case, verdict, age, rule),
+        alerts=find_alerts(case, verdict.outcome, verdict.reason_code, age, rule),
     )
 
 
@@ -70,10 +72,10 @@ def _decide(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict:
         or _check_amount(case, comparison, rule)
         or _check_guardrails(case)
         or _check_inaugural(case, comparison)
-        or _check_own_windows(comparison)
+        or _check_own_windows(case, comparison, rule)
         or _check_superior(case, comparison, rule)
         or _check_refresh(case, comparison, rule)
-        or Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, "the evidence does not show it to be better")
+        or Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, _why_not_superior(case, comparison, rule))
     )
 
 
@@ -110,8 +112,8 @@ def _check_labels(case: Case) -> Verdict | None:
         return None
     count = count_of(case.newest)
     because = (
-        f"far fewer fires were recorded in {count.window} ({count.n_fires}) than can be believed "
-        f"(expected: {count.n_expected:.0f})"
+        f"{counted(count.n_fires, 'fire')} recorded in {count.window}, {count.n_expected:.1f} expected: too few to "
+        "be believed"
     )
     return Verdict(Outcome.INCONCLUSIVE, ReasonCode.LABELS_SUSPECT, because)
 
@@ -119,12 +121,14 @@ def _check_labels(case: Case) -> Verdict | None:
 def _check_amount(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
     if case.champion is None:
         return None
-    if comparison.n_fires >= rule.min_fires and comparison.n_blocks >= rule.min_blocks:
+    amounts = ((comparison.n_fires, rule.min_fires, "fire"), (comparison.n_blocks, rule.min_blocks, "block"))
+    short = [(held, needed, noun) for held, needed, noun in amounts if held < needed]
+    if not short:
         return None
-    because = (
-        f"{comparison.n_fires} fires in {comparison.n_blocks} blocks are too few to answer "
-        f"(needed: {rule.min_fires} fires and {rule.min_blocks} blocks)"
-    )
+    said = " and ".join(counted(held, noun) for held, _, noun in short)
+    is_one = len(short) == 1 and short[0][0] == 1
+    wanted = " and ".join(counted(needed, noun) for _, needed, noun in short)
+    because = f"{said} {'is' if is_one else 'are'} too few to answer (needed: {wanted})"
     return Verdict(Outcome.INCONCLUSIVE, ReasonCode.TOO_FEW_POSITIVES, because)
 
 
@@ -140,38 +144,75 @@ def _check_inaugural(case: Case, comparison: Comparison) -> Verdict | None:
     if case.champion is not None:
         return None
     if comparison.n_fires == 0:
-        because = f"no fire started in its {comparison.n_windows} window(s), so nothing can be compared"
+        because = f"no fire started in its {counted(comparison.n_windows, 'window')}, so nothing can be compared"
         return Verdict(Outcome.INCONCLUSIVE, ReasonCode.TOO_FEW_POSITIVES, because)
     if not comparison.mean_gain > 0:
-        because = f"it does not beat climatology on its {comparison.n_windows} window(s)"
+        because = f"it does not beat climatology on its {counted(comparison.n_windows, 'window')}"
         return Verdict(Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.BELOW_CLIMATOLOGY, because)
-    because = f"there was no champion and it beats climatology by {comparison.relative_gain:.1%}"
+    because = f"there was no champion and it beats climatology by {percent(comparison.relative_gain, 0.0, sign='')}"
     return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.INAUGURAL, because))
 
 
-def _check_own_windows(comparison: Comparison) -> Verdict | None:
+def _check_own_windows(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
     if not comparison.own_upper < 0:
         return None
-    return Verdict(
-        Outcome.KEPT, ReasonCode.OWN_WINDOW_WORSE, "the newest challengers are surely worse on their own windows"
+    gain, bound = (quotient(own, comparison.champion_loss) for own in (comparison.own_gain, comparison.own_upper))
+    newest = "the newest challenger is" if _is_alone(case, rule) else "the newest challengers are"
+    because = (
+        f"{newest} surely worse over the last {rule.own_window_days} days, gain {percent(gain, 0.0)}, "
+        f"{rule.own_window_confidence:.0%} upper bound {percent(bound, 0.0)}"
     )
+    return Verdict(Outcome.KEPT, ReasonCode.OWN_WINDOW_WORSE, because)
+
+
+def _is_alone(case: Case, rule: DecisionRule) -> bool:
+    """Whether one window, and so one challenger, covers the last `own_window_days` days of the evidence."""
+    last = max(window.window.end for window in case.used)
+    first_day = last - dt.timedelta(days=rule.own_window_days)
+    return sum(window.window.end > first_day for window in case.used) == 1
 
 
 def _check_superior(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
     """Better by enough; a tainted challenger lacks one season's fires and has to be seen through that season too."""
-    is_tainted = case.newest.challenger_is_tainted
-    needed = rule.superior_min_gain * (rule.tainted_gain_factor if is_tainted else 1)
-    bound = describe_blocks(np.array(comparison.block_gains)).lower_bound(rule.superior_confidence)
+    needed, bound = _needed_gain(case, rule), _lower_bound(comparison, rule.superior_confidence)
     if not (bound > 0 and comparison.relative_gain > needed):
         return None
-    because = f"it is better by {comparison.relative_gain:.1%}"
-    if is_tainted and comparison.n_blocks < rule.tainted_min_blocks:
+    because = f"it is better by {percent(comparison.relative_gain, needed, sign='')}"
+    if case.newest.challenger_is_tainted and comparison.n_blocks < rule.tainted_min_blocks:
         because = (
-            f"{because}, but it was trained on suspect labels, and {comparison.n_blocks} blocks are too few to believe "
-            f"that (needed: {rule.tainted_min_blocks})"
+            f"{because}, but it was trained on suspect labels, and {counted(comparison.n_blocks, 'block')} "
+            f"{'is' if comparison.n_blocks == 1 else 'are'} too few to believe that (needed: {rule.tainted_min_blocks})"
         )
         return Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, because)
     return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.SUPERIOR, because))
+
+
+def _needed_gain(case: Case, rule: DecisionRule) -> float:
+    """The gain above which a challenger is superior."""
+    return rule.superior_min_gain * (rule.tainted_gain_factor if case.newest.challenger_is_tainted else 1)
+
+
+def _lower_bound(comparison: Comparison, confidence: float) -> float:
+    return describe_blocks(np.array(comparison.block_gains)).lower_bound(confidence)
+
+
+def _why_not_superior(case: Case, comparison: Comparison, rule: DecisionRule) -> str:
+    """Which half of superior is missing: that it is sure, that it matters, or both."""
+    gain, needed = comparison.relative_gain, _needed_gain(case, rule)
+    bound = _lower_bound(comparison, rule.superior_confidence)
+    after = " after training on suspect labels" if case.newest.challenger_is_tainted else ""
+    if bound > 0:
+        return (
+            f"it is surely better, but by {percent(gain, needed, sign='')}, and more than {threshold(needed)} "
+            f"is needed{after}"
+        )
+    if gain > needed:
+        shown = percent(quotient(bound, comparison.champion_loss), 0.0)
+        return (
+            f"it looks better by {percent(gain, needed, sign='')}, but that is not sure: "
+            f"{rule.superior_confidence:.0%} lower bound {shown}"
+        )
+    return f"the evidence does not show it to be better by more than {threshold(needed)}{after}"
 
 
 def _check_refresh(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
@@ -180,14 +221,18 @@ def _check_refresh(case: Case, comparison: Comparison, rule: DecisionRule) -> Ve
     if champion is None or champion.is_tainted or case.newest.challenger_is_tainted:
         return None
     age = (case.as_of - champion.training_cutoff).days
-    bound = describe_blocks(np.array(comparison.block_gains)).lower_bound(rule.refresh_confidence)
+    bound = _lower_bound(comparison, rule.refresh_confidence)
     is_no_worse = bound > -rule.refresh_margin * comparison.champion_loss
     old = rule.refresh_age_days
     if champion.promoted_for is ReasonCode.SUPERIOR:
         old = min(old, rule.refresh_age_after_superior_days)
     if not (age >= old and is_no_worse and comparison.relative_gain >= rule.refresh_min_gain):
         return None
-    because = f"the champion's training ended {age} days ago, and it is worse by less than {rule.refresh_margin:.1%}"
+    shown = percent(quotient(bound, comparison.champion_loss), -rule.refresh_margin)
+    because = (
+        f"the champion's training ended {age} days ago, from {old} on a refresh is due, and the candidate is surely "
+        f"not worse by {threshold(rule.refresh_margin)}: {rule.refresh_confidence:.0%} lower bound {shown}"
+    )
     return _unless_held_back(case, Verdict(Outcome.PROMOTED, ReasonCode.REFRESH_NON_INFERIOR, because))
 
 
@@ -216,22 +261,13 @@ def _sentence(case: Case, verdict: Verdict, comparison: Comparison, rule: Decisi
     }[verdict.outcome]
     if case.champion is None and verdict.outcome is not Outcome.PROMOTED:
         what = f"No champion yet; the candidate of {case.newest.partition_key} was not promoted"
-    figures = f"{comparison.n_fires} fires in {comparison.n_blocks} block(s) of {comparison.n_windows} window(s)"
+    amounts = ((comparison.n_fires, "fire"), (comparison.n_windows, "window"), (comparison.n_blocks, "block"))
+    fires, windows, blocks = (counted(number, noun) for number, noun in amounts)
+    figures = f"{fires} in {windows}, {blocks} of {counted(rule.block_days, 'day')}"
     if math.isfinite(comparison.interval_low):
-        figures = (
-            f"gain {comparison.relative_gain:+.1%} against {against}, {rule.interval_confidence:.0%} interval "
-            f"{comparison.interval_low:+.1%} to {comparison.interval_high:+.1%}, {figures}"
+        gain, low, high = (
+            percent(value, 0.0)
+            for value in (comparison.relative_gain, comparison.interval_low, comparison.interval_high)
         )
+        figures = f"gain {gain} against {against}, {rule.interval_confidence:.0%} interval {low} to {high}, {figures}"
     return f"{what}: {verdict.because} ({figures})."
-
-
-def _alerts(case: Case, verdict: Verdict, age: int | None, rule: DecisionRule) -> tuple[str, ...]:
-    alerts = []
-    in_a_row = case.ledger.inconclusive_in_a_row + 1
-    if verdict.outcome is Outcome.INCONCLUSIVE and in_a_row >= rule.alert_inconclusive_in_a_row:
-        alerts.append(f"{in_a_row} decisions in a row were inconclusive: look at the fire reports and the weather feed")
-    if age is not None and age >= rule.alert_champion_age_days and verdict.outcome is not Outcome.PROMOTED:
-        alerts.append(
-            f"the champion's training ended {age} days ago, an alert is due from {rule.alert_champion_age_days}"
-        )
-    return tuple(alerts)

@@ -96,15 +96,20 @@ class LedgerFacts(Record):
     is_quarantined : bool
         Whether the candidate was rolled back from before.
     inconclusive_in_a_row : int
-        Inconclusive live decisions directly before this one.
+        Inconclusive live decisions directly before this one; only in rows of rule version 6 and before.
     alias_disagrees : bool
         Whether the registry's alias was moved by something else.
+    blocked_by, blocked_in_a_row : ReasonCode, optional, int
+        The guardrail that rejected the candidates of the live decisions directly before this one, and how many of
+        them; not in rows of rule version 6 and before.
     """
 
     frozen_until: dt.date | None = None
     is_quarantined: bool = False
     inconclusive_in_a_row: int = 0
     alias_disagrees: bool = False
+    blocked_by: ReasonCode | None = None
+    blocked_in_a_row: int = 0
 
 
 class Case(Record):

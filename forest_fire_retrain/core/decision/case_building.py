@@ -19,7 +19,7 @@ from forest_fire_retrain.core.decision.guardrails import (
     weekly_overdispersion,
 )
 from forest_fire_retrain.core.decision.label_gate import count_labels, count_of, is_suspect, is_tainted, overlaps_any
-from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout
+from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, find_worst_measure
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import sum_up_window
@@ -121,7 +121,10 @@ def _sum_up_newest(
     )
     count = count_labels(evidence, just_before, rule)
     suspicious = is_suspect(count.n_fires, count.n_expected, rule)
-    return evidence.model_copy(update={"labels_are_suspect": suspicious, "label_count": count})
+    is_silent = find_worst_measure(scored.null_shares)[1].growth > rule.null_share_max
+    return evidence.model_copy(
+        update={"labels_are_suspect": suspicious, "label_count": count, "feed_is_silent": is_silent}
+    )
 
 
 def _look_at_guardrails(
@@ -132,7 +135,7 @@ def _look_at_guardrails(
     recent = [window for window in in_use if window.window.end > first_day]
     return (
         check_schema(
-            n_rows=newest.n_rows, n_expected_rows=scored.n_expected_rows, null_growth=scored.null_growth, rule=rule
+            n_rows=newest.n_rows, n_expected_rows=scored.n_expected_rows, null_shares=scored.null_shares, rule=rule
         ),
         check_finite(scored.rows),
         check_climatology(in_use, rule),

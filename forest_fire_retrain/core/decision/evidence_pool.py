@@ -6,6 +6,8 @@ Rules
 - Suspect windows and their neighbours leave the evidence, the newest window too.
 - Sums that were recorded under a flag come back only when a person vouches for the labels: late reports
   mend what is trained from then on, not what was summed without them.
+- A window in which the weather feed was silent leaves the evidence, the newest window too: what models say without
+  weather is no evidence of what they say with it.
 - A window that gave no usable figures, or that does not lie a gap behind both trainings, never comes back.
 - Tainted challengers are compared with tainted evidence only, clean ones with clean evidence only.
 """
@@ -20,6 +22,7 @@ from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.windows import Interval
 
 NEXT_TO_SUSPECT = "labels suspect there or next to it"
+FEED_SILENT = "the weather feed was silent"
 
 
 class EvidencePool(NamedTuple):
@@ -69,6 +72,8 @@ def pool_windows(
             dropped[window.partition_key] = reason
     if overlaps_any(newest.window, with_neighbours(suspect)):
         dropped[newest.partition_key] = NEXT_TO_SUSPECT
+    elif newest.feed_is_silent:
+        dropped[newest.partition_key] = FEED_SILENT
     return EvidencePool(tuple(used), dropped)
 
 
@@ -78,11 +83,17 @@ def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Seque
         return f"judged by {window.metric}"
     if overlaps_any(window.window, suspect):
         return NEXT_TO_SUSPECT
+    if window.feed_is_silent:
+        return FEED_SILENT
     fault = _find_fault(window, newest.window.start - newest.challenger_cutoff)
     if fault is not None:
         return fault
     if window.challenger_is_tainted != newest.challenger_is_tainted:
-        return "its challenger was trained on suspect labels" if window.challenger_is_tainted else "not tainted"
+        return (
+            "its challenger was trained on suspect labels"
+            if window.challenger_is_tainted
+            else "its challenger is clean"
+        )
     return None
 
 

@@ -17,11 +17,12 @@ from scipy.stats import norm
 
 from forest_fire_retrain.core.decision.block_statistics import describe_blocks, quotient, sum_blocks
 from forest_fire_retrain.core.decision.case import GuardrailFinding
-from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.decision.scored_rows import NullShares, ScoredRows, find_worst_measure
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import day_numbers, join_days
+from forest_fire_retrain.core.decision.wording import counted, figure, percent, points, threshold
 from forest_fire_retrain.core.losses import clip
 
 USUAL_WINDOWS = 3
@@ -29,34 +30,39 @@ USUAL_WINDOWS = 3
 
 
 def check_schema(
-    *, n_rows: int, n_expected_rows: int, null_growth: Mapping[str, float], rule: DecisionRule
+    *, n_rows: int, n_expected_rows: int, null_shares: Mapping[str, NullShares], rule: DecisionRule
 ) -> GuardrailFinding:
-    """One row per cell and day, and no feature that went missing since training.
+    """One row per cell and day, and no raw measure that the feed stopped to deliver.
+
+    Only the newest window counts: what derived features remember of an earlier gap, champion and candidate share.
 
     Parameters
     ----------
     n_rows, n_expected_rows : int
-        Holdout rows, and cells times days.
-    null_growth : mapping
-        Feature name to its missing share in the holdout less that in training.
+        Holdout rows, and how many there have to be.
+    null_shares : mapping
+        Raw measure to its missing shares.
     rule : DecisionRule
         Thresholds.
     """
-    worst, growth = max(null_growth.items(), key=lambda item: item[1], default=("none", 0.0))
-    complete = n_rows == n_expected_rows
+    name, worst = find_worst_measure(null_shares)
     sentence = (
-        f"{n_rows} rows for {n_expected_rows} cell-days; {worst} is missing in {growth:+.0%} of rows since training"
+        f"{counted(n_rows, 'row')} for {counted(n_expected_rows, 'cell-day')}; {name} is missing in "
+        f"{percent(worst.newest, sign='')} of the newest window and in {percent(worst.training, sign='')} of training, "
+        f"{points(worst.growth)} more, allowed {points(rule.null_share_max)}"
     )
-    passed = complete and growth <= rule.null_share_max
+    passed = n_rows == n_expected_rows and worst.growth <= rule.null_share_max
     return GuardrailFinding(
-        code=ReasonCode.SCHEMA, passed=passed, value=growth, limit=rule.null_share_max, sentence=sentence
+        code=ReasonCode.SCHEMA, passed=passed, value=worst.growth, limit=rule.null_share_max, sentence=sentence
     )
 
 
 def check_finite(rows: ScoredRows) -> GuardrailFinding:
     """Every probability of the candidate is a number strictly between 0 and 1."""
     n_bad = int(np.count_nonzero(~((rows.challenger > 0) & (rows.challenger < 1))))
-    sentence = f"{n_bad} of {len(rows.challenger)} predictions are not probabilities"
+    sentence = (
+        f"{n_bad} of {counted(len(rows.challenger), 'prediction')} {'is' if n_bad == 1 else 'are'} no probability"
+    )
     passed = n_bad == 0 and len(rows.challenger) > 0
     return GuardrailFinding(code=ReasonCode.NON_FINITE, passed=passed, value=n_bad, limit=0.0, sentence=sentence)
 
@@ -69,10 +75,14 @@ def check_climatology(windows: Sequence[WindowEvidence], rule: DecisionRule) -> 
     bound = statistics.lower_bound(rule.climatology_confidence)
     total = float(sum(values.sum() for values in excess))
     passed = math.isfinite(total) and (total <= 0 or not bound > 0)
-    shown = f"{bound:+.3f}" if math.isfinite(bound) else "not known from one block"
+    shown = (
+        figure(bound, 0.0, sign="+", digits=3)
+        if math.isfinite(bound)
+        else f"not known from {counted(statistics.n_blocks, 'block')}"
+    )
     sentence = (
-        f"loss above climatology {total:+.3f} over {len(windows)} window(s), "
-        f"{rule.climatology_confidence:.0%} lower bound a block {shown}"
+        f"loss less climatology's {figure(total, 0.0, sign='+', digits=3)} over {counted(len(windows), 'window')}, "
+        f"{rule.climatology_confidence:.0%} lower bound a block {shown}, allowed up to 0"
     )
     return GuardrailFinding(code=ReasonCode.BELOW_CLIMATOLOGY, passed=passed, value=bound, limit=0.0, sentence=sentence)
 
@@ -82,9 +92,11 @@ def check_calibration(newest: WindowEvidence, rule: DecisionRule) -> GuardrailFi
     z = _calibration_z(newest.n_fires, sum(newest.expected_challenger), rule)
     against = _calibration_z(newest.n_fires, sum(newest.expected_champion), rule) if newest.expected_champion else 0.0
     passed = abs(z) <= rule.calibration_z or (bool(newest.expected_champion) and abs(z) <= abs(against))
-    sentence = f"{newest.n_fires} fires, {sum(newest.expected_challenger):.1f} expected: z = {z:+.1f}"
+    shown, limit = figure(z, math.copysign(rule.calibration_z, z), sign="+", digits=1), f"{rule.calibration_z:.3g}"
+    fires = counted(newest.n_fires, "fire")
+    sentence = f"{fires}, {sum(newest.expected_challenger):.1f} expected: z = {shown}, allowed up to {limit} either way"
     if newest.expected_champion:
-        sentence += f", champion's z = {against:+.1f}"
+        sentence += f" or as far as the champion's, {figure(against, z, sign='+', digits=1)}"
     return GuardrailFinding(
         code=ReasonCode.MISCALIBRATED,
         passed=passed and math.isfinite(z),
@@ -123,7 +135,8 @@ def check_prediction_shift(rows: ScoredRows, earlier: Sequence[WindowEvidence], 
     value, low, high = allowed[failing[0] if failing else whose]
     sentence = f"sum of predictions {ratio:.2f} times {whose}{sentence}"
     if failing:
-        sentence += f"; {value:.2f} times {failing[0]}, allowed {low:.2f} to {high:.2f}"
+        beyond = figure(value, low if value < 1 else high)
+        sentence += f"; {beyond} times {failing[0]}, allowed {low:.2f} to {high:.2f}"
     return GuardrailFinding(
         code=ReasonCode.PREDICTION_SHIFT,
         passed=not failing,
@@ -139,7 +152,8 @@ def check_rank_shift(rows: ScoredRows, rule: DecisionRule) -> GuardrailFinding:
         return _without_champion(ReasonCode.RANK_SHIFT, rule.rank_shift_max)
     whose, probabilities = rows.reference
     spread = float(np.std(logit(clip(rows.challenger)) - logit(clip(probabilities))))
-    sentence = f"log odds differ from {whose} by a standard deviation of {spread:.2f}"
+    sentence = f"log odds differ from {whose} by a standard deviation of {figure(spread, rule.rank_shift_max)}, "
+    sentence += f"allowed up to {rule.rank_shift_max:.3g}"
     return GuardrailFinding(
         code=ReasonCode.RANK_SHIFT,
         passed=spread <= rule.rank_shift_max,
@@ -168,7 +182,9 @@ def check_slices(recent: Sequence[WindowEvidence], overdispersion: float, rule: 
         return _without_champion(ReasonCode.SLICE_REGRESSION, rule.slice_loss_max)
     pooled = [sums for sums in _pool_slices(recent) if sums.n_fires >= rule.slice_min_fires or not sums.is_finite]
     if not pooled:
-        sentence = f"no region has {rule.slice_min_fires} fires in the newest windows: nothing can be told apart"
+        sentence = (
+            f"no region has {counted(rule.slice_min_fires, 'fire')} in the newest windows: nothing can be told apart"
+        )
         return GuardrailFinding(
             code=ReasonCode.SLICE_REGRESSION, passed=True, value=0.0, limit=rule.slice_loss_max, sentence=sentence
         )
@@ -181,7 +197,9 @@ def check_slices(recent: Sequence[WindowEvidence], overdispersion: float, rule: 
     ]
     shown = failing[0] if failing else int(np.argmin(p_values))
     sentence = (
-        f"{pooled[shown].name}: loss {worse[shown]:+.1%} against the champion's, adjusted p = {p_values[shown]:.2f}"
+        f"{pooled[shown].name}: loss {percent(worse[shown], rule.slice_loss_max)} against the champion's, adjusted p = "
+        f"{figure(p_values[shown], rule.slice_p_max)}; a region fails above "
+        f"{threshold(rule.slice_loss_max)} with p below {rule.slice_p_max:.3g}"
     )
     return GuardrailFinding(
         code=ReasonCode.SLICE_REGRESSION,

@@ -2,8 +2,8 @@
 
 Rules
 -----
-- A window is suspect when far fewer fires were recorded than expected: O < 0.45 E and
-  (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E the models' expectation, at most climatology's.
+- A window is suspect when far fewer fires were recorded than expected: (E - O)/sqrt(E + 0.1 E²) > 1.75 and E > 10, E
+  the models' expectation, at most climatology's. That is never more than 0.447 of the expectation.
 - O and E are of the last 28 days: a shorter window is counted together with those just before it. Looked at
   alone, one quiet week in some years would taint whatever is trained afterwards.
 - The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
@@ -55,6 +55,35 @@ def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule:
     )
 
 
+def count_season(newest: WindowEvidence, earlier: Iterable[WindowEvidence], rule: DecisionRule) -> LabelCount:
+    """Recorded and expected fires of the newest windows, as far back as it takes to expect enough to be believed.
+
+    A park in which 28 days never expect `suspect_min_expected` fires is looked at over a season.
+
+    Parameters
+    ----------
+    newest : WindowEvidence
+        The partition's own window.
+    earlier : iterable of WindowEvidence
+        Windows in use; one that is under a flag, lifted or not, is passed over.
+    rule : DecisionRule
+        Thresholds.
+    """
+    first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
+    counted, expected = [newest], expected_fires(newest)
+    for window in sorted(earlier, key=lambda held: held.window.start, reverse=True):
+        if expected > rule.suspect_min_expected and counted[-1].window.start <= first_day:
+            break
+        if not window.labels_are_suspect:
+            counted.append(window)
+            expected += expected_fires(window)
+    return LabelCount(
+        window=Interval(start=counted[-1].window.start, end=newest.window.end),
+        n_fires=sum(window.n_fires for window in counted),
+        n_expected=expected,
+    )
+
+
 def count_of(evidence: WindowEvidence) -> LabelCount:
     """What the gate looked at when the window was new."""
     alone = LabelCount(window=evidence.window, n_fires=evidence.n_fires, n_expected=expected_fires(evidence))
@@ -74,7 +103,7 @@ def is_suspect(n_fires: int, expected: float, rule: DecisionRule) -> bool:
     if not expected > rule.suspect_min_expected:
         return False
     z = (expected - n_fires) / math.sqrt(expected + rule.suspect_overdispersion * expected**2)
-    return n_fires < rule.suspect_share * expected and z > rule.suspect_z
+    return z > rule.suspect_z
 
 
 def missing_share(training: Interval, n_fires: int, suspect: Iterable[LabelCount]) -> float:

@@ -1,11 +1,45 @@
 """A holdout under every model: one probability per row and model, nothing summed yet."""
 
+import datetime as dt
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from forest_fire_retrain.core.windows import Interval
+
+RAW_MEASURES = ("temp_max_c", "temp_min_c", "wind_speed_kmh", "precip_mm")
+"""Features that are there if and only if the feed delivered them. Humidity is not: it is estimated where it is missing,
+and derived features remember a gap for as long as they look back."""
+
+CellSpan = tuple[dt.date | None, dt.date | None]
+"""A cell's first and last day, both inclusive; `None` where there is no end to that side."""
+
+
+class NullShares(NamedTuple):
+    """A measure's missing share.
+
+    Attributes
+    ----------
+    newest : float
+        In the holdout window.
+    training : float
+        In the candidate's training rows.
+    """
+
+    newest: float
+    training: float
+
+    @property
+    def growth(self) -> float:
+        """How much more is missing in the newest window; what no station ever delivered is no news."""
+        return self.newest - self.training
+
+
+def find_worst_measure(null_shares: Mapping[str, NullShares]) -> tuple[str, NullShares]:
+    """The measure of which most went missing; `no measure` where there is none."""
+    return max(null_shares.items(), key=lambda item: item[1].growth, default=("no measure", NullShares(0.0, 0.0)))
 
 
 @dataclass(frozen=True)
@@ -63,14 +97,33 @@ class ScoredHoldout(NamedTuple):
         SHA-256 over the champion's probabilities; `None` without a champion that can be scored.
     champion_fault : str, optional
         Why the champion could not be scored.
-    null_growth : dict
-        Missing share per feature in the holdout less that in training.
+    null_shares : dict
+        Missing shares of each raw measure.
     n_expected_rows : int
-        Cells times days.
+        One for each cell and day on which the cell is there.
     """
 
     rows: ScoredRows
     champion_hash: str | None
     champion_fault: str | None
-    null_growth: dict[str, float]
+    null_shares: dict[str, NullShares]
     n_expected_rows: int
+
+
+def count_expected_rows(spans: Iterable[CellSpan], window: Interval) -> int:
+    """Cell-days of `window` on which the cells are there.
+
+    Parameters
+    ----------
+    spans : iterable of CellSpan
+        One per cell.
+    window : Interval
+        The days.
+    """
+    day = dt.timedelta(days=1)
+    n_rows = 0
+    for first, last in spans:
+        start = window.start if first is None else max(window.start, first)
+        end = window.end if last is None else min(window.end, last + day)
+        n_rows += max((end - start).days, 0)
+    return n_rows

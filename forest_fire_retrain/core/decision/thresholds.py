@@ -8,16 +8,22 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from forest_fire_retrain.core.windows import Cadence
 
-RULE_VERSION = "6"
+RULE_VERSION = "7"
 INTRODUCED: dict[int, dict[str, float]] = {
     4: {"refresh_min_gain": -1.0, "tainted_gain_factor": 1.0},
     5: {"taint_share": 0.0},
     6: {"tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500},
+    7: {"alert_blocked_in_a_row": 1_000_000},
 }
 """Thresholds by the version that brought them, at the values under which a decision is as it was without them."""
 
-DROPPED = ("direction",)
-"""What rows have that no rule ever looked at: which way a metric improves follows from the metric."""
+DROPPED = ("direction", "suspect_share", "alert_inconclusive_in_a_row")
+"""What older rows have and nothing looks at any more.
+
+Which way a metric improves follows from the metric. The share of the expected fires below which a window could be
+suspect (0.45) never decided: `suspect_z` asks for fewer than 1 - 1.75 √0.1 = 0.447 of them, however many are expected.
+Inconclusive decisions in a row were an alert, although every reign begins with some.
+"""
 
 REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
 """Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
@@ -73,8 +79,8 @@ class DecisionRule(BaseModel):
         Smallest gain, relative to the champion's loss, of such a challenger; below zero is a loss.
     interval_confidence : float
         Two-sided confidence of the reported intervals.
-    suspect_share, suspect_z, suspect_overdispersion, suspect_min_expected : float
-        Label gate: fires below this share of the expectation, that far below it, where it exceeds the minimum.
+    suspect_z, suspect_overdispersion, suspect_min_expected : float
+        Label gate: fires that far below the expectation, where it exceeds the minimum.
     suspect_days : int
         Days that the label gate counts, back from the end of the newest window; never less than that window.
     taint_share : float
@@ -93,11 +99,13 @@ class DecisionRule(BaseModel):
     climatology_confidence : float
         One-sided confidence that the challenger is worse than climatology.
     null_share_max : float
-        Guardrail on a feature's missing share in the holdout above that in training.
+        Guardrail on a raw measure's missing share in the newest window above that in training; beyond it the weather
+        feed is silent, and the window is no evidence.
     patrol_budget_share : float
         Share of cell-days that patrols can visit, for the recall that is reported.
-    alert_inconclusive_in_a_row, alert_champion_age_days : int
-        When a person is told.
+    alert_blocked_in_a_row, alert_champion_age_days : int
+        When a person is told: of periods in a row that the same guardrail blocked, of the days since the champion's
+        training cut-off.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -120,7 +128,6 @@ class DecisionRule(BaseModel):
     refresh_margin: Positive = 0.02
     refresh_min_gain: Annotated[float, Field(ge=-1)] = -0.0025
     interval_confidence: Share = 0.80
-    suspect_share: Share = 0.45
     suspect_z: Positive = 1.75
     suspect_overdispersion: Positive = 0.1
     suspect_min_expected: Positive = 10.0
@@ -136,9 +143,9 @@ class DecisionRule(BaseModel):
     slice_loss_max: Positive = 0.05
     slice_min_fires: Count = 10
     climatology_confidence: Share = 0.95
-    null_share_max: Share = 0.5
+    null_share_max: Share = 0.25
     patrol_budget_share: Share = 0.05
-    alert_inconclusive_in_a_row: Count = 3
+    alert_blocked_in_a_row: Count = 3
     alert_champion_age_days: Count = 547
 
     def at(self, cadence: Cadence) -> Self:

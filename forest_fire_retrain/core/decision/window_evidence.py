@@ -109,6 +109,9 @@ class WindowEvidence(Record):
         Verdict of the label gate when the window was new.
     label_count : LabelCount, optional
         What the gate looked at; `None` in rows of rule version 3 and before, whose gate looked at the window alone.
+    feed_is_silent : bool
+        Whether the weather feed was, so that the models' predictions say nothing about them; not in rows of rule
+        version 6 and before.
     """
 
     partition_key: str
@@ -130,6 +133,7 @@ class WindowEvidence(Record):
     slices: tuple[SliceSums, ...]
     labels_are_suspect: bool
     label_count: LabelCount | None = None
+    feed_is_silent: bool = False
 
     @property
     def n_fires(self) -> int:

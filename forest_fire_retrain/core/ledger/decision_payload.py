@@ -82,6 +82,8 @@ class DecisionPayload(Record):
 
 SUSPECT_MARK = '"labels_are_suspect":true'
 CASE_FACTS = {"as_of", "gap_days"}
+OLDER_FACTS = {"inconclusive_in_a_row"}
+"""Facts that older rows have and nothing looks at any more."""
 
 
 def read_payload(entry: LedgerEntry) -> DecisionPayload:
@@ -107,7 +109,10 @@ def read_flagged(decided: Iterable[LedgerEntry], cleared: Sequence[Interval] = (
 
 def facts_of(case: Case) -> dict[str, str | int | bool | None]:
     """The fields of a case that no other part of the payload holds."""
-    return {**case.model_dump(mode="json", include=CASE_FACTS), **case.ledger.model_dump(mode="json")}
+    return {
+        **case.model_dump(mode="json", include=CASE_FACTS),
+        **case.ledger.model_dump(mode="json", exclude=OLDER_FACTS),
+    }
 
 
 def idempotency_key(model_name: str, holdout: HoldoutSet, candidate: Candidate, rule: DecisionRule) -> str:

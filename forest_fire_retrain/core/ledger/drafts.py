@@ -4,13 +4,14 @@ A summary is read by people months later: it says what happened, to which versio
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import (
+    DeliveryAcceptedPayload,
     ExternalPayload,
     FreezePayload,
     LabelsClearedPayload,
@@ -183,6 +184,17 @@ def draft_source_accepted(
     payload = SourceAcceptedPayload(accepted=accepted, before=before, reason=reason)
     return _draft_note(
         EntryKind.SOURCE_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
+    )
+
+
+def draft_delivery_accepted(
+    accepted: Mapping[str, str], reason: str, *, model_name: str, champion: int | None, stamp: Stamp
+) -> EntryDraft:
+    """A delivery may say less than the one before; `accepted` maps what each loss is recognised by to its sentence."""
+    summary = f"A delivery that says less is accepted ({'; '.join(accepted.values())}): {_as_sentence(reason)}"
+    payload = DeliveryAcceptedPayload(accepted=tuple(accepted.values()), fingerprints=tuple(accepted), reason=reason)
+    return _draft_note(
+        EntryKind.DELIVERY_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
 

@@ -40,6 +40,7 @@ class EntryKind(StrEnum):
     MIGRATION = "migration"
     LABELS_CLEARED = "labels_cleared"
     SOURCE_ACCEPTED = "source_accepted"
+    DELIVERY_ACCEPTED = "delivery_accepted"
 
 
 class Stamp(NamedTuple):

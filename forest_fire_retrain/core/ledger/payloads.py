@@ -103,6 +103,14 @@ class SourceAcceptedPayload(RowPayload):
     reason: str
 
 
+class DeliveryAcceptedPayload(RowPayload):
+    """In what a delivery may say less than the one before: sentences, what they are recognised by, and why."""
+
+    accepted: tuple[str, ...]
+    fingerprints: tuple[str, ...]
+    reason: str
+
+
 class ExternalPayload(RowPayload):
     """Where the registry's alias was seen, and where the ledger says it should be."""
 

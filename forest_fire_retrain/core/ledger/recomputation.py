@@ -9,6 +9,14 @@ from forest_fire_retrain.core.ledger.decision_payload import CASE_FACTS, Decisio
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 
 TOLERANCE = 1e-9
+WORDED_SINCE = 7
+"""The first version of the rule whose decisions are worded as today's code words them.
+
+Whoever changes a word of a sentence or an alert gives the rule a new version and sets this to it. What older rows say
+is kept as it was written; the hash chain guards it.
+"""
+
+WORDS = {"sentence", "alerts"}
 
 
 def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Decision:
@@ -43,17 +51,29 @@ def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Deci
     return adjudicate(case, payload.rule)
 
 
-def is_same(recorded: Decision, again: Decision) -> bool:
-    """Whether a decision taken again says what was recorded: every word, and every number but for its last bits.
+def is_same(recorded: Decision, again: Decision, rule_version: str) -> bool:
+    """Whether a decision taken again is what was recorded: verdict, words, and every number but for its last bits.
 
     The last bit of a logarithm depends on the processor that computes it, and a home may move to another machine.
+
+    Parameters
+    ----------
+    recorded, again : Decision
+        What stands in the row, and what comes of its evidence today.
+    rule_version : str
+        The rule's version in the row; words of a version before `WORDED_SINCE` are not compared.
     """
-    words, words_again = (decision.model_dump(exclude={"comparison"}) for decision in (recorded, again))
+    excluded = {"comparison"} | (WORDS if _is_worded_otherwise(rule_version) else set())
+    words, words_again = (decision.model_dump(exclude=excluded) for decision in (recorded, again))
     numbers, numbers_again = (list(_numbers(decision)) for decision in (recorded, again))
     if words != words_again or len(numbers) != len(numbers_again):
         return False
     pairs = zip(numbers, numbers_again, strict=True)
     return all(_are_close(one, other) for one, other in pairs)
+
+
+def _is_worded_otherwise(rule_version: str) -> bool:
+    return rule_version.isdecimal() and int(rule_version) < WORDED_SINCE
 
 
 def _numbers(decision: Decision) -> Iterator[float]:

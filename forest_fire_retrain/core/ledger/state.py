@@ -17,6 +17,7 @@ from typing import NamedTuple
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import (
+    DeliveryAcceptedPayload,
     ExternalPayload,
     FreezePayload,
     LabelsClearedPayload,
@@ -73,6 +74,8 @@ class LedgerState:
         Windows whose labels a person vouched for.
     accepted_source : str, optional
         The source that a person accepted last in the place of another one.
+    accepted_deliveries : set of str
+        What the losses of a delivery are recognised by that a person accepted.
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
@@ -84,6 +87,7 @@ class LedgerState:
     frozen_until: dt.date | None = None
     cleared: list[Interval] = field(default_factory=list)
     accepted_source: str | None = None
+    accepted_deliveries: set[str] = field(default_factory=set)
 
     @property
     def champion(self) -> int | None:
@@ -213,6 +217,10 @@ def _apply_source_accepted(state: LedgerState, entry: LedgerEntry) -> None:
     state.accepted_source = SourceAcceptedPayload.read(entry).accepted
 
 
+def _apply_delivery_accepted(state: LedgerState, entry: LedgerEntry) -> None:
+    state.accepted_deliveries.update(DeliveryAcceptedPayload.read(entry).fingerprints)
+
+
 _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.DECISION: _apply_decision,
     EntryKind.ROLLBACK: _apply_rollback,
@@ -224,4 +232,5 @@ _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.REPAIR: _apply_repair,
     EntryKind.LABELS_CLEARED: _apply_labels_cleared,
     EntryKind.SOURCE_ACCEPTED: _apply_source_accepted,
+    EntryKind.DELIVERY_ACCEPTED: _apply_delivery_accepted,
 }

@@ -1,6 +1,7 @@
 """The data contract: which tables a source may deliver, and what is said about those it does.
 
-Here belong checks of tables in memory; no files, no clock, no cutting by time.
+Here belong checks of tables in memory; no files, no clock, no cutting by time. How values may be written is
+`notations`' business.
 
 Rules
 -----
@@ -8,6 +9,7 @@ Rules
 - Missing is never taken for zero: a measure may be null and stays null.
 - The order of the rows plays no part in what is delivered.
 - Rows are numbered as a spreadsheet shows them: the header is row 1, also for Parquet.
+- Dates are days of the park's time zone. An instant is held against a day by that day's midnights there.
 
 The checks are plain vectorised Arrow and pandas. Pandera was tried and left: where a null and a limit
 fail together (pandera 0.35, pandas 2.3) it emits a FutureWarning of its own, and reading text, keys and
@@ -15,9 +17,9 @@ the checks across columns and tables would have stood beside it all the same.
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, TypeAlias
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -25,8 +27,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.errors import InputContractError
-from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, UTC_INSTANT, WEATHER_SCHEMA, TableName
+from forest_fire_retrain.core.rows.notations import Column, readers_in, within_calendar
+from forest_fire_retrain.core.rows.park_days import midnights
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.rows.unit_hints import find_unit_hints
+from forest_fire_retrain.core.windows import UTC, midnight
 
 SCHEMAS = MappingProxyType(
     {TableName.CELLS: CELLS_SCHEMA, TableName.WEATHER: WEATHER_SCHEMA, TableName.FIRES: FIRES_SCHEMA}
@@ -55,12 +60,6 @@ MAX_VALUE_LENGTH = 40
 FIRST_DATA_ROW = 2
 ID_COLUMNS = frozenset({"cell_id", "fire_id"})
 HIDDEN_PATTERN = r"^[\s\p{Z}]|[\s\p{Z}]$|\p{Cc}|\x{feff}|\x{200b}"
-MISSING_NUMBER_MARKS = pa.array(["", "na", "n/a", "nan", "null", "none"])
-NUMBER_PATTERN = r"^[+-]?(\d{1,50}\.?\d{0,50}|\.\d{1,50})([eE][+-]?\d{1,3})?$"
-DAY_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]00:00(:00(\.0+)?)?)?$"
-INSTANT_PATTERN = r"^\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}.*)?$"
-
-Column: TypeAlias = pa.ChunkedArray
 
 
 class RawTable(NamedTuple):
@@ -71,19 +70,24 @@ class RawTable(NamedTuple):
 
 
 class CheckedTables(NamedTuple):
-    """All rows of a source that keeps the contract: canonical schemas, no duplicates, in a total order."""
+    """All rows of a source that keeps the contract: canonical schemas, no duplicates, in a total order.
+
+    `assumed` names the tables whose `recorded_at` the source does not state.
+    """
 
     cells: pa.Table
     weather: pa.Table
     fires: pa.Table
     warnings: tuple[str, ...]
+    assumed: frozenset[TableName] = frozenset()
 
 
 class _Inspection:
     """One table in its canonical columns, with all that was found while reading and checking it."""
 
-    def __init__(self, name: TableName, raw: RawTable) -> None:
+    def __init__(self, name: TableName, raw: RawTable, time_zone: str) -> None:
         self.name = name
+        self.time_zone = time_zone
         self.file = raw.file
         self.schema = SCHEMAS[name]
         self.n_rows = raw.rows.num_rows
@@ -122,7 +126,7 @@ class _Inspection:
         """Convert a column; what cannot be converted, and nulls where a value must be, are violations."""
         if pa.types.is_dictionary(column.type):
             column = column.cast(column.type.value_type)
-        kind, read = READERS[field.type]
+        kind, read = readers_in(self.time_zone)[field.type]
         present, values = (column, column.cast(field.type)) if pa.types.is_null(column.type) else read(column)
         self.columns[field.name] = values
         unreadable = pc.and_(pc.is_valid(present), pc.is_null(values))
@@ -137,7 +141,9 @@ def check_tables(
     *,
     today: dt.date,
     assumed_report_lag_days: int,
+    weather_lag_days: int = 0,
     found_before: Sequence[str] = (),
+    time_zone: str = UTC,
 ) -> CheckedTables:
     """Canonical tables of a source that keeps the contract in every row.
 
@@ -148,23 +154,25 @@ def check_tables(
     raw : mapping of TableName to RawTable
         Cells, weather and fires as read; a table that could not be read is left out and named in `found_before`.
     today : datetime.date
-        Last day (UTC) that is not in the future.
-    assumed_report_lag_days : int
-        Days from a fire to its report, for a fires table without `recorded_at`.
+        Last day that is not in the future.
+    assumed_report_lag_days, weather_lag_days : int
+        Days from a fire to its report, and from a day to its weather, for a table without `recorded_at`.
     found_before : sequence of str
         Violations found while reading; they are reported together with those found here.
+    time_zone : str
+        IANA name of the zone whose days dates are.
 
     Raises
     ------
     InputContractError
         If anything breaks the contract; every violation of every table is listed.
     """
-    inspected = {name: _Inspection(name, raw[name]) for name in SCHEMAS if name in raw}
-    for inspection in inspected.values():
+    inspected = {name: _Inspection(name, raw[name], time_zone) for name in SCHEMAS if name in raw}
+    for name, inspection in inspected.items():
         _check_ids(inspection)
         _check_limits(inspection)
         _check_future(inspection, today)
-        _fill_recorded_at(inspection, assumed_report_lag_days)
+        _fill_recorded_at(inspection, weather_lag_days if name is TableName.WEATHER else assumed_report_lag_days)
         _check_known_cells(inspection, inspected.get(TableName.CELLS))
         _drop_duplicates(inspection)
     violations = [*found_before, *(found for inspection in inspected.values() for found in inspection.violations)]
@@ -177,16 +185,8 @@ def check_tables(
         weather=tables[TableName.WEATHER],
         fires=tables[TableName.FIRES],
         warnings=(*warnings, *find_unit_hints(tables[TableName.WEATHER])),
+        assumed=frozenset(name for name, table in inspected.items() if "recorded_at" not in table.stated),
     )
-
-
-def _read_text(column: Column) -> tuple[Column, Column]:
-    """Text or whole numbers; an empty text is missing."""
-    if not (_is_text(column.type) or pa.types.is_integer(column.type)):
-        return column, pa.chunked_array([pa.nulls(len(column), pa.string())])
-    text = column.cast(pa.string())
-    text = pc.if_else(pc.equal(text, ""), None, text)
-    return text, text
 
 
 def _as_python(values: Column) -> list[object]:
@@ -194,67 +194,8 @@ def _as_python(values: Column) -> list[object]:
     if not (pa.types.is_date(values.type) or pa.types.is_timestamp(values.type)):
         return values.to_pylist()
     texts = pc.cast(values, pa.string()).to_pylist()
-    known = _within_calendar(values).to_pylist()
+    known = within_calendar(values).to_pylist()
     return [text if value is None else value for text, value in zip(texts, known, strict=True)]
-
-
-def _within_calendar(column: Column) -> Column:
-    """Days or instants; `null` where Python's calendar (the years 1 to 9999) has none."""
-    days = column.cast(pa.date32(), safe=False)
-    return _where(pc.and_(pc.greater_equal(days, dt.date.min), pc.less_equal(days, dt.date.max)), column)
-
-
-def _read_number(column: Column) -> tuple[Column, Column]:
-    """Numbers, or text that is one; NaN and the usual marks are missing."""
-    if _is_text(column.type):
-        text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-        text = pc.if_else(pc.is_in(pc.utf8_lower(text), MISSING_NUMBER_MARKS), None, text)
-        return text, _where(pc.match_substring_regex(text, NUMBER_PATTERN), text).cast(pa.float64())
-    if not _is_number(column.type):
-        return column, pa.chunked_array([pa.nulls(len(column), pa.float64())])
-    values = column.cast(pa.float64(), safe=False)
-    values = pc.if_else(pc.is_nan(values), None, values)
-    return values, values
-
-
-def _read_day(column: Column) -> tuple[Column, Column]:
-    """Days, ISO text, or instants without a time zone that are midnights."""
-    if _is_text(column.type):
-        present, instants = _parse_instants(column, DAY_PATTERN)
-        return present, instants.cast(pa.date32(), safe=False)
-    if pa.types.is_date(column.type):
-        return column, _within_calendar(column).cast(pa.date32(), safe=False)
-    if not pa.types.is_timestamp(column.type) or column.type.tz is not None:
-        return column, pa.chunked_array([pa.nulls(len(column), pa.date32())])
-    days = _within_calendar(column).cast(pa.date32(), safe=False)
-    return column, _where(pc.equal(days.cast(column.type), column), days)
-
-
-def _read_instant(column: Column) -> tuple[Column, Column]:
-    """Instants, days (00:00) or ISO text; without a time zone they are UTC."""
-    if _is_text(column.type):
-        return _parse_instants(column, INSTANT_PATTERN)
-    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
-        return column, _within_calendar(column).cast(UTC_INSTANT, safe=False)
-    return column, pa.chunked_array([pa.nulls(len(column), UTC_INSTANT)])
-
-
-READERS: Mapping[pa.DataType, tuple[str, Callable[[Column], tuple[Column, Column]]]] = MappingProxyType(
-    {
-        pa.string(): ("text", _read_text),
-        pa.float64(): ("a decimal number", _read_number),
-        pa.date32(): ("a day such as 2024-07-31", _read_day),
-        UTC_INSTANT: ("an instant such as 2024-07-31T06:00:00Z", _read_instant),
-    }
-)
-
-
-def _parse_instants(column: Column, pattern: str) -> tuple[Column, Column]:
-    text = pc.utf8_trim_whitespace(column.cast(pa.string()))
-    text = pc.if_else(pc.equal(text, ""), None, text)
-    shaped = _where(pc.match_substring_regex(text, pattern), text).to_pandas().astype(object)
-    parsed = pd.to_datetime(shaped, format="ISO8601", utc=True, errors="coerce")
-    return text, pa.chunked_array([pa.array(parsed).cast(UTC_INSTANT, safe=False)])
 
 
 def _check_ids(inspection: _Inspection) -> None:
@@ -287,22 +228,25 @@ def _check_limits(inspection: _Inspection) -> None:
 
 def _check_future(inspection: _Inspection, today: dt.date) -> None:
     """No date and no stated recording after `today`, no report before its fire."""
-    columns = inspection.columns
-    for name in ("date", "recorded_at"):
-        if name in columns:
-            future = pc.greater(columns[name].cast(pa.date32(), safe=False), today)
-            inspection.refuse(name, future, columns[name], "in the future", f"up to {today}")
+    columns, zone = inspection.columns, inspection.time_zone
+    tomorrow, there = midnight(today + dt.timedelta(days=1), zone), f"in {zone}, the FOREST_FIRE_TIME_ZONE"
+    if "date" in columns:
+        future = pc.greater(columns["date"], today)
+        inspection.refuse("date", future, columns["date"], "in the future", f"up to {today} {there}")
+    if "recorded_at" in columns:
+        future, observed = pc.greater_equal(columns["recorded_at"], tomorrow), columns["recorded_at"]
+        inspection.refuse("recorded_at", future, observed, "in the future", f"up to {today} {there}")
     if inspection.name is TableName.FIRES and {"date", "recorded_at"} <= columns.keys():
-        early = pc.less(columns["recorded_at"].cast(pa.date32(), safe=False), columns["date"])
-        inspection.refuse("recorded_at", early, columns["recorded_at"], "before the fire", "the fire's date or later")
+        early = pc.less(columns["recorded_at"], midnights(columns["date"], zone))
+        allowed = f"the fire's date or later {there}"
+        inspection.refuse("recorded_at", early, columns["recorded_at"], "before the fire", allowed)
 
 
-def _fill_recorded_at(inspection: _Inspection, assumed_report_lag_days: int) -> None:
+def _fill_recorded_at(inspection: _Inspection, lag_days: int) -> None:
     if "recorded_at" in inspection.stated or "date" not in inspection.columns:
         return
-    lag_days = assumed_report_lag_days if inspection.name is TableName.FIRES else 0
-    midnights = inspection.columns["date"].cast(UTC_INSTANT)
-    inspection.columns["recorded_at"] = pc.add(midnights, pa.scalar(dt.timedelta(days=lag_days), pa.duration("us")))
+    numbers = pc.add(inspection.columns["date"].cast(pa.int32()), pa.scalar(lag_days, pa.int32()))
+    inspection.columns["recorded_at"] = midnights(numbers.cast(pa.date32()), inspection.time_zone)
 
 
 def _check_known_cells(inspection: _Inspection, cells: _Inspection | None) -> None:
@@ -367,18 +311,6 @@ def _canonical(inspection: _Inspection) -> pa.Table:
     order = ("recorded_at", "date", "cell_id", "fire_id")
     keys = [(name, "ascending") for name in order if name in inspection.schema.names]
     return pa.table(columns, schema=inspection.schema).sort_by(keys).combine_chunks()
-
-
-def _where(flags: Column, values: Column) -> Column:
-    return pc.if_else(flags, values, None)
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
 
 
 def _name_rows(positions: np.ndarray) -> str:

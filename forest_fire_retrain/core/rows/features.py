@@ -28,7 +28,7 @@ from forest_fire_retrain.core.rows.feature_catalogue import (
     RAIN_WINDOWS_DAYS,
     WET_DAY_MM,
 )
-from forest_fire_retrain.core.rows.knowledge import day_sql, mark_withdrawn
+from forest_fire_retrain.core.rows.knowledge import KNOWN_ON, add_known_on, mark_withdrawn
 from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, membership, observed_from
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.windows import Interval
@@ -71,21 +71,16 @@ def compute_features(
         Days after which a day's weather is final.
     time_zone : str
         IANA name of the zone whose days these are.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such time zone.
     """
     ordered = cells.sort_by("cell_id")
     starts = observed_from(ordered, history_start)
     tables = {
         "cells": ordered.append_column(OBSERVED_FROM, pa.array(starts, pa.date32())),
-        "weather": mark_withdrawn(weather),
-        "fires": mark_withdrawn(fires),
+        "weather": add_known_on(mark_withdrawn(weather), time_zone),
+        "fires": add_known_on(mark_withdrawn(fires), time_zone),
     }
     park_start = starts.min().astype(object) if len(starts) else history_start
-    rows = engine.query(build_query(window, park_start, weather_lag_days, time_zone), tables)
+    rows = engine.query(build_query(window, park_start, weather_lag_days), tables)
     computed = fire_weather_columns(rows, ordered, window, history_start, carried)
     columns = [
         pa.array(computed[name], pa.float64(), from_pandas=True) if name in computed else rows[name]
@@ -94,21 +89,16 @@ def compute_features(
     return pa.table(columns, schema=FEATURES_SCHEMA).filter(pa.array(membership(ordered, window).ravel()))
 
 
-def build_query(window: Interval, park_start: dt.date, weather_lag_days: int = 1, time_zone: str = "UTC") -> str:
-    """Query text over the tables `cells`, `weather` and `fires`; only dates, numbers and a zone's name are put into it.
+def build_query(window: Interval, park_start: dt.date, weather_lag_days: int = 1) -> str:
+    """Query text over the tables `cells`, `weather` and `fires`; only dates and numbers are put into it.
 
     `park_start` is the first day on which a fire could be observed in any cell.
-
-    Raises
-    ------
-    ConfigurationError
-        If there is no such time zone.
     """
     first = window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS)
     last = window.end - dt.timedelta(days=1)
     return f"""
 WITH known_weather AS (
-    SELECT * FROM weather WHERE {day_sql("recorded_at", time_zone)} <= date + {int(weather_lag_days)}
+    SELECT * FROM weather WHERE {KNOWN_ON} <= date + {int(weather_lag_days)}
     QUALIFY row_number() OVER (PARTITION BY cell_id, date ORDER BY recorded_at DESC) = 1
 ), days AS (
     SELECT CAST(unnest(generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY)) AS DATE) AS date
@@ -123,8 +113,8 @@ WITH known_weather AS (
     SELECT *, {_rolling_columns()} FROM panel
     WINDOW {_rolling_windows()}
 ), reports AS (
-    SELECT cell_id, date AS fire_date, withdrawn, {day_sql("recorded_at", time_zone)} AS known_from,
-           {day_sql("lead(recorded_at) OVER (PARTITION BY fire_id ORDER BY recorded_at)", time_zone)} AS known_until
+    SELECT cell_id, date AS fire_date, withdrawn, {KNOWN_ON} AS known_from,
+           lead({KNOWN_ON}) OVER (PARTITION BY fire_id ORDER BY recorded_at) AS known_until
     FROM fires
 ), cell_history AS (
     SELECT r.cell_id, r.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS, "r", f"r.{OBSERVED_FROM}")}
@@ -143,7 +133,7 @@ LEFT JOIN cell_history c ON c.cell_id = r.cell_id AND c.date = r.date
 LEFT JOIN park_history p ON p.date = r.date
 WHERE r.date >= DATE '{window.start}'
 ORDER BY r.date, r.cell_id
-"""  # noqa: S608 - only dates, numbers and the name of a zone that exists are put into the text
+"""  # noqa: S608 - only dates and numbers are put into the text
 
 
 def _rolling_columns() -> str:

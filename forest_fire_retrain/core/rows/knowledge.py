@@ -7,16 +7,13 @@ Rules
 - An instant falls on a day of the park's time zone.
 """
 
-import re
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
-
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.rows.park_days import days_of
+from forest_fire_retrain.core.rows.tables import WITHDRAWN
 
-WITHDRAWN = "withdrawn"
-ZONE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*")
+KNOWN_ON = "known_on"
 
 
 def mark_withdrawn(rows: pa.Table) -> pa.Table:
@@ -27,29 +24,9 @@ def mark_withdrawn(rows: pa.Table) -> pa.Table:
     return rows.set_column(place, WITHDRAWN, pc.fill_null(rows[WITHDRAWN], fill_value=False))
 
 
-def day_sql(instant: str, time_zone: str) -> str:
-    """Query text for the day of `time_zone` that the expression `instant` falls on.
+def add_known_on(rows: pa.Table, time_zone: str) -> pa.Table:
+    """The rows with a column `known_on`: the day of `time_zone` on which each was recorded.
 
-    Raises
-    ------
-    ConfigurationError
-        If there is no such time zone.
+    The day is found here and not by the query, so that the engine's own zone data takes no part.
     """
-    return f"CAST({instant} AT TIME ZONE '{check_time_zone(time_zone)}' AS DATE)"
-
-
-def check_time_zone(name: str) -> str:
-    """The name itself, if it is one of the IANA time zones.
-
-    Raises
-    ------
-    ConfigurationError
-        If it is not.
-    """
-    try:
-        if ZONE_NAME.fullmatch(name):
-            return ZoneInfo(name).key
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        pass
-    msg = f"there is no time zone {name!r}; name one of the IANA database, such as UTC or Pacific/Auckland"
-    raise ConfigurationError(msg)
+    return rows.append_column(KNOWN_ON, days_of(rows["recorded_at"], time_zone))

@@ -2,23 +2,42 @@
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
 
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+
+NO_NOTES: Mapping[str, str] = MappingProxyType({})
 
 
 class SourceSlice(NamedTuple):
     """Rows a source delivers for a window of recorded days, in the canonical schemas.
 
-    `warnings` states, one sentence each, what the department has to live with.
+    Attributes
+    ----------
+    cells, weather, fires : pyarrow.Table
+        The rows.
+    warnings : tuple of str
+        What the department has to live with, one sentence each.
+    assumed : frozenset of TableName
+        Tables whose `recorded_at` is assumed, and not stated by the source.
     """
 
     cells: pa.Table
     weather: pa.Table
     fires: pa.Table
     warnings: tuple[str, ...]
+    assumed: frozenset[TableName] = frozenset()
+
+
+class Commit(NamedTuple):
+    """One version of a table, and what its writer noted with it."""
+
+    version: int
+    notes: Mapping[str, str]
 
 
 class Source(Protocol):
@@ -30,7 +49,17 @@ class Source(Protocol):
         ...
 
     def read(self, recorded: Interval) -> SourceSlice:
-        """All cells, and the weather and fire rows with `recorded_at` (UTC day) in `recorded`.
+        """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
+
+        Raises
+        ------
+        InputContractError
+            If the source breaks the data contract; every violation is listed.
+        """
+        ...
+
+    def read_whole(self) -> SourceSlice | None:
+        """Everything the source says now; `None` of a source that delivers slices only.
 
         Raises
         ------
@@ -51,11 +80,27 @@ class Lake(Protocol):
         """Day before which everything has been written; `None` if `table` does not exist."""
         ...
 
-    def replace(self, table: str, rows: pa.Table, *, day_column: str, window: Interval, through: dt.date) -> int:
+    def commits(self, table: str, *, after: int | None = None) -> list[Commit]:
+        """Versions of `table` later than `after` (only the newest one by default), the newest first.
+
+        Without the table there are none.
+        """
+        ...
+
+    def replace(
+        self,
+        table: str,
+        rows: pa.Table,
+        *,
+        day_column: str,
+        window: Interval,
+        through: dt.date,
+        notes: Mapping[str, str] = NO_NOTES,
+    ) -> int:
         """Put `rows` in the place of the rows whose `day_column` falls into `window`; atomic.
 
         `day_column` holds dates or UTC instants. `through` becomes the table's new mark. Creates
-        the table if it is missing. Returns the new version.
+        the table if it is missing, and columns that the table lacks. Returns the new version.
 
         Raises
         ------
@@ -68,15 +113,22 @@ class Lake(Protocol):
         """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
         ...
 
-    def overwrite(self, table: str, rows: pa.Table, *, origin: str | None = None) -> int:
+    def overwrite(
+        self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
         """Put `rows` in the place of all rows, and note whose they are; atomic. Creates the table if it is missing.
 
         Returns the new version.
         """
         ...
 
-    def append(self, table: str, rows: pa.Table) -> int:
-        """Add `rows`; atomic. Creates the table if it is missing. Returns the new version."""
+    def append(
+        self, table: str, rows: pa.Table, *, through: dt.date | None = None, notes: Mapping[str, str] = NO_NOTES
+    ) -> int:
+        """Add `rows`, or none; atomic. Creates the table if it is missing, and columns that the table lacks.
+
+        `through` becomes the table's new mark, if it is later. Returns the new version.
+        """
         ...
 
     def read(

@@ -5,6 +5,7 @@ column. Units stand in the field metadata and reach the web UI from there.
 """
 
 from enum import StrEnum
+from types import MappingProxyType
 
 import pyarrow as pa
 
@@ -56,3 +57,25 @@ FIRES_SCHEMA = pa.schema(
         _field("recorded_at", UTC_INSTANT, "When the report, or its correction, arrived", "UTC"),
     ]
 )
+
+WITHDRAWN = "withdrawn"
+
+_KEPT_WITH_CELLS = (
+    _field(
+        "first_day", pa.date32(), "First day of the cell's data; null: from the start of the history", nullable=True
+    ),
+    _field("last_day", pa.date32(), "Last day of a cell that the source no longer lists", nullable=True),
+    _field("recorded_at", UTC_INSTANT, "From when the system knows the cell", "UTC", nullable=True),
+)
+_KEPT_WITH_ROWS = (
+    _field(WITHDRAWN, pa.bool_(), "Whether the source no longer says anything of this key from then on", nullable=True),
+)
+
+LAKE_SCHEMAS = MappingProxyType(
+    {
+        TableName.CELLS: pa.schema([*CELLS_SCHEMA, *_KEPT_WITH_CELLS]),
+        TableName.WEATHER: pa.schema([*WEATHER_SCHEMA, *_KEPT_WITH_ROWS]),
+        TableName.FIRES: pa.schema([*FIRES_SCHEMA, *_KEPT_WITH_ROWS]),
+    }
+)
+"""What the lake keeps with the rows of a source; rows of earlier releases lack the columns that came later."""

@@ -1,4 +1,4 @@
-"""What a person orders through the ledger alone: freeze, unfreeze, vouch for labels, accept another source.
+"""What a person orders through the ledger alone: freeze, unfreeze, vouch for labels, accept a source or a delivery.
 
 The registry is not needed.
 
@@ -6,11 +6,13 @@ A promotion that was decided before a freeze is still carried out: it is open on
 """
 
 import datetime as dt
+from collections.abc import Mapping
 
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.decision_payload import read_flagged
 from forest_fire_retrain.core.ledger.drafts import (
+    draft_delivery_accepted,
     draft_freeze,
     draft_labels_cleared,
     draft_source_accepted,
@@ -107,6 +109,34 @@ def accept_source(
         draft = draft_source_accepted(
             accepted, str(before), reason, model_name=model_name, champion=state.champion, stamp=stamp
         )
+        return ledger.append(draft)
+
+
+def accept_delivery(
+    ledger: Ledger, model_name: str, *, losses: Mapping[str, str], reason: str, stamp: Stamp
+) -> LedgerEntry:
+    """Let a delivery say less than the one before, and record why.
+
+    Parameters
+    ----------
+    losses : mapping
+        What each loss is recognised by to its sentence.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no reason is given, or the delivery loses nothing that was not accepted.
+    LedgerError
+        If the ledger cannot be written.
+    """
+    refuse_blank(reason, "accepting a delivery")
+    with ledger.exclusive():
+        state = fold(ledger.entries(model_name))
+        accepted = {key: sentence for key, sentence in losses.items() if key not in state.accepted_deliveries}
+        if not accepted:
+            msg = "the source says nothing less than before that is not accepted; nothing was changed"
+            raise RefusedRequestError(msg)
+        draft = draft_delivery_accepted(accepted, reason, model_name=model_name, champion=state.champion, stamp=stamp)
         return ledger.append(draft)
 
 

@@ -212,9 +212,9 @@ def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
     recorded = payload.decision
     if (entry.outcome, entry.reason_code) != (recorded.outcome, recorded.reason_code):
         return f"{key} is {entry.outcome}, its payload says {recorded.outcome}"
-    if not is_same(recorded, again):
+    if not is_same(recorded, again, payload.rule.version):
         made, was = f"{again.outcome} {again.reason_code}", f"{recorded.outcome} {recorded.reason_code}"
-        return f"{key} was {was}; taken again from the same rows it is {made}, or has other numbers"
+        return f"{key} was {was}; taken again from the same rows it is {made}, or has other numbers or words"
     return None
 
 

@@ -3,33 +3,40 @@
 Rules
 -----
 - One period plus look-back gives the same bits as a full rebuild.
-- Days that earlier runs missed are computed along, from the first missing day on.
-- Recomputing a past window writes nothing when nothing changed; a change is carried forward to the
-  newest day, because the moisture codes carry it. The day after the window is looked at too: a fire
-  reported on the last day first shows there.
-- What is carried forward is written from the newest days back: a run cut short leaves the window itself
-  as it was, so that the next run sees the change again.
+- Each commit notes what it was built from. Later commits of weather, fires and cells note the first day whose features
+  they may change: from the first such day on features are computed again, to the newest day, because the moisture codes
+  carry a change forward. Days that earlier runs missed are computed along.
+- Days that come out as they were are not written. The last commit of a computation notes the new versions, so that a
+  run cut short is made good by the next one.
+- Where it is not noted what a table was built from, or another version of the features, another lag or zone was, all
+  days are computed.
 """
 
 import datetime as dt
-from collections.abc import Iterator
+import json
+from collections.abc import Iterator, Mapping
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.canonical_json import canonical_json
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import FeatureReport
-from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURE_VERSION
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
+from forest_fire_retrain.core.rows.row_versions import CHANGED_FROM, read_day
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
 CHUNK_DAYS = 366
 ROW_ORDER = [("date", "ascending"), ("cell_id", "ascending")]
+BUILT_FROM = "built_from"
+INPUTS = (TableName.CELLS, TableName.WEATHER, TableName.FIRES)
 
 
-def build_features(lake: Lake, engine: SqlEngine, window: Interval, history_start: dt.date) -> FeatureReport:
+def build_features(lake: Lake, engine: SqlEngine, window: Interval, calendar: ParkCalendar) -> FeatureReport:
     """Have the features of `window`, and of every day before it, in the lake.
 
     Parameters
@@ -38,8 +45,8 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, history_star
         Where tables are, and what runs the feature query.
     window : Interval
         Days to be complete afterwards.
-    history_start : datetime.date
-        First day of the data to use.
+    calendar : ParkCalendar
+        How days are counted.
 
     Raises
     ------
@@ -47,53 +54,109 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, history_star
         If weather or fires are missing or the lake cannot be written.
     """
     mark = lake.complete_through(TableName.FEATURES)
-    missing_from = min(window.start, mark or history_start)
-    asked = Interval(start=missing_from, end=window.end)
-    if mark is not None and mark >= window.end:
-        return _rebuild(lake, engine, window, history_start, mark)
-    n_rows = 0
-    for chunk in _chunks(asked):
-        rows = _compute(lake, engine, chunk, history_start, _held_on_day_before(lake, chunk.start))
-        n_rows += rows.num_rows
-        lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
-    return _report(lake, window, asked, n_rows=n_rows, written=True, recomputed_through=None)
+    stale = _find_stale(lake, window, mark, calendar)
+    n_written, changed_through = 0, None
+    if stale is not None:
+        n_written, changed_through = _compute_stale(lake, engine, stale, mark, calendar)
+    rows = _held(lake, window)
+    shares = {name: rows[name].null_count / max(rows.num_rows, 1) for name in FEATURE_NAMES}
+    return FeatureReport(
+        window=stale or window,
+        n_rows=n_written,
+        written=n_written > 0,
+        recomputed_through=changed_through,
+        version=lake.version(TableName.FEATURES) or 0,
+        content_hash=fingerprint_table(rows),
+        null_share={name: round(share, 4) for name, share in shares.items() if share > 0},
+    )
 
 
-def _rebuild(lake: Lake, engine: SqlEngine, window: Interval, history_start: dt.date, mark: dt.date) -> FeatureReport:
-    """Compute a window that is held already; write only what changed, and everything after it."""
-    watched = Interval(start=window.start, end=min(window.end + dt.timedelta(days=1), mark))
-    fresh = _compute(lake, engine, watched, history_start, _held_on_day_before(lake, watched.start))
-    changed = fingerprint_table(_held(lake, watched)) != fingerprint_table(fresh)
-    if changed:
-        _carry_forward(lake, engine, Interval(start=window.start, end=mark), history_start)
-    n_rows = pc.sum(pc.less(fresh["date"], window.end)).as_py() or 0
-    recomputed_through = mark if changed else None
-    return _report(lake, window, window, n_rows=n_rows, written=changed, recomputed_through=recomputed_through)
+def _find_stale(lake: Lake, window: Interval, mark: dt.date | None, calendar: ParkCalendar) -> Interval | None:
+    """Days whose features are missing or may have changed."""
+    end = max(window.end, mark or window.end)
+    if mark is None:
+        return Interval(start=calendar.history_start, end=end)
+    first = min(mark, _first_changed(lake, calendar) or mark)
+    first = max(first, calendar.history_start)
+    return Interval(start=first, end=end) if first < end else None
 
 
-def _carry_forward(lake: Lake, engine: SqlEngine, span: Interval, history_start: dt.date) -> None:
-    """Replace the days of `span` chunk by chunk, the newest first."""
-    chunks = list(_chunks(span))
-    carried = [_held_on_day_before(lake, span.start)]
-    for chunk in chunks[:-1]:
-        rows = _compute(lake, engine, chunk, history_start, carried[-1])
-        carried.append(rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1))))
-    for chunk, before in zip(reversed(chunks), reversed(carried), strict=True):
-        rows = _compute(lake, engine, chunk, history_start, before)
-        lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end)
+def _first_changed(lake: Lake, calendar: ParkCalendar) -> dt.date | None:
+    """First day that the features do not follow from their inputs any more."""
+    (newest,) = lake.commits(TableName.FEATURES)
+    built = json.loads(newest.notes.get(BUILT_FROM, "{}"))
+    if {name: built.get(name) for name in _settings_of(calendar)} != _settings_of(calendar):
+        return calendar.history_start
+    if dt.date.fromisoformat(built["history_start"]) > calendar.history_start:
+        return calendar.history_start
+    changed: list[dt.date | None] = []
+    for table in INPUTS:
+        for commit in lake.commits(table, after=built[table]):
+            noted = commit.notes.get(CHANGED_FROM)
+            changed.append(calendar.history_start if noted is None else read_day(noted))
+    return min((day for day in changed if day is not None), default=None)
 
 
-def _chunks(span: Interval) -> Iterator[Interval]:
-    """Pieces of at most a year, so that memory does not grow with history."""
+def _settings_of(calendar: ParkCalendar) -> dict[str, object]:
+    """What features hang on besides their inputs."""
+    return {
+        "feature_version": FEATURE_VERSION,
+        "weather_lag_days": calendar.weather_lag_days,
+        "time_zone": calendar.time_zone,
+    }
+
+
+def _compute_stale(
+    lake: Lake, engine: SqlEngine, stale: Interval, mark: dt.date | None, calendar: ParkCalendar
+) -> tuple[int, dt.date | None]:
+    """Compute the days of `stale` and write those that changed: how many rows, and to which day held ones did."""
+    versions = {str(table): lake.version(table) for table in INPUTS}
+    fresh = {**_settings_of(calendar), **versions, "history_start": calendar.history_start.isoformat()}
+    notes = dict(lake.commits(TableName.FEATURES)[0].notes) if mark is not None else {}
+    before = {BUILT_FROM: notes[BUILT_FROM]} if BUILT_FROM in notes else {}
+    waiting: tuple[Interval, pa.Table] | None = None
+    n_written, changed_through = 0, None
+    carried = _held_on_day_before(lake, stale.start)
+    for chunk in _chunks(stale, mark):
+        rows = _compute(lake, engine, chunk, carried, calendar)
+        carried = rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1)))
+        if mark is not None and chunk.end <= mark:
+            if _are_held(lake, chunk, rows):
+                continue
+            changed_through = chunk.end
+        n_written += rows.num_rows
+        if waiting is not None:
+            _write(lake, *waiting, notes=before)
+        waiting = chunk, rows
+    if waiting is not None:
+        _write(lake, *waiting, notes={BUILT_FROM: canonical_json(fresh)})
+    return n_written, changed_through
+
+
+def _write(lake: Lake, chunk: Interval, rows: pa.Table, *, notes: Mapping[str, str]) -> None:
+    lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end, notes=notes)
+
+
+def _chunks(span: Interval, mark: dt.date | None) -> Iterator[Interval]:
+    """Pieces of at most a year, so that memory does not grow with history; held days and new ones apart."""
     start = span.start
     while start < span.end:
         end = min(start + dt.timedelta(days=CHUNK_DAYS), span.end)
+        if mark is not None and start < mark < end:
+            end = mark
         yield Interval(start=start, end=end)
         start = end
 
 
 def _held(lake: Lake, window: Interval) -> pa.Table:
     return lake.read(TableName.FEATURES, day_column="date", window=window).sort_by(ROW_ORDER)
+
+
+def _are_held(lake: Lake, window: Interval, rows: pa.Table) -> bool:
+    held = _held(lake, window)
+    if set(held.column_names) != set(rows.column_names):
+        return False
+    return fingerprint_table(held.select(rows.column_names)) == fingerprint_table(rows)
 
 
 def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
@@ -105,40 +168,17 @@ def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
 
 
 def _compute(
-    lake: Lake, engine: SqlEngine, window: Interval, history_start: dt.date, carried: pa.Table | None
+    lake: Lake, engine: SqlEngine, window: Interval, carried: pa.Table | None, calendar: ParkCalendar
 ) -> pa.Table:
+    look_back = Interval(start=window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS), end=window.end)
     return compute_features(
         engine,
         cells=lake.read(TableName.CELLS),
-        weather=lake.read(TableName.WEATHER, day_column="date", window=_with_look_back(window, WEATHER_LOOK_BACK_DAYS)),
+        weather=lake.read(TableName.WEATHER, day_column="date", window=look_back),
         fires=lake.read(TableName.FIRES),
         window=window,
-        history_start=history_start,
+        history_start=calendar.history_start,
         carried=carried,
-    )
-
-
-def _with_look_back(window: Interval, days: int) -> Interval:
-    return Interval(start=window.start - dt.timedelta(days=days), end=window.end)
-
-
-def _report(
-    lake: Lake,
-    window: Interval,
-    computed: Interval,
-    *,
-    n_rows: int,
-    written: bool,
-    recomputed_through: dt.date | None,
-) -> FeatureReport:
-    rows = _held(lake, window)
-    shares = {name: rows[name].null_count / max(rows.num_rows, 1) for name in FEATURE_NAMES}
-    return FeatureReport(
-        window=computed,
-        n_rows=n_rows,
-        written=written,
-        recomputed_through=recomputed_through,
-        version=lake.version(TableName.FEATURES) or 0,
-        content_hash=fingerprint_table(rows),
-        null_share={name: round(share, 4) for name, share in shares.items() if share > 0},
+        weather_lag_days=calendar.weather_lag_days,
+        time_zone=calendar.time_zone,
     )

@@ -1,76 +1,62 @@
-"""Bring what the source has recorded into the lake, once, in slices of recorded time.
+"""Bring the lake to what the source says now, and note what that changes.
 
 Rules
 -----
-- Everything recorded before the window's end is in the lake afterwards: slices that earlier runs
-  missed are fetched along.
-- The same rows again write nothing. Rows that the source has changed since replace theirs in a new
-  table version; the old version stays readable.
-- A source that breaks the contract, or is another one than the home's (`one_source`), writes nothing at all.
+- After an ingest the lake's last row of each key is what the source says of it, of everything recorded before the
+  window's end: late rows, corrections, withdrawals, a cell with a past, an earlier start date. How a delivery is held
+  against the lake says `core.rows.reconciliation`.
+- An ingest stands at its window's end, or where the last one stood, if that is later: what it finds changed counts as
+  known from then on.
+- Rows are only added; the same delivery again writes nothing. Each commit notes the first day whose features it may
+  change.
+- A source that breaks the contract, is another one than the home's (`one_source`), or no longer says much of what it
+  said (`shrinking`), writes nothing.
 """
 
 import datetime as dt
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Sequence
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from forest_fire_retrain.core.errors import list_capped
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.rows.ports import Lake, Source
-from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.rows.cell_days import CellChanges
+from forest_fire_retrain.core.rows.ports import Lake
+from forest_fire_retrain.core.rows.reconciliation import Differences
+from forest_fire_retrain.core.rows.row_versions import (
+    CHANGED_FROM,
+    describe_late,
+    first_day_changed,
+    note_day,
+    rows_in_time,
+)
+from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
+    HISTORY_START,
+    Comparison,
+    Intake,
+    compare,
+    compare_cells,
+    find_shrinkage,
+)
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
+from forest_fire_retrain.pipeline.preparing.shrinking import refuse_shrunk_delivery
 
-RECORDED = "recorded_at"
 SORT_KEYS = {
-    TableName.CELLS: [("cell_id", "ascending")],
-    TableName.WEATHER: [("date", "ascending"), ("cell_id", "ascending"), (RECORDED, "ascending")],
-    TableName.FIRES: [(RECORDED, "ascending"), ("fire_id", "ascending")],
+    TableName.WEATHER: [("date", "ascending"), ("cell_id", "ascending"), ("recorded_at", "ascending")],
+    TableName.FIRES: [("recorded_at", "ascending"), ("fire_id", "ascending")],
 }
+DAY = dt.timedelta(days=1)
+NO_WEATHER = LAKE_SCHEMAS[TableName.WEATHER].empty_table()
+NO_DIFFERENCES = Differences(NO_WEATHER, 0, 0, 0, 0)
 
 
-class WeatherGaps(NamedTuple):
-    """Cell-days without weather.
-
-    Attributes
-    ----------
-    n_missing, n_expected : int
-        Cell-days without a row, and all cell-days.
-    cell_ids : tuple of str
-        Cells that lack a day, sorted.
-    """
-
-    n_missing: int
-    n_expected: int
-    cell_ids: tuple[str, ...]
-
-
-def accept_none(_source_name: str) -> bool:
-    """Nobody accepted another source."""
-    return False
-
-
-def ingest_weather(
-    source: Source,
-    lake: Lake,
-    window: Interval,
-    history_start: dt.date,
-    *,
-    has_accepted: Callable[[str], bool] = accept_none,
-) -> IngestReport:
-    """Bring weather, and the cells it is for, into the lake.
-
-    Parameters
-    ----------
-    source, lake : Source, Lake
-        Where rows come from and go to.
-    window : Interval
-        Days of recorded time to be complete afterwards.
-    history_start : datetime.date
-        First day of the data to use.
-    has_accepted : callable
-        Whether a person accepted the source of this name in the place of the home's.
+def ingest_weather(intake: Intake, window: Interval) -> IngestReport:
+    """Bring weather, and the cells it is for, into the lake; `window` is complete afterwards.
 
     Raises
     ------
@@ -78,90 +64,106 @@ def ingest_weather(
         If the source breaks the data contract.
     OtherSourceError
         If the lake holds the rows of another source, and nobody accepted this one.
+    ShrunkDeliveryError
+        If the source no longer says much of what it said, and nobody accepted that.
     LakeError
         If the lake cannot be written.
     """
-    asked = _span_to_ask(lake, TableName.WEATHER, window, history_start)
-    delivered = source.read(asked)
-    refuse_other_source(source, lake, delivered.cells, has_accepted)
-    _write_cells(lake, delivered.cells, source.name)
-    return _write_slice(lake, TableName.WEATHER, delivered.weather, asked, delivered.warnings)
+    found = compare(intake, TableName.WEATHER, window)
+    refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
+    cells = compare_cells(intake, found)
+    refuse_shrunk_delivery(find_shrinkage(found, cells), intake.consent)
+    _write_cells(intake.lake, cells, intake.source.name)
+    late = describe_late(found.differences.rows, found.held, intake.calendar)
+    return _write(intake, found, (*_describe_cells(cells), *found.delivered.warnings, *late))
 
 
-def ingest_fire_reports(
-    source: Source,
-    lake: Lake,
-    window: Interval,
-    history_start: dt.date,
-    *,
-    has_accepted: Callable[[str], bool] = accept_none,
-) -> IngestReport:
-    """Bring fire reports and their corrections, and the cells they are for, into the lake; as `ingest_weather`."""
-    asked = _span_to_ask(lake, TableName.FIRES, window, history_start)
-    delivered = source.read(asked)
-    refuse_other_source(source, lake, delivered.cells, has_accepted)
-    _write_cells(lake, delivered.cells, source.name)
-    return _write_slice(lake, TableName.FIRES, delivered.fires, asked, ())
+def ingest_fire_reports(intake: Intake, window: Interval) -> IngestReport:
+    """Bring fire reports, their corrections and withdrawals into the lake; as `ingest_weather`."""
+    found = compare(intake, TableName.FIRES, window)
+    refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
+    refuse_shrunk_delivery(find_shrinkage(found), intake.consent)
+    _note_source(intake, found)
+    return _write(intake, found, ())
 
 
-def find_weather_gaps(lake: Lake, window: Interval) -> WeatherGaps:
-    """Count the cell-days of `window` that the lake has no weather for.
-
-    Raises
-    ------
-    LakeError
-        If cells or weather cannot be read.
-    """
-    cell_ids = lake.read(TableName.CELLS, columns=["cell_id"])["cell_id"].to_pylist()
-    held = lake.read(TableName.WEATHER, columns=["cell_id", "date"], day_column="date", window=window)
-    days = held.group_by(["cell_id", "date"]).aggregate([]).group_by("cell_id").aggregate([("date", "count")])
-    n_held = dict(zip(days["cell_id"].to_pylist(), days["date_count"].to_pylist(), strict=True))
-    missing = {cell_id: window.n_days - n_held.get(cell_id, 0) for cell_id in cell_ids}
-    lacking = tuple(sorted(cell_id for cell_id, n_days in missing.items() if n_days > 0))
-    return WeatherGaps(sum(missing.values()), len(cell_ids) * window.n_days, lacking)
+def _note_source(intake: Intake, found: Comparison) -> None:
+    """Note whose rows the home holds, where weather has not done it; what the cells are follows from their weather."""
+    lake, name = intake.lake, intake.source.name
+    if lake.version(TableName.CELLS) is None:
+        _write_cells(lake, compare_cells(intake, found._replace(held=NO_WEATHER, differences=NO_DIFFERENCES)), name)
+    elif lake.origin(TableName.CELLS) not in (None, name):
+        lake.overwrite(TableName.CELLS, lake.read(TableName.CELLS), origin=name, notes={CHANGED_FROM: note_day(None)})
 
 
-def _span_to_ask(lake: Lake, table: TableName, window: Interval, history_start: dt.date) -> Interval:
-    """Days of recorded time to fetch so that nothing before the window's end is missing."""
-    held_through = lake.complete_through(table)
-    return Interval(start=min(window.start, held_through or history_start), end=window.end)
-
-
-def _write_slice(
-    lake: Lake, table: TableName, rows: pa.Table, asked: Interval, warnings: tuple[str, ...]
-) -> IngestReport:
-    ordered = rows.sort_by(SORT_KEYS[table])
-    held_through = lake.complete_through(table)
-    held = None
-    if held_through is not None:
-        held = lake.read(table, day_column=RECORDED, window=asked).sort_by(SORT_KEYS[table])
-        shrunk = held.num_rows - ordered.num_rows
-        if shrunk > 0:
-            warning = (
-                f"{table}: the source now delivers {ordered.num_rows} rows recorded in {asked}, "
-                f"{shrunk} fewer than it did; the earlier table version keeps them."
-            )
-            warnings = (*warnings, warning)
-    content_hash = fingerprint_table(ordered)
-    unchanged = held_through is not None and held_through >= asked.end and fingerprint_table(held) == content_hash
-    if not unchanged:
-        lake.replace(table, ordered, day_column=RECORDED, window=asked, through=asked.end)
-    return IngestReport(
-        table=table,
-        window=asked,
-        n_rows=ordered.num_rows,
-        written=not unchanged,
-        version=lake.version(table) or 0,
-        content_hash=content_hash,
-        warnings=warnings,
+def _write_cells(lake: Lake, changes: CellChanges, source_name: str) -> None:
+    """Write the cells whenever they differ from those held, or are another source's."""
+    if lake.version(TableName.CELLS) is not None and lake.origin(TableName.CELLS) in (None, source_name):
+        held = lake.read(TableName.CELLS).sort_by("cell_id")
+        if held.column_names == changes.cells.column_names and held.equals(changes.cells):
+            return
+    lake.overwrite(
+        TableName.CELLS, changes.cells, origin=source_name, notes={CHANGED_FROM: note_day(changes.changed_from)}
     )
 
 
-def _write_cells(lake: Lake, cells: pa.Table, source_name: str) -> None:
-    """Write the cells whenever they differ from those held, or are another source's."""
-    ordered = cells.sort_by(SORT_KEYS[TableName.CELLS])
-    if lake.version(TableName.CELLS) is not None and lake.origin(TableName.CELLS) in (None, source_name):
-        held = lake.read(TableName.CELLS).sort_by(SORT_KEYS[TableName.CELLS])
-        if fingerprint_table(held) == fingerprint_table(ordered):
-            return
-    lake.overwrite(TableName.CELLS, ordered, origin=source_name)
+def _write(intake: Intake, found: Comparison, warnings: Sequence[str]) -> IngestReport:
+    lake, calendar = intake.lake, intake.calendar
+    table, rows = found.table, found.differences.rows
+    is_moved = found.last is None or (
+        calendar.first_instant(found.until) > found.last.instant or calendar.history_start < found.last.history_start
+    )
+    if is_moved or rows.num_rows:
+        changed_from = note_day(first_day_changed(rows, table, calendar))
+        notes = {HISTORY_START: calendar.history_start.isoformat(), CHANGED_FROM: changed_from}
+        lake.append(table, rows, through=found.until, notes=notes)
+    delivered = found.delivered.weather if table is TableName.WEATHER else found.delivered.fires
+    return IngestReport(
+        table=table,
+        window=found.asked,
+        n_rows=delivered.num_rows,
+        n_added=found.differences.n_added,
+        n_changed=found.differences.n_changed,
+        n_withdrawn=found.differences.n_withdrawn,
+        changed=_days_changed(found, calendar),
+        written=is_moved or rows.num_rows > 0,
+        version=lake.version(table) or 0,
+        content_hash=fingerprint_table(delivered.sort_by(SORT_KEYS[table])),
+        warnings=tuple(warnings),
+    )
+
+
+def _days_changed(found: Comparison, calendar: ParkCalendar) -> Interval | None:
+    """From the first to the last day before the last ingest that features or labels now see otherwise."""
+    if found.last is None:
+        return None
+    rows = found.differences.rows
+    if found.table is TableName.WEATHER:
+        dates = [rows_in_time(rows, calendar)["date"]]
+    else:  # a fire that moved leaves a day, too
+        dates = [rows["date"], found.held.filter(pc.is_in(found.held["fire_id"], rows["fire_id"]))["date"]]
+    days = pc.unique(pa.chunked_array([chunk for column in dates for chunk in column.chunks], pa.date32()))
+    days = days.filter(pc.less(days, day_of(found.last.instant, calendar.time_zone)))
+    if not len(days):
+        return None
+    return Interval(start=pc.min(days).as_py(), end=pc.max(days).as_py() + DAY)
+
+
+def _describe_cells(changes: CellChanges) -> list[str]:
+    """A sentence each on cells that came and went."""
+    sentences = []
+    rows = {row["cell_id"]: row for row in changes.cells.to_pylist()}
+    if changes.added:
+        sentences.append(f"cells: {len(changes.added)} new: {list_capped(changes.added)}.")
+    kept = [cell_id for cell_id in changes.removed if cell_id not in changes.renamed]
+    if kept:
+        last = max(rows[cell_id]["last_day"] for cell_id in kept)
+        sentences.append(
+            f"cells: {len(kept)} no longer listed: {list_capped(kept)}. Their history is kept, until {last} at most."
+        )
+    if changes.renamed:
+        sentences.append(
+            f"cells: {len(changes.renamed)} listed under another id at the same place: {list_capped(changes.renamed)}. "
+            "Features use the new id only."
+        )
+    return sentences

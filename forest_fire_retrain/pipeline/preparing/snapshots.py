@@ -2,7 +2,8 @@
 
 Rules
 -----
-- A live retraining knows what was recorded before its `as_of`, in the newest table versions.
+- A live retraining knows what was recorded before the midnight, in the park's time zone, of its `as_of`, in the
+  newest table versions.
 - A replay `as_known` reads exactly the versions that the original decision pinned.
 - A replay `as_corrected` reads the newest versions and every correction recorded in them.
 """
@@ -12,13 +13,18 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.records import HoldoutSet, Knowledge, Snapshot
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import RetrainingWindows, midnight
+from forest_fire_retrain.core.windows import UTC, RetrainingWindows, midnight
 
 PINNED_TABLES = (TableName.CELLS, TableName.WEATHER, TableName.FIRES, TableName.FEATURES)
 
 
 def take_snapshot(
-    lake: Lake, windows: RetrainingWindows, original: LedgerEntry | None, knowledge: Knowledge
+    lake: Lake,
+    windows: RetrainingWindows,
+    original: LedgerEntry | None,
+    knowledge: Knowledge,
+    *,
+    time_zone: str = UTC,
 ) -> Snapshot:
     """Pin what a retraining reads.
 
@@ -32,6 +38,8 @@ def take_snapshot(
         The live decision of the partition, if it was decided before.
     knowledge : Knowledge
         What a replay may know; a live retraining ignores it.
+    time_zone : str
+        IANA name of the zone whose days the windows are; `as_known` takes the one of the original.
 
     Raises
     ------
@@ -52,7 +60,9 @@ def take_snapshot(
     corrected_through = lake.complete_through(TableName.FIRES) if original else None
     known_until = max(windows.as_of, corrected_through or windows.as_of)
     taken = Knowledge.LIVE if original is None else Knowledge.AS_CORRECTED
-    return Snapshot(knowledge=taken, table_versions=pinned, known_at=midnight(known_until))
+    return Snapshot(
+        knowledge=taken, table_versions=pinned, known_at=midnight(known_until, time_zone), time_zone=time_zone
+    )
 
 
 def original_decision(entries: list[LedgerEntry], partition_key: str) -> LedgerEntry | None:

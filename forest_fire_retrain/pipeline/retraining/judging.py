@@ -15,7 +15,7 @@ from forest_fire_retrain.core.decision.label_gate import count_of, is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.scoring import describe_quality
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
-from forest_fire_retrain.core.decision.verdicts import Outcome
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import (
     DecisionPayload,
@@ -97,8 +97,9 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         ledger=LedgerFacts(
             frozen_until=state.frozen_until,
             is_quarantined=candidate.candidate_id in state.quarantined,
-            inconclusive_in_a_row=_inconclusive_in_a_row(decided),
             alias_disagrees=state.meddling is not None,
+            blocked_by=_last_block(decided),
+            blocked_in_a_row=_blocked_in_a_row(decided),
         ),
     )
     decision = adjudicate(case, rule)
@@ -215,6 +216,13 @@ def _champion_history(earlier: Sequence[WindowEvidence], rule: DecisionRule) -> 
     return {"champion over its reign": {str(rule.metric): loss}}
 
 
-def _inconclusive_in_a_row(decided: list[LedgerEntry]) -> int:
-    """Inconclusive decisions at the end of the live ones, which stand in order of their cut-off."""
-    return len(list(takewhile(lambda entry: entry.outcome is Outcome.INCONCLUSIVE, reversed(decided))))
+def _last_block(decided: list[LedgerEntry]) -> ReasonCode | None:
+    """The guardrail that rejected the candidate of the last live decision; they stand in order of their cut-off."""
+    rejected = bool(decided) and decided[-1].outcome is Outcome.REJECTED_BY_GUARDRAIL
+    return decided[-1].reason_code if rejected else None
+
+
+def _blocked_in_a_row(decided: list[LedgerEntry]) -> int:
+    """Live decisions at the end that this guardrail rejected."""
+    code = _last_block(decided)
+    return 0 if code is None else len(list(takewhile(lambda entry: entry.reason_code is code, reversed(decided))))

@@ -59,6 +59,17 @@ def test_the_newest_window_leaves_it_too_when_the_one_before_is_suspect() -> Non
     assert pool(suspect=(example_window(58).window,)).dropped == {}
 
 
+def test_windows_without_weather_leave_the_evidence_and_their_neighbours_stay() -> None:
+    blind = {"feed_is_silent": True}
+    windows = [example_window(56), example_window(57, **blind), example_window(58)]
+    found = pool(*windows)
+    assert found.used == (windows[0], windows[2])
+    assert found.dropped == {windows[1].partition_key: "the weather feed was silent"}
+    newest = example_window(60, **blind)
+    assert pool(newest=newest).dropped == {newest.partition_key: "the weather feed was silent"}
+    assert pool(newest=newest, suspect=(newest.window,)).dropped == {newest.partition_key: SUSPECT}
+
+
 def test_sums_recorded_under_a_flag_come_back_only_when_a_person_vouches_for_them() -> None:
     """Late reports lifted the flag, so no window is suspect any more; the recorded sums still lack those fires."""
     flagged = example_window(57, labels_are_suspect=True)
@@ -90,7 +101,7 @@ def test_clean_challengers_are_compared_with_clean_evidence_only_and_tainted_wit
         (clean,), {key["tainted"]: "its challenger was trained on suspect labels"}
     )
     newest = NEWEST.model_copy(update={"challenger_is_tainted": True})
-    assert pool(clean, tainted, newest=newest) == EvidencePool((tainted,), {key["clean"]: "not tainted"})
+    assert pool(clean, tainted, newest=newest) == EvidencePool((tainted,), {key["clean"]: "its challenger is clean"})
 
 
 def test_windows_judged_by_another_metric_are_dropped() -> None:

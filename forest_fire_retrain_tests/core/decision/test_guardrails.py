@@ -19,7 +19,7 @@ from forest_fire_retrain.core.decision.guardrails import (
     day_numbers,
     weekly_overdispersion,
 )
-from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.decision.scored_rows import NullShares, ScoredRows
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import SliceSums, WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import sum_up_slices
@@ -51,8 +51,10 @@ def scored(challenger: np.ndarray, champion: np.ndarray | None) -> ScoredRows:
     )
 
 
-def check_rows(n_rows: int = 700, **growth: float) -> GuardrailFinding:
-    return check_schema(n_rows=n_rows, n_expected_rows=700, null_growth=growth, rule=RULE)
+def check_rows(n_rows: int = 700, n_expected_rows: int = 700, **shares: tuple[float, float]) -> GuardrailFinding:
+    """Missing shares are in the newest window and in training."""
+    null_shares = {name: NullShares(*pair) for name, pair in shares.items()}
+    return check_schema(n_rows=n_rows, n_expected_rows=n_expected_rows, null_shares=null_shares, rule=RULE)
 
 
 def test_schema_wants_one_row_per_cell_and_day() -> None:
@@ -63,11 +65,23 @@ def test_schema_wants_one_row_per_cell_and_day() -> None:
         assert f"{n_rows} rows for 700 cell-days" in found.sentence
 
 
-def test_schema_wants_no_feature_that_went_missing_in_more_than_half_the_rows() -> None:
-    assert check_rows(wind=0.5, dc=-0.2).passed
-    found = check_rows(wind=0.51, dc=0.1)
-    assert (found.passed, found.value, found.limit) == (False, 0.51, 0.5)
-    assert "wind is missing in +51% of rows since training" in found.sentence
+def test_schema_wants_no_measure_that_went_missing_in_more_than_a_quarter_of_the_newest_window() -> None:
+    assert check_rows(wind=(0.25, 0.0), rain=(0.0, 0.2)).passed
+    assert not check_rows(wind=(0.2501, 0.0), rain=(0.0, 0.2)).passed
+    found = check_rows(wind=(0.75, 0.125), rain=(0.1, 0.0))
+    assert (found.passed, found.value, found.limit) == (False, 0.625, 0.25)
+    assert found.sentence == (
+        "700 rows for 700 cell-days; wind is missing in 75.0% of the newest window and in 12.5% of training, "
+        "62 percentage points more, allowed 25 percentage points"
+    )
+
+
+def test_a_measure_that_no_station_ever_delivered_is_no_news() -> None:
+    assert check_rows(wind=(1.0, 1.0), rain=(0.0, 0.0)).value == 0
+
+
+def test_one_row_is_a_row() -> None:
+    assert check_rows(1, 1).sentence.startswith("1 row for 1 cell-day; no measure is missing")
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -0.1, 0.0, 1.0, 1.5])
@@ -75,7 +89,7 @@ def test_a_prediction_that_is_no_probability_is_found(bad: float) -> None:
     assert check_finite(scored(np.array([0.5, 0.1]), None)).passed
     found = check_finite(scored(np.array([0.5, bad]), None))
     assert (found.code, found.passed, found.value) == (ReasonCode.NON_FINITE, False, 1)
-    assert found.sentence == "1 of 2 predictions are not probabilities"
+    assert found.sentence == "1 of 2 predictions is no probability"
 
 
 def test_no_predictions_at_all_do_not_pass() -> None:
@@ -98,7 +112,8 @@ def test_challengers_have_to_be_surely_worse_than_climatology_to_fail() -> None:
     sure = check_climatology(against_climatology(1.72, 0.28, 1.72, 0.28), RULE)
     assert (unsure.passed, sure.passed) == (True, False)
     assert sure.value == pytest.approx(1 - 2.3534 * 0.72 / math.sqrt(3), abs=1e-3)
-    assert "loss above climatology +4.000 over 4 window(s), 95% lower bound a block +0.022" in sure.sentence
+    said = "loss less climatology's +4.000 over 4 windows, 95% lower bound a block +0.022, allowed up to 0"
+    assert sure.sentence == said
 
 
 def test_challengers_better_than_climatology_pass() -> None:
@@ -106,7 +121,9 @@ def test_challengers_better_than_climatology_pass() -> None:
 
 
 def test_one_window_cannot_be_surely_worse() -> None:
-    assert check_climatology(against_climatology(5.0), RULE).passed
+    found = check_climatology(against_climatology(5.0), RULE)
+    assert found.passed
+    assert "over 1 window, 95% lower bound a block not known from 1 block" in found.sentence
 
 
 @pytest.mark.parametrize("figure", [math.nan, math.inf])
@@ -132,7 +149,9 @@ def test_calibration_fails_beyond_three_deviations_if_the_champion_is_nearer() -
     found = calibrated(47, 20.0, 47.0)
     assert (found.code, found.passed, found.limit) == (ReasonCode.MISCALIBRATED, False, 3.0)
     assert found.value == pytest.approx(27 / math.sqrt(80))
-    assert found.sentence == "47 fires, 20.0 expected: z = +3.0, champion's z = +0.0"
+    assert found.sentence == (
+        "47 fires, 20.0 expected: z = +3.02, allowed up to 3 either way or as far as the champion's, +0.0"
+    )
 
 
 def test_calibration_passes_where_the_champion_is_as_far_off() -> None:
@@ -239,7 +258,9 @@ def test_a_region_fails_when_it_is_both_significantly_and_considerably_worse() -
     # z = 10/sqrt(25) = 2, p = .023, and the loss is 10 % up.
     found = check_regions(example_slice(loss_difference=10.0, variance=25.0))
     assert (found.code, found.passed, found.value, found.limit) == (ReasonCode.SLICE_REGRESSION, False, 0.1, 0.05)
-    assert found.sentence == "north-east: loss +10.0% against the champion's, adjusted p = 0.02"
+    assert found.sentence == (
+        "north-east: loss +10.0% against the champion's, adjusted p = 0.02; a region fails above 5% with p below 0.05"
+    )
 
 
 def test_a_region_passes_when_it_is_only_one_of_both() -> None:

@@ -10,7 +10,8 @@ from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.example_evidence import RULE, example_case
 
 ADDED_IN_6 = {"tainted_min_blocks", "refresh_age_after_superior_days"}
-ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share"} | ADDED_IN_6
+ADDED_IN_7 = {"alert_blocked_in_a_row"}
+ADDED_SINCE_3 = {"refresh_min_gain", "tainted_gain_factor", "taint_share"} | ADDED_IN_6 | ADDED_IN_7
 
 
 def recorded_by_version_3() -> dict[str, object]:
@@ -44,9 +45,20 @@ def test_what_rows_had_and_no_rule_looked_at_is_read_over_but_is_no_setting() ->
 
 
 def test_a_rule_of_version_5_has_the_thresholds_it_had_and_none_of_later() -> None:
-    recorded = RULE.model_dump(mode="json", exclude=ADDED_IN_6) | {"version": "5"}
-    binding_nothing = {"version": "5", "tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500}
+    recorded = RULE.model_dump(mode="json", exclude=ADDED_IN_6 | ADDED_IN_7) | {"version": "5"}
+    in_6 = {"version": "5", "tainted_min_blocks": 1, "refresh_age_after_superior_days": 36_500}
+    binding_nothing = {**in_6, "alert_blocked_in_a_row": 1_000_000}
     assert DecisionRule.model_validate(recorded) == RULE.model_copy(update=binding_nothing)
+
+
+def test_a_rule_of_version_6_is_read_without_what_nothing_looks_at_any_more_and_without_later_alerts() -> None:
+    older = {"version": "6", "suspect_share": 0.45, "alert_inconclusive_in_a_row": 3}
+    recorded = RULE.model_dump(mode="json", exclude=ADDED_IN_7) | older
+    neutral = {"version": "6", "alert_blocked_in_a_row": 1_000_000}
+    assert DecisionRule.model_validate(recorded) == RULE.model_copy(update=neutral)
+    for name in ("suspect_share", "alert_inconclusive_in_a_row"):
+        with pytest.raises(ValidationError, match=name):
+            DecisionRule.model_validate({name: older[name]})
 
 
 def test_a_decision_of_version_3_is_computed_again_as_it_was() -> None:

@@ -7,9 +7,10 @@ import pytest
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision, LedgerFacts
-from forest_fire_retrain.core.decision.thresholds import DecisionRule
-from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.decision_payload import (
+    OLDER_FACTS,
     DecisionPayload,
     Difference,
     facts_of,
@@ -20,7 +21,7 @@ from forest_fire_retrain.core.ledger.decision_payload import (
     read_payload,
 )
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
+from forest_fire_retrain.core.ledger.recomputation import WORDED_SINCE, is_same, recompute
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import (
@@ -57,7 +58,11 @@ CASES = {
     "too few": example_case(GAINS[:2]),
     "inaugural": inaugural_case([1.0]),
     "frozen, with an alert": example_case(
-        GAINS, champion_age_days=700, frozen_until=FIRST_DAY + 999 * DAY, inconclusive_in_a_row=4
+        GAINS,
+        champion_age_days=700,
+        frozen_until=FIRST_DAY + 999 * DAY,
+        blocked_by=ReasonCode.SCHEMA,
+        blocked_in_a_row=4,
     ),
     "unscorable": example_case(GAINS, dropped={"2023-12-25": "no usable figures"}, alias_disagrees=True),
 }
@@ -102,8 +107,9 @@ def test_the_rest_of_the_case_stands_in_the_facts() -> None:
         "gap_days": 14,
         "frozen_until": (FIRST_DAY + 999 * DAY).isoformat(),
         "is_quarantined": False,
-        "inconclusive_in_a_row": 4,
         "alias_disagrees": False,
+        "blocked_by": "SCHEMA",
+        "blocked_in_a_row": 4,
     }
 
 
@@ -115,24 +121,37 @@ def changed(decision: Decision, **changes: object) -> Decision:
 @pytest.mark.parametrize("name", CASES)
 def test_a_decision_is_the_same_as_itself_read_back(name: str) -> None:
     decision = adjudicate(CASES[name], RULE)
-    assert is_same(decision, Decision.model_validate_json(decision.model_dump_json()))
+    assert is_same(decision, Decision.model_validate_json(decision.model_dump_json()), RULE_VERSION)
 
 
 def test_a_decision_is_the_same_but_for_the_last_bits_of_its_numbers() -> None:
     decision = adjudicate(CASES["superior"], RULE)
     gains = decision.comparison.block_gains
     e_value = decision.comparison.e_value
-    assert is_same(decision, changed(decision, e_value=math.nextafter(e_value, 0)))
-    assert not is_same(decision, changed(decision, e_value=e_value * 1.0001))
-    assert not is_same(decision, changed(decision, e_value=math.nan))
-    assert not is_same(decision, changed(decision, n_fires=decision.comparison.n_fires + 1))
-    assert not is_same(decision, changed(decision, block_gains=gains[1:]))
-    assert not is_same(decision, decision.model_copy(update={"sentence": "better"}))
+    assert is_same(decision, changed(decision, e_value=math.nextafter(e_value, 0)), RULE_VERSION)
+    others = (
+        changed(decision, e_value=e_value * 1.0001),
+        changed(decision, e_value=math.nan),
+        changed(decision, n_fires=decision.comparison.n_fires + 1),
+        changed(decision, block_gains=gains[1:]),
+        decision.model_copy(update={"outcome": Outcome.KEPT}),
+        decision.model_copy(update={"champion_age_days": 1}),
+    )
+    for version in ("1", "6", RULE_VERSION):
+        assert not any(is_same(decision, other, version) for other in others)
+
+
+@pytest.mark.parametrize("words", [{"sentence": "better"}, {"alerts": ("3 decisions in a row were inconclusive",)}])
+def test_words_are_compared_with_those_of_their_own_version_only(words: dict[str, object]) -> None:
+    decision = adjudicate(CASES["superior"], RULE)
+    reworded = decision.model_copy(update=words)
+    assert [is_same(decision, reworded, version) for version in ("3", "6", "7", "8")] == [True, True, False, False]
+    assert int(RULE_VERSION) >= WORDED_SINCE
 
 
 def test_no_field_of_a_case_is_left_out_of_the_row() -> None:
     elsewhere = {"newest", "earlier", "dropped", "champion", "training_hash", "prediction_hash", "guardrails"}
-    facts = set(Case.model_fields) - {"ledger"} | set(LedgerFacts.model_fields)
+    facts = set(Case.model_fields) - {"ledger"} | set(LedgerFacts.model_fields) - OLDER_FACTS
     assert set(facts_of(CASES["superior"])) | elsewhere == facts
 
 

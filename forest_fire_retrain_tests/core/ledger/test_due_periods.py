@@ -71,6 +71,21 @@ def test_weeks_that_were_left_out_are_seen_in_months_too() -> None:
     assert [key_of(month) for month in list_passed_over(state, MONTHS)] == ["2026-06-01"]
 
 
+@pytest.mark.parametrize(
+    ("time_zone", "over"),
+    [("Pacific/Auckland", "2026-09-06T12:00"), ("Pacific/Pago_Pago", "2026-09-07T11:00"), ("UTC", "2026-09-07T00:00")],
+)
+def test_a_period_waits_from_the_zones_midnight_on(time_zone: str, over: str) -> None:
+    instant = dt.datetime.fromisoformat(f"{over}+00:00")
+    start = dt.date(2026, 3, 2)
+    periods = Periods(history_start=start, history_end=None, cadence=Cadence.WEEKLY, policy=POLICY, time_zone=time_zone)
+    last = periods.closed(instant)[-1]
+    state = decided(periods.closed(instant)[-2])
+    assert key_of(last) == "2026-08-31"
+    assert list_waiting(state, periods.closed(instant)) == [last]
+    assert list_waiting(state, periods.closed(instant - dt.timedelta(seconds=1))) == []
+
+
 @given(st.lists(st.sampled_from(range(len(WEEKS))), min_size=1, unique=True).map(sorted))
 def test_what_waits_is_exactly_what_would_be_decided_live(places: list[int]) -> None:
     state = decided(*(WEEKS[place] for place in places))

@@ -191,6 +191,7 @@ PAYLOADS: dict[EntryKind, dict[str, object]] = {
     EntryKind.FREEZE: {"until": "2024-09-01"},
     EntryKind.LABELS_CLEARED: {"window": {"start": "2024-01-01", "end": "2024-01-08"}},
     EntryKind.EXTERNAL: {"observed": None, "expected": None},
+    EntryKind.DELIVERY_ACCEPTED: {"accepted": ["9 rows"], "fingerprints": ["ab"], "reason": "false alarms"},
     EntryKind.SOURCE_ACCEPTED: {"accepted": "new", "before": "old", "reason": "moved"},
 }
 

@@ -77,6 +77,7 @@ def test_missing_is_never_taken_for_zero() -> None:
 
 A_DAY = "a day such as 2024-07-31"
 AN_INSTANT = "an instant such as 2024-07-31T06:00:00Z"
+HERE = "in UTC, the FOREST_FIRE_TIME_ZONE"
 SEEN = "text without blanks at its ends and without control characters"
 IN_EVERY_ROW = "a value in every row"
 AT_ONCE = ["2024-07-03", "2024-07-03T00:00Z"]
@@ -189,15 +190,15 @@ BREACHES = {
     ),
     "a date after today": (
         ("weather", "date", ["2024-08-01", "2024-07-31", "2024-07-02"]),
-        "1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31",
+        f"1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31 {HERE}",
     ),
     "a recording after today": (
         ("fires", "recorded_at", ["2024-07-31T23:59:59Z", "2024-07-31T22:00:00-03:00"]),
-        "1 value in the future, row 3: observed 2024-08-01 01:00:00+00:00; allowed up to 2024-07-31",
+        f"1 value in the future, row 3: observed 2024-08-01 01:00:00+00:00; allowed up to 2024-07-31 {HERE}",
     ),
     "a report before its fire": (
         ("fires", "recorded_at", ["2024-07-01", "2024-07-01T23:59:59"]),
-        "1 value before the fire, row 3: observed 2024-07-01 23:59:59+00:00; allowed the fire's date or later",
+        f"1 value before the fire, row 3: observed 2024-07-01 23:59:59+00:00; allowed the fire's date or later {HERE}",
     ),
     "the lowest temperature far above the highest": (
         ("weather", "temp_min_c", ["12", "41.5", "10"]),

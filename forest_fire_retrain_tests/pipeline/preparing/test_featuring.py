@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.features import compute_features
 from forest_fire_retrain.core.rows.ports import Lake
@@ -90,7 +91,7 @@ def lake() -> FakeLake:
 
 
 def build(lake: Lake, first: int, end: int) -> FeatureReport:
-    return build_features(lake, ENGINE, days(first, end), START)
+    return build_features(lake, ENGINE, days(first, end), ParkCalendar(START))
 
 
 def held(lake: Lake, window: Interval | None = None) -> pa.Table:

@@ -1,7 +1,7 @@
 """Everything recorded before the window's end is in the lake afterwards, once, and nothing is lost."""
 
 import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import pyarrow as pa
@@ -10,12 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.core.errors import InputContractError, LakeError
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.rows.ports import SourceSlice
-from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.rows.ports import Lake, Source, SourceSlice
+from forest_fire_retrain.core.rows.row_versions import current_rows
+from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, midnight
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain_tests.fakes.lake import FakeLake, falls_into
 from forest_fire_retrain_tests.property_examples import examples
@@ -23,7 +27,7 @@ from forest_fire_retrain_tests.property_examples import examples
 DAY = dt.timedelta(days=1)
 START = dt.date(2024, 1, 1)
 Row = dict[str, object]
-Ingest = Callable[["FakeSource", FakeLake, Interval, dt.date], IngestReport]
+Ingest = Callable[[Intake, Interval], IngestReport]
 
 
 def weeks(first: int, end: int) -> Interval:
@@ -75,6 +79,9 @@ class FakeSource:
         weather = self._recorded(self.weather, WEATHER_SCHEMA, recorded)
         return SourceSlice(cells, weather, self._recorded(self.fires, FIRES_SCHEMA, recorded), self.warnings)
 
+    def read_whole(self) -> None:
+        """It delivers slices only."""
+
     def _recorded(self, rows: list[Row], schema: pa.Schema, recorded: Interval) -> pa.Table:
         table = pa.Table.from_pylist(rows, schema=schema).sort_by([("recorded_at", "descending")])
         return table.filter(falls_into(table["recorded_at"], recorded))
@@ -88,7 +95,11 @@ class Case:
     ingest: Ingest
 
     def run(self, source: FakeSource, lake: FakeLake, first: int, end: int) -> IngestReport:
-        return self.ingest(source, lake, weeks(first, end), START)
+        return self.ingest(intake(source, lake), weeks(first, end))
+
+
+def intake(source: Source, lake: Lake) -> Intake:
+    return Intake(source, lake, DuckDbEngine(), ParkCalendar(START, look_back_days=0))
 
 
 @pytest.fixture(params=[Case("weather", ingest_weather), Case("fires", ingest_fire_reports)], ids=lambda c: c.table)
@@ -98,13 +109,21 @@ def case(request: pytest.FixtureRequest) -> Case:
 
 
 def rows_of(lake: FakeLake, table: str, version: int | None = None) -> list[str]:
-    return sorted(map(repr, lake.read(table, version=version).to_pylist()))
+    """All versions of all rows."""
+    return texts(lake.read(table, version=version).drop(["withdrawn"]))
 
 
-def expected(source: FakeSource, table: str, n_weeks: int) -> list[str]:
-    held = FakeLake()
-    held.append(table, getattr(source.read(weeks(0, n_weeks)), table))
-    return rows_of(held, table)
+def known(lake: FakeLake, table: str) -> list[str]:
+    """What the last versions say, whenever that was recorded."""
+    return texts(current_rows(lake.read(table), TableName(table)).drop(["recorded_at", "withdrawn"]))
+
+
+def texts(rows: pa.Table) -> list[str]:
+    return sorted(map(repr, rows.to_pylist()))
+
+
+def expected(source: FakeSource, table: str, n_weeks: int, *, left_out: Sequence[str] = ()) -> list[str]:
+    return texts(getattr(source.read(weeks(0, n_weeks)), table).drop(list(left_out)))
 
 
 def test_the_first_run_fetches_all_history_up_to_its_windows_end(case: Case) -> None:
@@ -150,33 +169,40 @@ def test_an_empty_week_moves_the_mark_so_that_it_is_not_asked_for_again(case: Ca
     assert source.asked == [weeks(0, 1), weeks(1, 2), weeks(2, 3)]
 
 
-def test_rows_the_source_changed_replace_theirs_and_the_old_version_stays(case: Case) -> None:
+def test_rows_the_source_changed_follow_theirs_and_count_from_the_ingest_that_found_them(case: Case) -> None:
     source, lake = FakeSource(), FakeLake()
     case.run(source, lake, 0, 3)
     before = rows_of(lake, case.table)
     source.weather = [{**row, "precip_mm": 7.5} if row["date"] == START + 8 * DAY else row for row in source.weather]
     source.fires = [{**row, "cell_id": "b"} if row["fire_id"] == "f6" else row for row in source.fires]
     report = case.run(source, lake, 1, 2)
-    assert report.written
-    assert rows_of(lake, case.table) == expected(source, case.table, 3) != before
+    assert (report.written, report.n_added, report.n_withdrawn) == (True, 0, 0)
+    assert report.n_changed == (2 if case.table == "weather" else 1)
+    assert known(lake, case.table) == expected(source, case.table, 3, left_out=["recorded_at"])
+    assert set(before) < set(rows_of(lake, case.table))
+    newest = pc.max(lake.read(case.table)["recorded_at"]).as_py()
+    assert newest == midnight(weeks(0, 3).end)
     assert rows_of(lake, case.table, report.version - 1) == before
     assert lake.complete_through(case.table) == weeks(0, 3).end
 
 
-def test_rows_the_source_no_longer_delivers_are_reported(case: Case) -> None:
+def test_rows_the_source_no_longer_delivers_are_withdrawn_and_kept(case: Case) -> None:
     source, lake = FakeSource(), FakeLake()
     case.run(source, lake, 0, 3)
     source.weather = [row for row in source.weather if row["date"] != START + 8 * DAY]
     source.fires = [row for row in source.fires if row["fire_id"] not in {"f6", "f9"}]
-    (warning,) = case.run(source, lake, 1, 2).warnings
-    assert f"{case.table}: the source now delivers " in warning
-    assert "2 fewer than it did; the earlier table version keeps them" in warning
-    assert rows_of(lake, case.table) == expected(source, case.table, 3)
+    before = rows_of(lake, case.table)
+    report = case.run(source, lake, 1, 2)
+    assert (report.n_added, report.n_changed, report.n_withdrawn) == (0, 0, 2)
+    assert set(before) < set(rows_of(lake, case.table))
+    assert known(lake, case.table) == expected(source, case.table, 3, left_out=["recorded_at"])
+    again = case.run(source, lake, 1, 2)
+    assert (again.written, again.n_withdrawn) == (False, 0)
 
 
 def test_a_fire_report_that_arrives_late_belongs_to_the_week_it_was_recorded_in() -> None:
     source, lake = FakeSource(fires=[fire_row("late", "a", 2, recorded_on=15)]), FakeLake()
-    assert [ingest_fire_reports(source, lake, weeks(n, n + 1), START).n_rows for n in range(3)] == [0, 0, 1]
+    assert [ingest_fire_reports(intake(source, lake), weeks(n, n + 1)).n_added for n in range(3)] == [0, 0, 1]
 
 
 def test_a_source_that_breaks_the_contract_writes_nothing_at_all(case: Case) -> None:
@@ -192,7 +218,7 @@ def test_a_run_cut_before_its_rows_are_written_is_made_good_by_the_next(case: Ca
     held = rows_of(lake, case.table)
 
     def cut(point: str) -> None:
-        if point == f"before replace {case.table}":
+        if point == f"before append {case.table}":
             raise LakeError(point)
 
     lake.interrupt = cut
@@ -206,8 +232,8 @@ def test_a_run_cut_before_its_rows_are_written_is_made_good_by_the_next(case: Ca
 
 def test_what_the_department_has_to_live_with_is_in_the_weather_report_only() -> None:
     source = FakeSource(warnings=("weather: humidity is never observed",))
-    assert ingest_weather(source, FakeLake(), weeks(0, 1), START).warnings == source.warnings
-    assert ingest_fire_reports(source, FakeLake(), weeks(0, 1), START).warnings == ()
+    assert ingest_weather(intake(source, FakeLake()), weeks(0, 1)).warnings == source.warnings
+    assert ingest_fire_reports(intake(source, FakeLake()), weeks(0, 1)).warnings == ()
 
 
 def test_cells_are_written_with_the_weather_and_only_when_they_changed() -> None:
@@ -216,8 +242,8 @@ def test_cells_are_written_with_the_weather_and_only_when_they_changed() -> None
     for first in range(4):
         if first == 2:
             source.cells = [cell_row("a"), cell_row("b", 41.5), cell_row("c")]
-        ingest_weather(source, lake, weeks(first, first + 1), START)
-        ingest_fire_reports(source, lake, weeks(first, first + 1), START)
+        ingest_weather(intake(source, lake), weeks(first, first + 1))
+        ingest_fire_reports(intake(source, lake), weeks(first, first + 1))
         versions.append(lake.version("cells"))
     assert versions == [0, 0, 1, 1]
     assert lake.read("cells")["cell_id"].to_pylist() == ["a", "b", "c"]
@@ -237,7 +263,7 @@ def test_any_order_of_weeks_ends_in_the_same_rows_as_one_long_run(order: list[in
 
 def test_the_content_hash_is_that_of_the_delivered_rows_in_a_total_order() -> None:
     source = FakeSource()
-    report = ingest_weather(source, FakeLake(), weeks(0, 1), START)
+    report = ingest_weather(intake(source, FakeLake()), weeks(0, 1))
     delivered = source.read(weeks(0, 1)).weather
     order = pc.sort_indices(delivered, sort_keys=[("date", "ascending"), ("cell_id", "ascending")])
     assert report.content_hash == fingerprint_table(delivered.take(order))

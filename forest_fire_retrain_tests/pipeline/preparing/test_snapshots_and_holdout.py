@@ -103,6 +103,7 @@ def labelled_fires(lake: FakeLake, snapshot: Snapshot) -> set[tuple[str, dt.date
 
 FIRST_FIRE = ("a", WINDOWS.holdout.start)
 SECOND_FIRE = ("b", WINDOWS.holdout.start + DAY)
+THIRD_FIRE = ("c", WINDOWS.holdout.start + 2 * DAY)
 
 
 def test_a_live_retraining_pins_the_newest_versions_and_ends_its_knowledge_at_as_of(lake: FakeLake) -> None:
@@ -111,6 +112,41 @@ def test_a_live_retraining_pins_the_newest_versions_and_ends_its_knowledge_at_as
     assert snapshot.table_versions == {"cells": 0, "weather": 0, "fires": 1, "features": 0}
     assert snapshot.known_at == dt.datetime(2024, 4, 8, tzinfo=dt.UTC)
     assert snapshot.knowledge is Knowledge.LIVE
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "known_at"),
+    [
+        ("Pacific/Auckland", "2024-04-07T12:00"),  # clocks went back the night before
+        ("Pacific/Kiritimati", "2024-04-07T10:00"),
+        ("America/Los_Angeles", "2024-04-08T07:00"),
+        ("Pacific/Pago_Pago", "2024-04-08T11:00"),
+    ],
+)
+def test_knowledge_ends_at_the_zones_midnight_and_labels_with_it(lake: FakeLake, time_zone: str, known_at: str) -> None:
+    end = dt.datetime.fromisoformat(f"{known_at}+00:00")
+    second = dt.timedelta(seconds=1)
+    write_fires(lake, fire_row("f2", *SECOND_FIRE, recorded_at=end - second), fire_row("f3", *THIRD_FIRE, end))
+    snapshot = take_snapshot(lake, WINDOWS, None, Knowledge.AS_CORRECTED, time_zone=time_zone)
+    assert (snapshot.known_at, snapshot.time_zone) == (end, time_zone)
+    assert labelled_fires(lake, snapshot) == {FIRST_FIRE, SECOND_FIRE}
+
+
+def test_a_decision_keeps_its_instant_when_the_zone_is_changed(lake: FakeLake) -> None:
+    original = decide(hold_out(lake, take_live(lake)))
+    replayed = take_snapshot(lake, WINDOWS, original, Knowledge.AS_KNOWN, time_zone="Pacific/Auckland")
+    assert (replayed.known_at, replayed.time_zone) == (midnight(WINDOWS.as_of), "UTC")
+    corrected = take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED, time_zone="Pacific/Auckland")
+    assert corrected.known_at == midnight(WINDOWS.as_of, "Pacific/Auckland")
+
+
+def test_a_snapshot_in_utc_is_written_as_before_there_were_zones_and_another_names_its_zone(lake: FakeLake) -> None:
+    in_utc = take_live(lake)
+    assert set(json.loads(in_utc.model_dump_json())) == {"knowledge", "table_versions", "known_at"}
+    assert Snapshot.model_validate_json(in_utc.model_dump_json()) == in_utc
+    elsewhere = take_snapshot(lake, WINDOWS, None, Knowledge.LIVE, time_zone="Pacific/Auckland")
+    holdout = hold_out(lake, elsewhere)
+    assert HoldoutSet.model_validate_json(holdout.model_dump_json()).snapshot.time_zone == "Pacific/Auckland"
 
 
 def test_a_live_retraining_of_a_past_partition_does_not_see_what_came_after_its_cut_off(lake: FakeLake) -> None:

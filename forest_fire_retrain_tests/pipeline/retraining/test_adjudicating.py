@@ -211,7 +211,6 @@ def test_a_champion_that_cannot_be_scored_stays_and_its_window_never_becomes_evi
     mended = bench.decide(2)
     assert mended.payload.dropped == {windows_of(1).partition_key: "no usable figures"}
     assert mended.payload.decision.comparison.n_windows == 1
-    assert mended.payload.case_facts["inconclusive_in_a_row"] == 1
 
 
 def test_a_candidate_whose_bytes_changed_is_not_judged() -> None:
@@ -249,12 +248,20 @@ def test_while_another_process_writes_nothing_is_decided() -> None:
     assert bench.registry.versions(MODEL) == []
 
 
-def test_inconclusive_decisions_in_a_row_are_counted_and_raise_an_alert() -> None:
+def test_a_guardrail_that_blocks_period_after_period_is_counted_and_raises_an_alert() -> None:
     bench = decided_bench(0)
-    bench.tracker.forget(bench.question(0).candidate.stored)
-    alerts = [bench.decide(period).payload.decision.alerts for period in (1, 2, 3)]
-    assert alerts[:2] == [(), ()]
-    assert alerts[2] == ("3 decisions in a row were inconclusive: look at the fire reports and the weather feed",)
+    strict = EAGER.model_copy(update={"rank_shift_max": 1e-9})
+    decided = [bench.decide(period, rule=strict) for period in (1, 2, 3)]
+    assert {found.entry.reason_code for found in decided} == {ReasonCode.RANK_SHIFT}
+    facts = [
+        (found.payload.case_facts["blocked_by"], found.payload.case_facts["blocked_in_a_row"]) for found in decided
+    ]
+    assert facts == [(None, 0), ("RANK_SHIFT", 1), ("RANK_SHIFT", 2)]
+    assert [len(found.payload.decision.alerts) for found in decided] == [0, 0, 1]
+    assert "RANK_SHIFT has blocked 3 periods in a row" in decided[2].payload.decision.alerts[0]
+    assert recompute(decided[2].payload, bench.live_decisions()) == decided[2].payload.decision
+    assert bench.decide(4).payload.case_facts["blocked_in_a_row"] == 3
+    assert bench.decide(5).payload.case_facts["blocked_by"] is None
 
 
 # ---- held back ----

@@ -43,7 +43,8 @@ def test_a_window_with_most_fires_unrecorded_answers_nothing_and_taints_what_com
     assert neighbour.payload.dropped == dict.fromkeys(KEYS[1:3], SUSPECT)
     assert neighbour.entry.reason_code is ReasonCode.TOO_FEW_POSITIVES
     assert neighbour.payload.evidence.challenger_is_tainted  # its training ends within the suspect window
-    assert neighbour.payload.case_facts["inconclusive_in_a_row"] == 1
+    (alert,) = suspect.payload.decision.alerts
+    assert "fewer fires than the season expects" in alert
     # Late reports lift the flag: what is trained now is clean, and what was summed without them stays out.
     bench.lake.append(TableName.FIRES, late)
     lifted = decide_now(bench, 3)

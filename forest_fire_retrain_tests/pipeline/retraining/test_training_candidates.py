@@ -19,7 +19,7 @@ from forest_fire_retrain.core.models.model_rows import (
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, Recipe
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
-from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, TableName
+from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
 from forest_fire_retrain.pipeline.retraining.training_candidates import (
@@ -172,7 +172,7 @@ def test_missing_shares_are_those_of_the_training_rows(trained: tuple[Bench, Can
 
 def test_rows_of_one_class_only_are_refused_and_the_run_ends_failed() -> None:
     lake = example_lake()
-    lake.overwrite(TableName.FIRES, FIRES_SCHEMA.empty_table())
+    lake.overwrite(TableName.FIRES, LAKE_SCHEMAS[TableName.FIRES].empty_table())
     workshop = Bench(lake)
     with pytest.raises(EvidenceError, match="0 cell-days with a fire start"):
         workshop.train()

@@ -1,0 +1,80 @@
+"""What a person should look at, whatever was decided: a silent feed, fires that stay away, a guardrail, an old model.
+
+Rules
+-----
+- An alert says its figures and where to look.
+- Evidence that starts anew after a promotion is no alert: the first decisions of a reign cannot answer yet.
+"""
+
+from forest_fire_retrain.core.decision.case import Case, GuardrailFinding
+from forest_fire_retrain.core.decision.label_gate import count_of, count_season, is_suspect
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
+from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.wording import counted
+
+
+def find_alerts(
+    case: Case, outcome: Outcome, reason: ReasonCode, champion_age_days: int | None, rule: DecisionRule
+) -> tuple[str, ...]:
+    """Every alert of a decision, in the order in which they should be looked at.
+
+    Parameters
+    ----------
+    case : Case
+        The evidence.
+    outcome, reason : Outcome, ReasonCode
+        What was decided.
+    champion_age_days : int, optional
+        Days from the champion's training cut-off; `None` without a champion.
+    rule : DecisionRule
+        Thresholds.
+    """
+    found = (
+        _about_the_feed(case, rule),
+        _about_fires(case, rule),
+        _about_a_guardrail(case, outcome, reason, rule),
+        _about_the_champion(outcome, champion_age_days, rule),
+    )
+    return tuple(alert for alert in found if alert is not None)
+
+
+def _about_the_feed(case: Case, rule: DecisionRule) -> str | None:
+    """Measures that are missing in the newest window, or rows; whatever the decision is about."""
+    schema = next((finding for finding in case.guardrails if finding.code is ReasonCode.SCHEMA), None)
+    if schema is None:
+        return None
+    if schema.value > rule.null_share_max:
+        return f"the weather feed is silent in {case.newest.window}: {schema.sentence} (look at the weather feed)"
+    return None if schema.passed else _about_rows(schema)
+
+
+def _about_rows(schema: GuardrailFinding) -> str:
+    return f"the newest window is not whole: {schema.sentence} (look at the cells and at the features)"
+
+
+def _about_fires(case: Case, rule: DecisionRule) -> str | None:
+    """Fewer fires than the season expects, also in a park that is too small for the label gate."""
+    newest = case.newest
+    count = count_of(newest) if newest.labels_are_suspect else count_season(newest, case.earlier, rule)
+    if not (newest.labels_are_suspect or is_suspect(count.n_fires, count.n_expected, rule)):
+        return None
+    return (
+        f"fewer fires than the season expects were recorded in {count.window}: {count.n_fires}, expected "
+        f"{count.n_expected:.0f} (look at the fire reports)"
+    )
+
+
+def _about_a_guardrail(case: Case, outcome: Outcome, reason: ReasonCode, rule: DecisionRule) -> str | None:
+    """The same guardrail again and again: the candidates are not what is wrong."""
+    if outcome is not Outcome.REJECTED_BY_GUARDRAIL:
+        return None
+    in_a_row = 1 + (case.ledger.blocked_in_a_row if case.ledger.blocked_by is reason else 0)
+    if in_a_row < rule.alert_blocked_in_a_row:
+        return None
+    return f"the guardrail {reason} has blocked {counted(in_a_row, 'period')} in a row (look at what it says of each)"
+
+
+def _about_the_champion(outcome: Outcome, age_days: int | None, rule: DecisionRule) -> str | None:
+    if age_days is None or age_days < rule.alert_champion_age_days or outcome is Outcome.PROMOTED:
+        return None
+    return f"the champion's training ended {age_days} days ago, an alert is due from {rule.alert_champion_age_days}"
