@@ -33,6 +33,7 @@ from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 WEEKS = ("2025-07-07", "2025-07-14", "2025-07-21")
 NEXT_WEEK = "2025-07-28"
 AS_OF = dt.date(2025, 7, 28)
+PARK = SimulatorConfig(n_cells=6, fire_rate=0.05, seed=8)  # its candidates beat climatology in all these weeks
 EASY = DecisionRule(
     block_days=1,
     min_fires=1,
@@ -79,8 +80,7 @@ def three_reigns() -> Reigns:
 
 @lru_cache
 def _train_three_reigns() -> Installation:
-    park = SimulatorConfig(n_cells=6, fire_rate=0.05, seed=8)  # its candidates beat climatology in all three weeks
-    installation = example_installation(Path("nowhere"), adjudication=EASY, simulator=park)
+    installation = example_installation(Path("nowhere"), adjudication=EASY, simulator=PARK)
     retrain(installation, WEEKS)
     return installation
 

@@ -19,7 +19,7 @@ from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain_tests.cli.conftest import Run
 from forest_fire_retrain_tests.example_installation import example_settings
-from forest_fire_retrain_tests.example_reigns import EASY, WEEKS, retrain
+from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, retrain
 from forest_fire_retrain_tests.prepared_store import copy_store
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def two_reigns(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -
     """A home in which versions 1 and 2 were champion, with every store a real one."""
     folder = tmp_path_factory.mktemp("template") / "home"
     copy_store(store_template, folder / "mlflow")
-    installation = build_installation(example_settings(folder, adjudication=EASY))
+    installation = build_installation(example_settings(folder, adjudication=EASY, simulator=PARK))
     installation.tracker.prepare()
     retrain(installation, WEEKS[:2])
     publish(installation.published_ledger)
@@ -190,11 +190,11 @@ def test_another_source_is_refused_until_it_is_accepted_with_a_reason(
 ) -> None:
     held, before = DeltaLake(str(reigned / "lake")), rows_of(reigned)
     versions = {table: held.version(table) for table in TableName}
-    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", "7")
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", str(PARK.seed))
     monkeypatch.setenv("FOREST_FIRE_SIMULATOR__N_CELLS", "6")
     nothing = forest_fire("accept-source", "--reason", "to be sure")
     assert nothing.code == 2, nothing
-    assert "holds no rows of another source than the simulated park with the seed 7 and 6 cells" in nothing.err
+    assert f"no rows of another source than the simulated park with the seed {PARK.seed} and 6 cells" in nothing.err
     monkeypatch.setenv("FOREST_FIRE_SIMULATOR__SEED", "77")
     refused = forest_fire("retrain", "--partition", WEEKS[2])
     assert refused.code == 2, refused
