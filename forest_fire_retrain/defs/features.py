@@ -3,8 +3,8 @@
 import dagster as dg
 
 from forest_fire_retrain.core.periods import Periods
-from forest_fire_retrain.core.rows.cell_days import count_cell_days
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
+from forest_fire_retrain.core.rows.membership import count_cell_days
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape

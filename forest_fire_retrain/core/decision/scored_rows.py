@@ -1,7 +1,6 @@
 """A holdout under every model: one probability per row and model, nothing summed yet."""
 
-import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -12,9 +11,6 @@ from forest_fire_retrain.core.windows import Interval
 RAW_MEASURES = ("temp_max_c", "temp_min_c", "wind_speed_kmh", "precip_mm")
 """Features that are there if and only if the feed delivered them. Humidity is not: it is estimated where it is missing,
 and derived features remember a gap for as long as they look back."""
-
-CellSpan = tuple[dt.date | None, dt.date | None]
-"""A cell's first and last day, both inclusive; `None` where there is no end to that side."""
 
 
 class NullShares(NamedTuple):
@@ -108,22 +104,3 @@ class ScoredHoldout(NamedTuple):
     champion_fault: str | None
     null_shares: dict[str, NullShares]
     n_expected_rows: int
-
-
-def count_expected_rows(spans: Iterable[CellSpan], window: Interval) -> int:
-    """Cell-days of `window` on which the cells are there.
-
-    Parameters
-    ----------
-    spans : iterable of CellSpan
-        One per cell.
-    window : Interval
-        The days.
-    """
-    day = dt.timedelta(days=1)
-    n_rows = 0
-    for first, last in spans:
-        start = window.start if first is None else max(window.start, first)
-        end = window.end if last is None else min(window.end, last + day)
-        n_rows += max((end - start).days, 0)
-    return n_rows

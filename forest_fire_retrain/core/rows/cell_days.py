@@ -1,4 +1,4 @@
-"""From which day to which day a cell exists, and how many rows that makes.
+"""From which day to which day a cell exists; what that means for rows is `membership`'s business.
 
 Rules
 -----
@@ -15,7 +15,6 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
-from forest_fire_retrain.core.windows import Interval
 
 DAY = dt.timedelta(days=1)
 SPAN = ("first_day", "last_day")
@@ -98,16 +97,6 @@ def follow_cells(
         renamed=renamed,
         changed_from=min((day for day in changed if day is not None), default=None),
     )
-
-
-def count_cell_days(cells: pa.Table, window: Interval) -> dict[str, int]:
-    """Days of `window` on which each cell exists; cells of earlier releases, without a span, exist on all of them."""
-    counts = {}
-    for row in cells.to_pylist():
-        first = max(window.start, row.get("first_day") or window.start)
-        end = min(window.end, row["last_day"] + DAY) if row.get("last_day") else window.end
-        counts[row["cell_id"]] = max((end - first).days, 0)
-    return counts
 
 
 def _with_span(row: Row) -> Row:

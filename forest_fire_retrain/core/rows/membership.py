@@ -25,6 +25,12 @@ def membership(cells: pa.Table, window: Interval) -> Booleans:
     return np.asarray((np.isnat(first) | (days >= first)) & (np.isnat(last) | (days <= last)))
 
 
+def count_cell_days(cells: pa.Table, window: Interval) -> dict[str, int]:
+    """Days of `window` on which each cell belongs to the park."""
+    n_days = membership(cells, window).sum(axis=0).tolist()
+    return dict(zip(cells["cell_id"].to_pylist(), n_days, strict=True))
+
+
 def observed_from(cells: pa.Table, history_start: dt.date) -> Dates:
     """First day of which a cell's weather and fires can be known, shape (n_cells,)."""
     start = np.datetime64(history_start, "D")

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from forest_fire_retrain.core.rows.cell_days import count_cell_days
+from forest_fire_retrain.core.rows.membership import count_cell_days
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName

@@ -7,17 +7,16 @@ import pyarrow.compute as pc
 from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.decision.scored_rows import (
     RAW_MEASURES,
-    CellSpan,
     NullShares,
     ScoredHoldout,
     ScoredRows,
-    count_expected_rows,
 )
 from forest_fire_retrain.core.errors import EvidenceError, RegistryError, TrackingError
 from forest_fire_retrain.core.models.climatology import fit_climatology
 from forest_fire_retrain.core.models.model_rows import hash_probabilities, label_array, null_shares, predict
 from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, StoredModel
+from forest_fire_retrain.core.rows.membership import count_cell_days
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
@@ -72,7 +71,7 @@ def score_holdout(
         champion_hash=None if probabilities is None else hash_probabilities(probabilities),
         champion_fault=fault,
         null_shares={name: NullShares(shares[name], candidate.null_share.get(name, 0.0)) for name in RAW_MEASURES},
-        n_expected_rows=count_expected_rows(_spans(cells), holdout.windows.holdout),
+        n_expected_rows=sum(count_cell_days(cells, holdout.windows.holdout).values()),
     )
 
 
@@ -104,15 +103,6 @@ def _climatology(lake: Lake, engine: SqlEngine, holdout: HoldoutSet, table: pa.T
         lake, engine, holdout.snapshot, holdout.windows.training, feature_columns=("cell_id", "date")
     )
     return fit_climatology(training).predict(table)
-
-
-def _spans(cells: pa.Table) -> list[CellSpan]:
-    """First and last day of each cell; a table without these columns knows no end to either side."""
-    days = (
-        cells[name].to_pylist() if name in cells.column_names else [None] * cells.num_rows
-        for name in ("first_day", "last_day")
-    )
-    return list(zip(*days, strict=True))
 
 
 def _regions(table: pa.Table, cells: pa.Table) -> np.ndarray:
