@@ -24,6 +24,8 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find
 from forest_fire_retrain.core.ledger.recomputation import WORDS, is_same, recompute
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Candidate, Knowledge
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_VERSION, feature_version
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
@@ -282,4 +284,26 @@ def test_a_replay_as_known_differs_in_nothing_but_the_code_and_the_rule_and_move
     assert files_of(own, again.candidate) == files_of(own, original.candidate)
     state = expected["state"]
     assert own.registry.champion(own.settings.model_name) == fold([*kept, replay]).champion == state["champion"]
+    assert find_faults(own, stamp_now()) == []
+
+
+@pytest.mark.slow
+def test_the_golden_home_goes_on_under_features_of_today_and_its_champion_is_still_judged(
+    own: Installation, entries: list[LedgerEntry], expected: Expected
+) -> None:
+    champion, before = fold(entries).champion, own.lake.version(TableName.FEATURES)
+    retrain_partition(own.settings, None)
+    decided = read_payload(own.ledger.entries()[len(entries)])
+    assert decided.champion is not None
+    assert (decided.champion.version, decided.champion.fault) == (champion, None)
+    assert decided.decision.comparison.n_windows > 0
+    features = own.lake.read(TableName.FEATURES)
+    assert feature_version(features.column_names) == FEATURE_VERSION > 1
+    assert feature_version(own.lake.read(TableName.FEATURES, version=before).column_names) == 1
+    assert features.num_rows == features.group_by(["cell_id", "date"]).aggregate([]).num_rows
+    assert features["cell_fires_per_year_30d"].null_count < features.num_rows / 2
+    newest = reading.read_lake(own, entries)
+    assert {table: held["versions"] for table, held in newest.items()} == {
+        table: held["versions"] for table, held in expected["lake"].items()
+    }
     assert find_faults(own, stamp_now()) == []
