@@ -8,6 +8,7 @@ Rules
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -30,6 +31,7 @@ from forest_fire_retrain.pipeline.preparing.shrinking import (
 )
 
 HISTORY_START = "history_start"
+INGESTED = (TableName.WEATHER, TableName.FIRES)
 DAY = dt.timedelta(days=1)
 EVER = [pa.scalar(day, pa.date32()) for day in (dt.date(1, 1, 1), dt.date(9999, 12, 31))]
 SPANS = """
@@ -137,10 +139,10 @@ def find_shrinkage(found: Comparison, cells: CellChanges | None = None) -> list[
     return shrunk
 
 
-def find_losses(intake: Intake) -> list[Shrinkage]:
-    """In what the source says much less now than what the lake holds; nothing is written."""
+def find_losses(intake: Intake, tables: Sequence[TableName] = INGESTED) -> list[Shrinkage]:
+    """In what the source says much less now of these tables than what the lake holds; nothing is written."""
     losses: list[Shrinkage] = []
-    for table in (TableName.WEATHER, TableName.FIRES):
+    for table in tables:
         mark = intake.lake.complete_through(table)
         if mark is None:
             continue

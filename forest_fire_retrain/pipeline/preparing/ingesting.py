@@ -37,10 +37,12 @@ from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
     HISTORY_START,
+    INGESTED,
     Comparison,
     Intake,
     compare,
     compare_cells,
+    find_losses,
     find_shrinkage,
 )
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
@@ -72,7 +74,7 @@ def ingest_weather(intake: Intake, window: Interval) -> IngestReport:
     found = compare(intake, TableName.WEATHER, window)
     refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
     cells = compare_cells(intake, found)
-    refuse_shrunk_delivery(find_shrinkage(found, cells), intake.consent)
+    _refuse_losses(intake, found, cells)
     _write_cells(intake.lake, cells, intake.source.name)
     late = describe_late(found.differences.rows, found.held, intake.calendar)
     return _write(intake, found, (*_describe_cells(cells), *found.delivered.warnings, *late))
@@ -82,9 +84,17 @@ def ingest_fire_reports(intake: Intake, window: Interval) -> IngestReport:
     """Bring fire reports, their corrections and withdrawals into the lake; as `ingest_weather`."""
     found = compare(intake, TableName.FIRES, window)
     refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
-    refuse_shrunk_delivery(find_shrinkage(found), intake.consent)
+    _refuse_losses(intake, found)
     _note_source(intake, found)
     return _write(intake, found, ())
+
+
+def _refuse_losses(intake: Intake, found: Comparison, cells: CellChanges | None = None) -> None:
+    """Refuse a delivery that says much less: the whole of it, whichever table is ingested first."""
+    losses = find_shrinkage(found, cells)
+    if not found.is_part:
+        losses += find_losses(intake, [table for table in INGESTED if table is not found.table])
+    refuse_shrunk_delivery(losses, intake.consent)
 
 
 def _note_source(intake: Intake, found: Comparison) -> None:
