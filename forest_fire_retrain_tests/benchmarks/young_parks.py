@@ -1,6 +1,6 @@
 """Do models of young histories predict as many fires as happen? Run it as a module:
 
-    PYTHONPATH=. python -m forest_fire_retrain_tests.benchmarks.young_parks --without cell_fires_1825d
+    PYTHONPATH=. python -m forest_fire_retrain_tests.benchmarks.young_parks [--without NAME]
 
 In each simulated park the default recipe is trained as the product trains it, `--years` years after the history
 began, and asked for the year after that, which it has not seen. O are the fires of that year, E is the sum of the
