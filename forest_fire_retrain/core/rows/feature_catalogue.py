@@ -29,6 +29,7 @@ PARK_FIRE_WINDOWS_DAYS = (7, 30)
 DRY_SPELL_CAP_DAYS = 120
 WET_DAY_MM = 1.0
 MIN_OBSERVED_SHARE = 0.8
+MIN_OBSERVED_SHARE_OF_RATES = 0.2
 
 CATALOGUE = (
     Feature("latitude", "degrees north", "Latitude of the cell"),

@@ -24,6 +24,7 @@ from forest_fire_retrain.core.rows.feature_catalogue import (
     DRY_SPELL_CAP_DAYS,
     FEATURES_SCHEMA,
     MIN_OBSERVED_SHARE,
+    MIN_OBSERVED_SHARE_OF_RATES,
     PARK_FIRE_WINDOWS_DAYS,
     RAIN_WINDOWS_DAYS,
     WET_DAY_MM,
@@ -158,8 +159,8 @@ def _if_observed(figure: str, column: str, n_days: int) -> str:
     return f"CASE WHEN count({column}) OVER w{n_days} >= {_enough(n_days)} THEN {figure} END"
 
 
-def _enough(n_days: int) -> int:
-    return int(np.ceil(MIN_OBSERVED_SHARE * n_days))
+def _enough(n_days: int, share: float = MIN_OBSERVED_SHARE) -> int:
+    return int(np.ceil(share * n_days))
 
 
 def _rolling_windows() -> str:
@@ -193,6 +194,6 @@ def _fire_history(alias: str, scope: str, windows: tuple[int, ...], start: str) 
         rate = f"coalesce({alias}.{scope}_observed_fires_{n}d, 0) * CAST({DAYS_PER_YEAR} AS DOUBLE) / {n_days}"
         columns += [
             f"CAST(coalesce({alias}.{scope}_fires_{n}d, 0) AS DOUBLE) AS {scope}_fires_{n}d",
-            f"CASE WHEN {n_days} >= {_enough(n)} THEN {rate} END AS {scope}_fires_per_year_{n}d",
+            f"CASE WHEN {n_days} >= {_enough(n, MIN_OBSERVED_SHARE_OF_RATES)} THEN {rate} END AS {scope}_fires_per_year_{n}d",
         ]
     return ",\n       ".join(columns)

@@ -205,19 +205,20 @@ def fires_park(*fires: tuple[str, int]) -> Park:
 
 
 def test_fires_count_per_year_observed_and_only_where_enough_of_the_window_is() -> None:
-    """30 days need 24: the 24th day has 24 days before it, and from the 30th day on the window is whole."""
+    """30 days need 6: the 6th day has 6 days before it, and from the 30th day on the window is whole."""
     rows = compute(fires_park(("ridge", 5), ("ridge", 6), ("Bay", 6)), history_start=START)
-    rates = [value(rows, "ridge", START + n * DAY, "cell_fires_per_year_30d") for n in (23, 24, 29, 34, 36, 37)]
-    assert rates == [None, 2 * 365.25 / 24, 2 * 365.25 / 29, 2 * 365.25 / 30, 1 * 365.25 / 30, 0.0]
-    parks = [value(rows, "été", START + n * DAY, "park_fires_per_year_30d") for n in (23, 24, 34)]
+    rates = [value(rows, "ridge", START + n * DAY, "cell_fires_per_year_30d") for n in (5, 6, 24, 29, 34, 36, 37)]
+    expected = [2 * 365.25 / 24, 2 * 365.25 / 29, 2 * 365.25 / 30, 1 * 365.25 / 30, 0.0]
+    assert rates == [None, 0.0, *expected]
+    parks = [value(rows, "été", START + n * DAY, "park_fires_per_year_30d") for n in (5, 24, 34)]
     assert parks == [None, 3 * 365.25 / 24, 3 * 365.25 / 30]
     assert value(rows, "ridge", START + 10 * DAY, "cell_fires_30d") == 2.0
 
 
-def test_a_rate_of_five_years_is_there_after_four() -> None:
+def test_a_rate_of_five_years_is_there_after_one() -> None:
     park = fires_park(("ridge", 5), ("ridge", 6))
     day = START + 100 * DAY
-    for n_days, expected in ((1459, None), (1460, 2 * 365.25 / 1460), (1825, 2 * 365.25 / 1825)):
+    for n_days, expected in ((364, None), (365, 2 * 365.25 / 365), (1825, 2 * 365.25 / 1825)):
         rows = compute(park, history_start=day - n_days * DAY)
         assert value(rows, "ridge", day, "cell_fires_per_year_1825d") == expected
         assert value(rows, "ridge", day, "cell_fires_1825d") == 2.0
@@ -228,10 +229,10 @@ def test_a_cells_rate_begins_with_the_cell_and_the_parks_with_the_first_of_its_c
     first = START + 50 * DAY
     cells = cells_with_days(ridge=(first, None), Bay=(first - 5 * DAY, None), été=(first + DAY, None))
     rows = compute(park, cells=cells)
-    assert value(rows, "ridge", first + 23 * DAY, "cell_fires_per_year_30d") is None
+    assert value(rows, "ridge", first + 5 * DAY, "cell_fires_per_year_30d") is None
     assert value(rows, "ridge", first + 24 * DAY, "cell_fires_per_year_30d") == 365.25 / 24
     assert value(rows, "ridge", first + 19 * DAY, "park_fires_per_year_30d") == 2 * 365.25 / 24
-    assert value(rows, "ridge", first + 18 * DAY, "park_fires_per_year_30d") is None
+    assert value(rows, "ridge", first, "park_fires_per_year_30d") is None
 
 
 def test_a_fire_of_before_the_history_is_in_no_rate() -> None:
