@@ -77,9 +77,10 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
 
 
 def _describe(context: dg.AssetExecutionContext, installation: Installation, report: IngestReport) -> None:
+    touched = operations.describe_touched(installation, report)
+    report = report.model_copy(update={"warnings": (*report.warnings, *touched)})
     for key in context.partition_keys:
         context.add_asset_metadata(describe_ingest(report), partition_key=key)
-    touched = operations.describe_touched(installation, report)
     sentence = (
         f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
         f"{report.n_withdrawn} withdrawn"
@@ -87,7 +88,7 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
     step = context.asset_key.to_user_string()
     tell(context, installation, step, context.partition_keys[-1], sentence)
     installation.records.put(INGEST_KIND.format(table=report.table), context.partition_keys[-1], report)
-    for warning in (*report.warnings, *touched):
+    for warning in report.warnings:
         warn(context, installation, step, warning)
 
 

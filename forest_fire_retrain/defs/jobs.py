@@ -1,5 +1,6 @@
 """The retraining job, its schedule, and the sensor that fills in what missed or failed ticks left open."""
 
+import datetime as dt
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -18,6 +19,7 @@ SCHEDULE_NAME = "retraining_schedule"
 SENSOR_NAME = "undecided_partition_sensor"
 HOUR = 6
 MAX_ATTEMPTS = 3
+RETRIED_AFTER = dt.timedelta(days=1)
 SENSOR_INTERVAL_SECONDS = 60
 PARTITION_TAG = "dagster/partition"
 NOTHING_DECIDED = "nothing was decided yet; start the history with: forest-fire up, or: forest-fire backfill"
@@ -60,14 +62,14 @@ def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> d
 
 
 def build_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
-    """Ask for the oldest undecided period behind the last decided one, a bounded number of times."""
+    """Ask for the oldest undecided period behind the last decided one, a bounded number of times a day."""
 
     @dg.sensor(
         job=job,
         name=SENSOR_NAME,
         minimum_interval_seconds=SENSOR_INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description=f"After missed or failed ticks, asks for the oldest undecided period, {MAX_ATTEMPTS} times.",
+        description=f"After missed or failed ticks, asks for the oldest undecided period, {MAX_ATTEMPTS} times a day.",
     )
     def undecided_partition_sensor(
         context: dg.SensorEvaluationContext, installation: dg.ResourceParam[Installation]
@@ -76,17 +78,22 @@ def build_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
         waiting = find_waiting(installation, installation.clock())
         if not waiting:
             return dg.SkipReason(f"every closed period is decided, or {NOTHING_DECIDED}")
-        return _request(context.instance, waiting[0])
+        return _request(context.instance, waiting[0], installation.clock())
 
     return undecided_partition_sensor
 
 
-def _request(instance: dg.DagsterInstance, key: str) -> dg.RunRequest | dg.SkipReason:
-    runs = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags={PARTITION_TAG: key}))
+def _request(instance: dg.DagsterInstance, key: str, now: dt.datetime) -> dg.RunRequest | dg.SkipReason:
+    """A source that is mended by another day is found so: attempts are bounded by the day."""
+    tags = {PARTITION_TAG: key}
+    runs = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags=tags))
     if any(not run.is_finished for run in runs):
         return dg.SkipReason(f"{key} is being retrained")
-    if len(runs) >= MAX_ATTEMPTS:
+    since = now - RETRIED_AFTER
+    recent = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags=tags, created_after=since))
+    if len(recent) >= MAX_ATTEMPTS:
         return dg.SkipReason(
-            f"{key} failed {len(runs)} times; look at its runs, then: forest-fire retrain --partition {key}"
+            f"{key} failed {len(recent)} times within a day, and is tried again after it; look at its runs. "
+            f"To try at once: forest-fire retrain --partition {key}"
         )
     return dg.RunRequest(run_key=f"{key}-{len(runs) + 1}", partition_key=key)

@@ -1,7 +1,9 @@
 """Schedule and sensor: the newest period, never past an undecided one, and never for ever."""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 from zoneinfo import ZoneInfo
 
 import dagster as dg
@@ -11,6 +13,7 @@ from dagster._utils.schedules import schedule_execution_time_iterator
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
 from forest_fire_retrain.definitions import build_assets
+from forest_fire_retrain.defs import jobs
 from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.jobs import JOB_NAME, MAX_ATTEMPTS, build_job, build_schedule, build_sensor
 from forest_fire_retrain.defs.liveness import BEGAN_TAG, PROCESS_TAG, close_dead_runs, liveness_tags
@@ -134,7 +137,7 @@ def test_the_sensor_does_not_start_a_history_by_itself(installation: Installatio
     assert "forest-fire up" in str(answer.skip_message)
 
 
-def test_the_sensor_gives_up_after_three_failures_and_says_what_to_do(installation: Installation) -> None:
+def test_the_sensor_gives_up_for_a_day_after_three_failures_and_says_what_to_do(installation: Installation) -> None:
     decide(installation, "2026-02-16")
     with dg.DagsterInstance.ephemeral() as instance:
         for attempt in range(MAX_ATTEMPTS):
@@ -144,6 +147,20 @@ def test_the_sensor_gives_up_after_three_failures_and_says_what_to_do(installati
         answer = answer_of_sensor(installation, instance)
     assert isinstance(answer, dg.SkipReason)
     assert "forest-fire retrain --partition 2026-02-23" in str(answer.skip_message)
+
+
+def test_the_sensor_tries_again_a_day_after_three_failures(installation: Installation) -> None:
+    decide(installation, "2026-02-16")
+    a_day_later = replace(installation, clock=lambda: dt.datetime.now(dt.UTC) + dt.timedelta(days=1, seconds=1))
+    with (
+        dg.DagsterInstance.ephemeral() as instance,
+        patch.object(jobs, "find_waiting", return_value=["2026-02-23"]),
+    ):
+        for _ in range(MAX_ATTEMPTS):
+            add_run(instance, dg.DagsterRunStatus.FAILURE)
+        answer = answer_of_sensor(a_day_later, instance)
+    assert isinstance(answer, dg.RunRequest)
+    assert answer.run_key == "2026-02-23-4"
 
 
 def test_the_sensor_waits_for_a_run_that_is_under_way(installation: Installation) -> None:

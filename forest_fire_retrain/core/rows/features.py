@@ -191,9 +191,10 @@ def _fire_history(alias: str, scope: str, windows: tuple[int, ...], start: str) 
     columns = []
     for n in windows:
         n_days = f"least({n}, r.date - {start})"
+        enough = _enough(n, MIN_OBSERVED_SHARE_OF_RATES)
         rate = f"coalesce({alias}.{scope}_observed_fires_{n}d, 0) * CAST({DAYS_PER_YEAR} AS DOUBLE) / {n_days}"
         columns += [
             f"CAST(coalesce({alias}.{scope}_fires_{n}d, 0) AS DOUBLE) AS {scope}_fires_{n}d",
-            f"CASE WHEN {n_days} >= {_enough(n, MIN_OBSERVED_SHARE_OF_RATES)} THEN {rate} END AS {scope}_fires_per_year_{n}d",
+            f"CASE WHEN {n_days} >= {enough} THEN {rate} END AS {scope}_fires_per_year_{n}d",
         ]
     return ",\n       ".join(columns)
