@@ -28,6 +28,7 @@ SMALL_PARK = {
     "RECIPE_NAMES": '["logistic"]',
     "SIMULATOR__N_CELLS": "6",
     "SIMULATOR__FIRE_RATE": "0.05",
+    "SIMULATOR__SEED": "8",
 }
 """Settings of a park that is retrained in seconds."""
 

@@ -267,10 +267,10 @@ def test_a_deleted_champion_is_reported_and_only_a_rollback_mends_it(bench: Benc
 
 def test_a_decision_whose_figures_do_not_follow_from_its_rows_is_named(bench: Bench) -> None:
     payload = bench.reigns.ledger.rows[2].payload_json
-    text = payload.replace('"refresh_age_days":1,', '"refresh_age_days":900,')
+    text = payload.replace('"min_fires":1,', '"min_fires":900,')
     assert text != payload
     reseal(bench, 3, payload_json=text)
-    assert "taken again from the same rows it is KEPT NOT_SUPERIOR" in the_fault(bench).what
+    assert "taken again from the same rows it is INCONCLUSIVE TOO_FEW_POSITIVES" in the_fault(bench).what
 
 
 def test_only_versions_within_the_rollback_horizon_are_loaded(bench: Bench) -> None:
