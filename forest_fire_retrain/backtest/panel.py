@@ -23,8 +23,8 @@ from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.features import compute_features
-from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import Source
+from forest_fire_retrain.core.rows.row_versions import mark_withdrawn
 from forest_fire_retrain.core.rows.tables import WITHDRAWN
 from forest_fire_retrain.core.windows import UTC, Interval, midnight
 

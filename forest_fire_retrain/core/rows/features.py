@@ -29,9 +29,9 @@ from forest_fire_retrain.core.rows.feature_catalogue import (
     RAIN_WINDOWS_DAYS,
     WET_DAY_MM,
 )
-from forest_fire_retrain.core.rows.knowledge import KNOWN_ON, add_known_on, mark_withdrawn
 from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, membership, observed_from
 from forest_fire_retrain.core.rows.ports import SqlEngine
+from forest_fire_retrain.core.rows.row_versions import KNOWN_ON, add_known_on, mark_withdrawn
 from forest_fire_retrain.core.windows import Interval
 
 WEATHER_LOOK_BACK_DAYS = DRY_SPELL_CAP_DAYS
@@ -59,7 +59,7 @@ def compute_features(
         All cells, also former ones. A cell has rows from its date `first_day` to its date `last_day`, both included;
         without the column, or where it is null, there is no such bound.
     weather : pyarrow.Table
-        Weather rows dated from `window.start - WEATHER_LOOK_BACK_DAYS` on; see `knowledge.mark_withdrawn`.
+        Weather rows dated from `window.start - WEATHER_LOOK_BACK_DAYS` on; see `row_versions.mark_withdrawn`.
     fires : pyarrow.Table
         All fire reports (a correction can move a fire from any date to any other); as above.
     window : Interval

@@ -4,8 +4,8 @@ import datetime as dt
 
 import pyarrow as pa
 
-from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import SqlEngine
+from forest_fire_retrain.core.rows.row_versions import mark_withdrawn
 
 
 def labelled_rows(engine: SqlEngine, *, features: pa.Table, fires: pa.Table, known_at: dt.datetime) -> pa.Table:

@@ -18,9 +18,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.ports import SqlEngine
-from forest_fire_retrain.core.rows.row_versions import KEYS
+from forest_fire_retrain.core.rows.row_versions import KEYS, mark_withdrawn
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, WITHDRAWN, TableName
 
 

@@ -1,21 +1,43 @@
-"""What the versions of the lake's rows mean: which one is known, which comes too late, what a new one may change."""
+"""What the versions of the lake's rows mean: which one is known, which comes too late, what a new one may change.
+
+Rules
+-----
+- The last row of a key is what is known of it. One that is marked `withdrawn` says that from its `recorded_at` on the
+  source no longer says this. Without the column, or where it is null, a row is not withdrawn.
+- An instant falls on a day of the park's time zone. That day is found here and in no query, so that an engine's own
+  zone data takes no part.
+"""
 
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.park_calendar import ParkCalendar
-from forest_fire_retrain.core.rows.knowledge import mark_withdrawn
 from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
 
 CHANGED_FROM = "changed_from"
 """Under what a commit notes the first day whose features it may change."""
 NO_DAY = "none"
+KNOWN_ON = "known_on"
 KEYS = {TableName.WEATHER: ("cell_id", "date"), TableName.FIRES: ("fire_id",)}
 DAY = dt.timedelta(days=1)
 SMALLEST_SHARE_SHOWN = 0.0005
+
+
+def mark_withdrawn(rows: pa.Table) -> pa.Table:
+    """The rows with a column `withdrawn` that is true or false in every row."""
+    if WITHDRAWN not in rows.column_names:
+        return rows.append_column(WITHDRAWN, pa.repeat(pa.scalar(value=False), rows.num_rows))
+    place = rows.column_names.index(WITHDRAWN)
+    return rows.set_column(place, WITHDRAWN, pc.fill_null(rows[WITHDRAWN], fill_value=False))
+
+
+def add_known_on(rows: pa.Table, time_zone: str) -> pa.Table:
+    """The rows with a column `known_on`: the day of `time_zone` on which each was recorded."""
+    return rows.append_column(KNOWN_ON, days_of(rows["recorded_at"], time_zone))
 
 
 def note_day(day: dt.date | None) -> str:
@@ -49,7 +71,7 @@ def current_rows(rows: pa.Table, table: TableName) -> pa.Table:
     """The last version of each key, without keys that were withdrawn."""
     keys = list(KEYS[table])
     ordered = rows.sort_by([("recorded_at", "ascending")])
-    ordered = ordered.append_column("position", pa.array(range(ordered.num_rows), pa.int64()))
+    ordered = ordered.append_column("position", pa.array(np.arange(ordered.num_rows)))
     last = ordered.group_by(keys).aggregate([("position", "max")])["position_max"]
     found = ordered.take(last.combine_chunks()).drop(["position"])
     return found.filter(pc.invert(mark_withdrawn(found)[WITHDRAWN]))
