@@ -5,11 +5,12 @@ Rules
 - A cell exists from its first day of weather on. While it has none, from the day it was first listed on; the cells of
   a home's first delivery from the start of the history on.
 - A cell that the source no longer lists exists until its last day of weather, and keeps its history.
-- A cell that comes back under another id, at the same place and with its past, is renamed: it is not kept twice.
+- A cell whose place, or whose fires, a new cell with its past has now, is renamed or merged: it is not kept twice.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -20,6 +21,7 @@ DAY = dt.timedelta(days=1)
 SPAN = ("first_day", "last_day")
 PLACE = ("latitude", "longitude")
 Row = dict[str, object]
+NO_FOLLOWERS: Mapping[str, frozenset[str]] = MappingProxyType({})
 
 
 class DataSpan(NamedTuple):
@@ -37,7 +39,7 @@ class CellChanges(NamedTuple):
     cells : pyarrow.Table
         All cells that ever were, in the lake's schema, by id.
     added, removed, renamed : tuple of str
-        Ids, sorted; a renamed cell is among the removed ones, too.
+        Ids, sorted; a cell that was renamed, or merged into another, is among the removed ones, too.
     changed_from : datetime.date, optional
         First day whose features another cell, place or span may change; `None` where nothing does.
     """
@@ -54,6 +56,7 @@ def follow_cells(
     listed: pa.Table,
     spans: Mapping[str, DataSpan],
     *,
+    followers: Mapping[str, frozenset[str]] = NO_FOLLOWERS,
     history_start: dt.date,
     today: dt.date,
     instant: dt.datetime,
@@ -68,6 +71,8 @@ def follow_cells(
         The source's cells.
     spans : mapping
         Id to its days of weather, of every cell that has any.
+    followers : mapping
+        Id of a cell to those of the cells that its fires are in now.
     history_start, today : datetime.date
         First day of the data to use, and the day that a cell without weather is first listed on.
     instant : datetime.datetime
@@ -84,7 +89,11 @@ def follow_cells(
     added = tuple(sorted(after.keys() - before.keys()))
     gone = {cell_id: dict(row) for cell_id, row in before.items() if cell_id not in after}
     places = {_place(after[cell_id]): cell_id for cell_id in added}
-    renamed = tuple(sorted(cell_id for cell_id, row in gone.items() if _is_renamed(row, after, places)))
+    now_in = {
+        cell_id: {*followers.get(cell_id, ()), *({places[_place(row)]} if _place(row) in places else ())} & {*added}
+        for cell_id, row in gone.items()
+    }
+    renamed = tuple(sorted(c for c, row in gone.items() if _is_renamed(row, [after[name] for name in now_in[c]])))
     for cell_id, row in gone.items():
         row["last_day"] = _last_day(row, spans.get(cell_id), is_renamed=cell_id in renamed, today=today)
     rows = {**gone, **after}
@@ -108,12 +117,12 @@ def _place(row: Row) -> tuple[object, ...]:
     return tuple(row[name] for name in PLACE)
 
 
-def _is_renamed(row: Row, listed: Mapping[str, Row], added_at: Mapping[tuple[object, ...], str]) -> bool:
-    """Whether a new cell stands where this one stood, and has its past."""
-    follower = listed.get(added_at.get(_place(row), ""))
-    if follower is None or row["last_day"] is not None:
+def _is_renamed(row: Row, followers: Sequence[Row]) -> bool:
+    """Whether there are cells that follow this one, and all of them have its past."""
+    if row["last_day"] is not None or not followers:
         return False
-    return _day(follower["first_day"], dt.date.min) <= _day(row["first_day"], dt.date.min)
+    first = _day(row["first_day"], dt.date.min)
+    return all(_day(follower["first_day"], dt.date.min) <= first for follower in followers)
 
 
 def _last_day(row: Row, span: DataSpan | None, *, is_renamed: bool, today: dt.date) -> dt.date:

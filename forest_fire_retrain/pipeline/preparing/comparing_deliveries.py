@@ -34,6 +34,10 @@ HISTORY_START = "history_start"
 INGESTED = (TableName.WEATHER, TableName.FIRES)
 DAY = dt.timedelta(days=1)
 EVER = [pa.scalar(day, pa.date32()) for day in (dt.date(1, 1, 1), dt.date(9999, 12, 31))]
+FOLLOWERS = """
+SELECT DISTINCT held.cell_id AS before, given.cell_id AS now
+FROM held JOIN given USING (fire_id) WHERE held.cell_id <> given.cell_id
+"""
 SPANS = """
 SELECT cell_id, min(date) AS first_day, max(date) AS last_day FROM (
     SELECT cell_id, date FROM held UNION ALL SELECT cell_id, date FROM added
@@ -159,6 +163,7 @@ def compare_cells(intake: Intake, found: Comparison) -> CellChanges:
         held,
         found.delivered.cells,
         _read_spans(lake, intake.engine, found, held),
+        followers=_find_followers(lake, intake.engine, found),
         history_start=calendar.history_start,
         today=found.asked.start,
         instant=calendar.first_instant(found.until),
@@ -204,6 +209,18 @@ def _covered(table: TableName, delivered: SourceSlice, *, is_part: bool) -> pa.T
     days = pc.min_max(delivered.weather["date"]).values()
     bounds = EVER if is_part else [pa.scalar(day.as_py(), pa.date32()) for day in days]
     return pa.table([cell_ids, *(pa.repeat(day, len(cell_ids)) for day in bounds)], schema=schema)
+
+
+def _find_followers(lake: Lake, engine: SqlEngine, found: Comparison) -> dict[str, frozenset[str]]:
+    """Cells that a whole delivery puts the fires of other cells into, by the cell that they were in."""
+    if found.is_part or lake.version(TableName.FIRES) is None:
+        return {}
+    keys = ["fire_id", "cell_id"]
+    tables = {"held": lake.read(TableName.FIRES, columns=keys), "given": found.delivered.fires.select(keys)}
+    followers: dict[str, frozenset[str]] = {}
+    for row in engine.query(FOLLOWERS, tables).to_pylist():
+        followers[row["before"]] = followers.get(row["before"], frozenset()) | {row["now"]}
+    return followers
 
 
 def _read_spans(lake: Lake, engine: SqlEngine, found: Comparison, cells: pa.Table | None) -> dict[str, DataSpan]:

@@ -173,7 +173,7 @@ def _describe_cells(changes: CellChanges) -> list[str]:
         )
     if changes.renamed:
         sentences.append(
-            f"cells: {len(changes.renamed)} listed under another id at the same place: {list_capped(changes.renamed)}. "
-            "Features use the new id only."
+            f"cells: {len(changes.renamed)} renamed or merged, by place or fires: {list_capped(changes.renamed)}. "
+            "Features use the new cells only."
         )
     return sentences

@@ -299,21 +299,37 @@ def test_a_renamed_cell_is_not_kept_twice() -> None:
     home.ingest(folder(28), 28)
     renamed.cells = [cell_row("a"), cell_row("B", 0.5)]
     told = home.ingest(renamed, 35)["weather"].warnings
-    assert "cells: 1 listed under another id at the same place: b. Features use the new id only." in told
+    assert "cells: 1 renamed or merged, by place or fires: b. Features use the new cells only." in told
     assert home.cell("b")["last_day"] == START - dt.timedelta(days=1)
     home.build(35)
     assert set(home.lake.read(TableName.FEATURES)["cell_id"].to_pylist()) == {"a", "B"}
 
 
-def test_merged_cells_keep_their_past_and_the_new_one_has_its_own() -> None:
-    home, merged = Home(consent=AcceptsAll()), folder(35, cells=("ab",))
-    home.ingest(folder(28), 28)
+@pytest.mark.parametrize("weather_first", [True, False])
+def test_merged_cells_are_not_kept_beside_the_one_that_has_their_fires(*, weather_first: bool) -> None:
+    home, before, merged = (
+        Home(consent=AcceptsAll(), weather_first=weather_first),
+        folder(28),
+        folder(35, cells=("ab",)),
+    )
+    before.fires = [{**row, "cell_id": CELLS[place % 2]} for place, row in enumerate(before.fires)]
+    home.ingest(before, 28)
     merged.cells = [cell_row("ab", 0.25)]
     merged.fires = [{**row, "cell_id": "ab"} for row in merged.fires]
     home.ingest(merged, 35)
     home.build(35)
     rows = home.lake.read(TableName.FEATURES).group_by("cell_id").aggregate([("date", "count")]).to_pylist()
-    assert {row["cell_id"]: row["date_count"] for row in rows} == {"a": 28, "b": 28, "ab": 35}
+    assert {row["cell_id"]: row["date_count"] for row in rows} == {"ab": 35}
+
+
+def test_a_cell_whose_fires_moved_to_one_without_its_past_keeps_its_history() -> None:
+    home, redrawn = Home(), folder(35, cells=("a",))
+    home.ingest(folder(28, fires=[fire_row("f3", "b", 3)]), 28)
+    redrawn.cells = [cell_row("a"), cell_row("new", 0.6)]
+    redrawn.weather += weather_of(("new",), range(20, 35))
+    redrawn.fires = [fire_row("f3", "new", 3)]
+    home.ingest(redrawn, 35)
+    assert (home.cell("b")["first_day"], home.cell("b")["last_day"]) == (START, day(27))
 
 
 def test_a_cell_without_weather_exists_from_the_day_it_was_listed() -> None:
