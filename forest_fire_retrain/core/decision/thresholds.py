@@ -126,7 +126,7 @@ class DecisionRule(BaseModel):
     refresh_age_after_superior_days: Count = 182
     refresh_confidence: Share = 0.95
     refresh_margin: Positive = 0.02
-    refresh_min_gain: Annotated[float, Field(ge=-1)] = -0.0025
+    refresh_min_gain: Annotated[float, Field(ge=-1)] = 0.0
     interval_confidence: Share = 0.80
     suspect_z: Positive = 1.75
     suspect_overdispersion: Positive = 0.1
