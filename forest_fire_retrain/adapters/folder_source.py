@@ -11,6 +11,7 @@ Rules
 """
 
 import datetime as dt
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,11 +23,11 @@ from forest_fire_retrain.adapters.table_files import FAULTS, FileState, find_tab
 from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import SourceSlice
+from forest_fire_retrain.core.rows.row_versions import describe_share
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import UTC, Interval, midnight
 
 EPOCH = dt.date(1970, 1, 1)
-SMALLEST_SHARE_SHOWN = 0.0005
 
 
 class FolderSource:
@@ -69,7 +70,7 @@ class FolderSource:
     @property
     def name(self) -> str:
         """The folder's absolute path; symbolic links in it stay, so that they may point at each new delivery."""
-        return f"the folder {self._folder.absolute()}"
+        return f"the folder {os.path.normpath(self._folder.absolute())}"
 
     def read(self, recorded: Interval) -> SourceSlice:
         """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`.
@@ -179,6 +180,7 @@ def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: 
     absent = np.ones((tables.cells.num_rows, window.n_days), dtype=bool)
     positions = pc.index_in(weather["cell_id"], tables.cells["cell_id"]).to_numpy()
     absent[positions, weather["date"].cast(pa.int32()).to_numpy() - (start - EPOCH).days] = False
+    absent &= np.arange(window.n_days) >= _first_offsets(tables, start)[:, np.newaxis]
     if not absent.any():
         return []
     lacking = np.flatnonzero(absent.any(axis=0))
@@ -190,11 +192,18 @@ def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: 
     return [sentence]
 
 
+def _first_offsets(tables: CheckedTables, start: dt.date) -> np.ndarray:
+    """Days from `start` to each cell's first day of weather; 0 for a cell without any, shape (n_cells,)."""
+    first = tables.weather.group_by("cell_id").aggregate([("date", "min")])
+    days = dict(zip(first["cell_id"].to_pylist(), first["date_min"].to_pylist(), strict=True))
+    return np.array([(days.get(cell_id, start) - start).days for cell_id in tables.cells["cell_id"].to_pylist()])
+
+
 def _describe_nulls(name: TableName, rows: pa.Table) -> list[str]:
     """One sentence per measure that is not complete."""
     counts = {field.name: rows[field.name].null_count for field in rows.schema if field.nullable}
     return [
-        f"{name}: {column} is missing in {count} of {rows.num_rows} rows ({_percent(count / rows.num_rows)})."
+        f"{name}: {column} is missing in {count} of {rows.num_rows} rows ({describe_share(count / rows.num_rows)})."
         for column, count in counts.items()
         if count
     ]
@@ -218,7 +227,3 @@ def _lies_in(column: pa.ChunkedArray, window: Interval, time_zone: str) -> pa.Ch
     if not pa.types.is_date(column.type):
         start, end = midnight(start, time_zone), midnight(end, time_zone)
     return pc.and_(pc.greater_equal(column, start), pc.less(column, end))
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %" if share >= SMALLEST_SHARE_SHOWN else "less than 0.1 %"

@@ -78,7 +78,7 @@ def follow_cells(
     instant : datetime.datetime
         From when new cells count as known.
     """
-    before = {} if held is None else {row["cell_id"]: _with_span(row) for row in held.to_pylist()}
+    before = {} if held is None else {row["cell_id"]: _with_span(row, spans, history_start) for row in held.to_pylist()}
     after = {row["cell_id"]: row for row in listed.to_pylist()}
     first_listed = None if held is None else today
     for cell_id, row in after.items():
@@ -87,13 +87,17 @@ def follow_cells(
         start = min((day for day in starts if isinstance(day, dt.date)), default=None if known else first_listed)
         row |= {"first_day": start, "last_day": None, "recorded_at": known["recorded_at"] if known else instant}
     added = tuple(sorted(after.keys() - before.keys()))
-    gone = {cell_id: dict(row) for cell_id, row in before.items() if cell_id not in after}
-    places = {_place(after[cell_id]): cell_id for cell_id in added}
+    gone = {
+        cell_id: {**row, "first_day": row["first_day"] or history_start}
+        for cell_id, row in before.items()
+        if cell_id not in after
+    }
+    places = {_place(row): cell_id for cell_id, row in after.items()}
     now_in = {
-        cell_id: {*followers.get(cell_id, ()), *({places[_place(row)]} if _place(row) in places else ())} & {*added}
+        cell_id: [after[name] for name in {*followers.get(cell_id, ()), places.get(_place(row), "")} if name in after]
         for cell_id, row in gone.items()
     }
-    renamed = tuple(sorted(c for c, row in gone.items() if _is_renamed(row, [after[name] for name in now_in[c]])))
+    renamed = tuple(sorted(cell_id for cell_id, row in gone.items() if _is_renamed(row, now_in[cell_id])))
     for cell_id, row in gone.items():
         row["last_day"] = _last_day(row, spans.get(cell_id), is_renamed=cell_id in renamed, today=today)
     rows = {**gone, **after}
@@ -108,9 +112,19 @@ def follow_cells(
     )
 
 
-def _with_span(row: Row) -> Row:
+def dissolved_cells(cells: pa.Table) -> list[str]:
+    """Cells that others stand for now: they have no day."""
+    rows = cells.to_pylist()
+    return [row["cell_id"] for row in rows if row.get("last_day") and row["last_day"] < row["first_day"]]
+
+
+def _with_span(row: Row, spans: Mapping[str, DataSpan], history_start: dt.date) -> Row:
     """A row of the lake's; those of earlier releases lack the columns that came later."""
-    return {**dict.fromkeys((*SPAN, "recorded_at")), **row}
+    known = {**dict.fromkeys((*SPAN, "recorded_at")), **row}
+    if "first_day" not in row:
+        span = spans.get(str(row["cell_id"]))
+        known["first_day"] = span.first if span else history_start
+    return known
 
 
 def _place(row: Row) -> tuple[object, ...]:

@@ -6,7 +6,9 @@ Rules
   is marked `withdrawn` says that the source no longer says anything of the key.
 - An instant that the source states is believed. A row without one is dated by the assumed lag, unless an ingest after
   that instant did not find it yet: then by the ingest that found it first. The assumed lag always holds for a history
-  that is loaded for the first time: of the home, of a new cell, of days before an earlier start date.
+  that is loaded for the first time: of the home, of a cell without any weather so far, of days before an earlier start.
+- A shorter assumed lag than before dates held rows anew; a longer one changes nothing that is held.
+- What moves from a cell to the one that stands for it now keeps the instant from which it was known.
 - What a source says otherwise than before, without stating when, counts from the ingest that found it.
 - Only what a delivery covers can be withdrawn: days between a cell's first and last day of weather in it.
 """
@@ -17,10 +19,11 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.rows.row_versions import KEYS, mark_withdrawn
-from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, WITHDRAWN, TableName
+from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, UTC_INSTANT, WITHDRAWN, TableName
 
 
 class LastIngest(NamedTuple):
@@ -52,6 +55,10 @@ class Delivered(NamedTuple):
         Whether `recorded_at` is assumed, and not stated by the source.
     covered : pyarrow.Table
         `cell_id`, `first_day`, `last_day`: days that the delivery covers, both included.
+    dissolved : tuple of str
+        Cells that others stand for now: their fires are the others', from when they were known on.
+    assumed_before : pyarrow.ChunkedArray, optional
+        Per row the instant that was assumed for it by a longer lag, at the last ingest.
     recorded : tuple of datetime, optional
         For a delivery of the rows recorded from one instant to another only; `None` for one of everything.
     """
@@ -59,6 +66,8 @@ class Delivered(NamedTuple):
     rows: pa.Table
     is_assumed: bool
     covered: pa.Table
+    dissolved: tuple[str, ...] = ()
+    assumed_before: pa.ChunkedArray | None = None
     recorded: tuple[dt.datetime, dt.datetime] | None = None
 
 
@@ -70,9 +79,12 @@ class Differences(NamedTuple):
     rows : pyarrow.Table
         Sorted by instant and key.
     n_added, n_changed, n_withdrawn : int
-        Rows of keys never held; rows that correct what is held, or bring back what was withdrawn; withdrawals.
+        Rows of keys never held; rows that correct what is held, say it of another instant, or bring back what was
+        withdrawn; withdrawals.
     n_held : int
         Keys that were held before, without those withdrawn.
+    withdrawn : pyarrow.Table
+        Those of the rows that are withdrawals.
     """
 
     rows: pa.Table
@@ -80,6 +92,7 @@ class Differences(NamedTuple):
     n_changed: int
     n_withdrawn: int
     n_held: int
+    withdrawn: pa.Table
 
 
 def find_differences(
@@ -112,15 +125,24 @@ def find_differences(
         What the ingest before knew; `None` for the first one.
     """
     query = _build_query(table, delivered, until=until, instant=instant, last=last)
-    known = pa.table({"cell_id": pa.array(last.cell_ids if last else (), pa.string())})
-    tables = {"held": mark_withdrawn(held), "given": delivered.rows, "covered": delivered.covered, "known": known}
+    known, dissolved = map(_table_of, (last.cell_ids if last else (), delivered.dissolved))
+    rows, before = delivered.rows, delivered.assumed_before
+    given = rows.append_column("assumed_before", pa.nulls(rows.num_rows, UTC_INSTANT) if before is None else before)
+    tables = {
+        "held": mark_withdrawn(held),
+        "given": given,
+        "covered": delivered.covered,
+        "known": known,
+        "dissolved": dissolved,
+    }
     found = engine.query(query, tables)
     counts = Counter(found["kind"].to_pylist())
     n_held = engine.query(_COUNT_HELD.format(keys=", ".join(KEYS[table])), {"held": tables["held"]})
     schema = LAKE_SCHEMAS[table]
     order = [(name, "ascending") for name in ("recorded_at", *KEYS[table])]
     rows = pa.table([found[name] for name in schema.names], schema=schema).sort_by(order)
-    return Differences(rows, counts["added"], counts["changed"], counts["withdrawn"], n_held["n"][0].as_py())
+    gone = found.filter(pc.equal(found["kind"], "withdrawn")).select(schema.names)
+    return Differences(rows, counts["added"], counts["changed"], counts["withdrawn"], n_held["n"][0].as_py(), gone)
 
 
 _COUNT_HELD = """
@@ -130,10 +152,14 @@ SELECT count(*) AS n FROM (
 """
 
 
+def _table_of(cell_ids: Sequence[str]) -> pa.Table:
+    return pa.table({"cell_id": pa.array(cell_ids, pa.string())})
+
+
 def _build_query(
     table: TableName, delivered: Delivered, *, until: dt.date, instant: dt.datetime, last: LastIngest | None
 ) -> str:
-    """Query text over `held`, `given`, `covered` and `known`; only names of columns, dates and instants are put in."""
+    """Query text over the tables of `find_differences`; only names of columns, dates and instants are put in."""
     keys = KEYS[table]
     columns = [name for name in LAKE_SCHEMAS[table].names if name not in ("recorded_at", WITHDRAWN)]
     values = [name for name in columns if name not in keys]
@@ -157,24 +183,33 @@ WITH stated AS (
 ), c AS (
     SELECT {column}, recorded_at, withdrawn FROM later QUALIFY row_number() OVER ({last_first}) = 1
 ), d AS (
-    SELECT {column}, recorded_at FROM given
+    SELECT {column}, recorded_at, assumed_before FROM given
     WHERE {is_due}
     QUALIFY row_number() OVER ({last_first}) = 1
 ), corrected AS (
     SELECT {", ".join(f"d.{name}" for name in columns)}, FALSE AS withdrawn,
-           CASE WHEN c.recorded_at IS NULL THEN {_first_known(last, instant)} ELSE {found_now} END AS recorded_at,
+           CASE WHEN c.recorded_at IS NULL THEN {_first_known(last, instant)}
+                WHEN c.cell_id <> d.cell_id AND c.cell_id IN (SELECT cell_id FROM dissolved)
+                THEN c.recorded_at + INTERVAL 1 MICROSECOND ELSE {found_now} END AS recorded_at,
            CASE WHEN c.recorded_at IS NULL THEN 'added' ELSE 'changed' END AS kind
     FROM d LEFT JOIN c ON {_same("c", "d", keys)}
     WHERE c.recorded_at IS NULL OR c.withdrawn OR {_differ("c", "d", values)}
+), restated AS (
+    SELECT {", ".join(f"d.{name}" for name in columns)}, FALSE AS withdrawn, d.recorded_at, 'changed' AS kind
+    FROM d JOIN c ON {_same("c", "d", keys)}
+    WHERE NOT c.withdrawn AND NOT ({_differ("c", "d", values)})
+      AND c.recorded_at = d.assumed_before AND d.recorded_at < c.recorded_at
 ), gone AS (
     SELECT {", ".join(f"c.{name}" for name in columns)}, TRUE AS withdrawn, {found_now} AS recorded_at,
-           'withdrawn' AS kind
+           CASE WHEN c.cell_id IN (SELECT cell_id FROM dissolved) THEN 'changed' ELSE 'withdrawn' END AS kind
     FROM c JOIN covered v ON v.cell_id = c.cell_id AND c.date BETWEEN v.first_day AND v.last_day
     WHERE NOT c.withdrawn AND NOT EXISTS (SELECT 1 FROM given g WHERE {_same("g", "c", keys)})
       AND {_lies_in_slice(keys, delivered.recorded)}
 )
 SELECT {column}, withdrawn, recorded_at,
-       CASE WHEN before_withdrawn IS NULL THEN 'added' ELSE 'changed' END AS kind FROM later WHERE NOT is_held
+       CASE WHEN before_withdrawn IS NULL AND NOT EXISTS (SELECT 1 FROM held h WHERE {_same("h", "later", keys)})
+            THEN 'added' ELSE 'changed' END AS kind FROM later WHERE NOT is_held
+UNION ALL SELECT {column}, withdrawn, recorded_at, kind FROM restated
 UNION ALL SELECT {column}, withdrawn, recorded_at, kind FROM corrected
 UNION ALL SELECT {column}, withdrawn, recorded_at, kind FROM gone
 """  # noqa: S608 - only names of columns, dates and instants are put into the text

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
@@ -77,8 +78,18 @@ def current_rows(rows: pa.Table, table: TableName) -> pa.Table:
     return found.filter(pc.invert(mark_withdrawn(found)[WITHDRAWN]))
 
 
+def describe_withdrawn(rows: pa.Table, table: TableName) -> list[str]:
+    """One sentence on rows that the source no longer delivers, if there are any."""
+    if not rows.num_rows:
+        return []
+    keys = rows.select(list(KEYS[table])).to_pylist()
+    named = list_capped(sorted(" ".join(str(value) for value in key.values()) for key in keys))
+    what = "row is" if rows.num_rows == 1 else "rows are"
+    return [f"{table}: {rows.num_rows} {what} no longer delivered, and withdrawn from now on: {named}."]
+
+
 def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> list[str]:
-    """One sentence on cell-days whose weather came too late for any feature.
+    """Sentences on weather that came too late for any feature: of days without any, and corrections.
 
     Parameters
     ----------
@@ -88,16 +99,22 @@ def describe_late(rows: pa.Table, held: pa.Table, calendar: ParkCalendar) -> lis
     rows = rows.filter(pc.invert(mark_withdrawn(rows)[WITHDRAWN]))
     is_late = _is_late(rows, calendar)
     in_time = _cell_days(pa.concat_tables([_keys_of(rows_in_time(table, calendar)) for table in (rows, held)]))
-    n_unused = _cell_days(rows.filter(is_late)).join(in_time, ["cell_id", "date"], join_type="left anti").num_rows
-    if not n_unused:
-        return []
-    n_new = _cell_days(rows).num_rows
+    late, n_new = _cell_days(rows.filter(is_late)), _cell_days(rows).num_rows
+    n_unused = late.join(in_time, ["cell_id", "date"], join_type="left anti").num_rows
     lag = f"{calendar.weather_lag_days} day{'' if calendar.weather_lag_days == 1 else 's'}"
-    sentence = (
-        f"weather: {n_unused} of {n_new} new cell-days ({_percent(n_unused / n_new)}) were recorded more than {lag} "
-        "after their day (recorded_at). Features do not use them: for these days their weather is missing."
-    )
-    return [sentence]
+    sentences = []
+    if n_unused:
+        share = describe_share(n_unused / n_new)
+        sentences.append(
+            f"weather: {n_unused} of {n_new} new cell-days ({share}) were recorded more than {lag} after their day "
+            "(recorded_at). Features do not use them: for these days their weather is missing."
+        )
+    if n_corrected := late.num_rows - n_unused:
+        sentences.append(
+            f"weather: {n_corrected} of {n_new} new cell-days correct what was known, more than {lag} after their day. "
+            "Features keep what was known then."
+        )
+    return sentences
 
 
 def _is_late(rows: pa.Table, calendar: ParkCalendar) -> pa.ChunkedArray:
@@ -119,5 +136,6 @@ def _least(days: pa.ChunkedArray) -> dt.date | None:
     return least
 
 
-def _percent(share: float) -> str:
+def describe_share(share: float) -> str:
+    """A share in per cent, to one digit."""
     return f"{100 * share:.1f} %" if share >= SMALLEST_SHARE_SHOWN else "less than 0.1 %"

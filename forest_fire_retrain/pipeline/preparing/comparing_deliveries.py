@@ -8,7 +8,8 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping
 from functools import partial
 from typing import NamedTuple
 
@@ -16,16 +17,18 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.park_calendar import ParkCalendar
-from forest_fire_retrain.core.rows.cell_days import CellChanges, DataSpan, follow_cells
+from forest_fire_retrain.core.rows.cell_days import CellChanges, DataSpan, dissolved_cells, follow_cells
+from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.ports import Lake, Source, SourceSlice, SqlEngine
 from forest_fire_retrain.core.rows.reconciliation import Delivered, Differences, LastIngest, find_differences
+from forest_fire_retrain.core.rows.row_versions import mark_withdrawn
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.preparing.shrinking import (
     Consent,
     NoConsent,
     Shrinkage,
-    find_earlier_end,
+    find_earlier_ends,
     find_removed_cells,
     find_withdrawals,
 )
@@ -33,15 +36,31 @@ from forest_fire_retrain.pipeline.preparing.shrinking import (
 HISTORY_START = "history_start"
 INGESTED = (TableName.WEATHER, TableName.FIRES)
 DAY = dt.timedelta(days=1)
-EVER = [pa.scalar(day, pa.date32()) for day in (dt.date(1, 1, 1), dt.date(9999, 12, 31))]
+LOADED, ASSUMED_LAG = "loaded_cells", "assumed_lag_days"
+EVER = (dt.date(1, 1, 1), dt.date(9999, 12, 31))
+NEAR_DEGREES = 1.0
 FOLLOWERS = """
-SELECT DISTINCT held.cell_id AS before, given.cell_id AS now
-FROM held JOIN given USING (fire_id) WHERE held.cell_id <> given.cell_id
+WITH were_in AS (
+    SELECT DISTINCT fire_id, cell_id FROM held
+), moved AS (
+    SELECT were_in.cell_id AS before, given.cell_id AS now, count(*) AS n
+    FROM were_in JOIN given USING (fire_id) WHERE were_in.cell_id <> given.cell_id GROUP BY ALL
+), totals AS (
+    SELECT cell_id, count(*) AS n FROM were_in GROUP BY ALL
+)
+SELECT before, now FROM moved JOIN totals ON totals.cell_id = moved.before
+JOIN cells a ON a.cell_id = moved.before JOIN cells b ON b.cell_id = moved.now
+WHERE abs(a.latitude - b.latitude) <= {near} AND abs(a.longitude - b.longitude) <= {near}
+QUALIFY 2 * sum(moved.n) OVER (PARTITION BY before) > totals.n
 """
 SPANS = """
-SELECT cell_id, min(date) AS first_day, max(date) AS last_day FROM (
-    SELECT cell_id, date FROM held UNION ALL SELECT cell_id, date FROM added
-) GROUP BY cell_id
+WITH versions AS (
+    SELECT cell_id, date, recorded_at, withdrawn FROM held UNION ALL
+    SELECT cell_id, date, recorded_at, withdrawn FROM added
+), current AS (
+    SELECT * FROM versions QUALIFY row_number() OVER (PARTITION BY cell_id, date ORDER BY recorded_at DESC) = 1
+)
+SELECT cell_id, min(date) AS first_day, max(date) AS last_day FROM current WHERE NOT withdrawn GROUP BY cell_id
 """
 
 
@@ -98,34 +117,94 @@ class Comparison(NamedTuple):
     is_part: bool
 
 
-def compare(intake: Intake, table: TableName, window: Interval) -> Comparison:
-    """Hold what the source says of a table against the lake; nothing is written."""
+class Delivery(NamedTuple):
+    """A delivery beside the lake: its tables, as far as they were asked for, its cells, and what it says less.
+
+    Attributes
+    ----------
+    tables : dict
+        Table to its comparison; of a whole delivery both.
+    cells : CellChanges, optional
+        What becomes of the cells, where weather was compared.
+    losses : list of Shrinkage
+        In what it says much less than the one before.
+    """
+
+    tables: dict[TableName, Comparison]
+    cells: CellChanges | None
+    losses: list[Shrinkage]
+
+
+def compare_delivery(intake: Intake, table: TableName, window: Interval) -> Delivery:
+    """Hold what the source says of a table, or of all if it says everything, against the lake; nothing is written."""
+    whole = intake.source.read_whole()
+    tables, cells = {}, None
+    if whole is not None or table is TableName.WEATHER:
+        tables[TableName.WEATHER] = _compare(intake, TableName.WEATHER, window, whole)
+        cells = _compare_cells(intake, tables[TableName.WEATHER])
+    if whole is not None or table is TableName.FIRES:
+        dissolved = () if cells is None else tuple(dissolved_cells(cells.cells))
+        tables[TableName.FIRES] = _compare(intake, TableName.FIRES, window, whole, dissolved)
+    losses = [] if cells is None else find_removed_cells(cells)
+    for found in tables.values():
+        losses += find_withdrawals(found.table, found.differences)
+    if whole is not None:
+        losses += find_earlier_ends(tables[TableName.WEATHER].delivered, tables[TableName.WEATHER].held)
+    return Delivery(tables, cells, losses)
+
+
+def find_losses(intake: Intake) -> list[Shrinkage]:
+    """In what the source says much less now than what the lake holds; nothing is written."""
+    losses: dict[str, Shrinkage] = {}
+    for table in INGESTED:
+        mark = intake.lake.complete_through(table)
+        if mark is not None:
+            delivery = compare_delivery(intake, table, Interval(start=mark - DAY, end=mark))
+            losses |= {loss.fingerprint: loss for loss in delivery.losses}
+    return list(losses.values())
+
+
+def _compare(
+    intake: Intake,
+    table: TableName,
+    window: Interval,
+    whole: SourceSlice | None,
+    dissolved: tuple[str, ...] = (),
+) -> Comparison:
     source, lake, calendar = intake.source, intake.lake, intake.calendar
-    last = _last_ingest(lake, table, calendar)
     mark = lake.complete_through(table)
     until = max(window.end, mark or window.end)
     asked = Interval(start=min(window.start, mark or calendar.history_start), end=window.end)
-    whole = source.read_whole()
-    part = None if whole is not None else _slice_to_ask(asked.start, until, last, calendar)
+    notes = lake.commits(table)[0].notes if mark is not None else {}
+    start = notes.get(HISTORY_START)
+    is_earlier = start is not None and calendar.history_start < dt.date.fromisoformat(start)
+    part = None if whole is not None else _slice_to_ask(asked.start, until, mark if not is_earlier else None, calendar)
     delivered = source.read(part or asked)
     if whole is not None:
         delivered = whole._replace(warnings=delivered.warnings)
-    rows = Delivered(
-        rows=delivered.weather if table is TableName.WEATHER else delivered.fires,
+    held = _read_held(lake, table, part)
+    last = None
+    if mark is not None:
+        first = dt.date.fromisoformat(start) if start else calendar.history_start
+        last = LastIngest(calendar.first_instant(mark), first, _loaded_cells(lake, table, notes, held))
+    rows = delivered.weather if table is TableName.WEATHER else delivered.fires
+    given = Delivered(
+        rows=rows,
         is_assumed=table in delivered.assumed,
-        covered=_covered(table, delivered, is_part=part is not None),
+        covered=_covered(table, delivered, held, dissolved, is_part=part is not None),
+        dissolved=dissolved,
+        assumed_before=_assumed_before(rows, table, notes, calendar) if table in delivered.assumed else None,
         recorded=None if part is None else (calendar.first_instant(part.start), calendar.first_instant(part.end)),
     )
     against = partial(
         find_differences,
         intake.engine,
         table,
-        delivered=rows,
+        delivered=given,
         until=until,
         instant=calendar.first_instant(until),
         last=last,
     )
-    held = _read_held(lake, table, part)
     found = against(held=held)
     if part is not None and found.n_withdrawn:  # only all versions of a row can tell whether the slice should have it
         held = _read_held(lake, table, None)
@@ -133,30 +212,7 @@ def compare(intake: Intake, table: TableName, window: Interval) -> Comparison:
     return Comparison(table, asked, delivered, found, until, last, held, is_part=part is not None)
 
 
-def find_shrinkage(found: Comparison, cells: CellChanges | None = None) -> list[Shrinkage]:
-    """In what a delivery says much less than the one before; of a part of the rows only withdrawals can tell."""
-    shrunk = find_withdrawals(found.table, found.differences)
-    if cells is not None:
-        shrunk += find_removed_cells(cells)
-    if found.table is TableName.WEATHER and not found.is_part:
-        shrunk += find_earlier_end(found.delivered, found.held)
-    return shrunk
-
-
-def find_losses(intake: Intake, tables: Sequence[TableName] = INGESTED) -> list[Shrinkage]:
-    """In what the source says much less now of these tables than what the lake holds; nothing is written."""
-    losses: list[Shrinkage] = []
-    for table in tables:
-        mark = intake.lake.complete_through(table)
-        if mark is None:
-            continue
-        found = compare(intake, table, Interval(start=mark - DAY, end=mark))
-        losses += find_shrinkage(found, compare_cells(intake, found) if table is TableName.WEATHER else None)
-    return losses
-
-
-def compare_cells(intake: Intake, found: Comparison) -> CellChanges:
-    """Hold the cells of a delivery of weather against the lake's; nothing is written."""
+def _compare_cells(intake: Intake, found: Comparison) -> CellChanges:
     lake, calendar = intake.lake, intake.calendar
     held = None if lake.version(TableName.CELLS) is None else lake.read(TableName.CELLS)
     return follow_cells(
@@ -165,26 +221,36 @@ def compare_cells(intake: Intake, found: Comparison) -> CellChanges:
         _read_spans(lake, intake.engine, found, held),
         followers=_find_followers(lake, intake.engine, found),
         history_start=calendar.history_start,
-        today=found.asked.start,
+        today=lake.complete_through(TableName.WEATHER) or found.asked.start,
         instant=calendar.first_instant(found.until),
     )
 
 
-def _last_ingest(lake: Lake, table: TableName, calendar: ParkCalendar) -> LastIngest | None:
-    mark = lake.complete_through(table)
-    if mark is None:
+def _loaded_cells(lake: Lake, table: TableName, notes: Mapping[str, str], held: pa.Table) -> tuple[str, ...]:
+    """Cells whose history was loaded before: of weather those that have any, of fires those that had weather then."""
+    if table is TableName.WEATHER:
+        return tuple(pc.unique(held["cell_id"]).to_pylist())
+    if LOADED in notes:
+        return tuple(json.loads(notes[LOADED]))
+    if lake.version(TableName.CELLS) is None:
+        return ()
+    return tuple(lake.read(TableName.CELLS, columns=["cell_id"])["cell_id"].to_pylist())
+
+
+def _assumed_before(
+    rows: pa.Table, table: TableName, notes: Mapping[str, str], calendar: ParkCalendar
+) -> pa.ChunkedArray | None:
+    """The instants that were assumed for weather when its lag was longer."""
+    lag = int(notes.get(ASSUMED_LAG, "0"))
+    if table is not TableName.WEATHER or lag <= calendar.weather_lag_days:
         return None
-    (newest,) = lake.commits(table)
-    start = newest.notes.get(HISTORY_START)
-    instant = calendar.first_instant(mark)
-    cells = [] if lake.version(TableName.CELLS) is None else lake.read(TableName.CELLS).to_pylist()
-    known = (row["cell_id"] for row in cells if row.get("recorded_at") is None or row["recorded_at"] <= instant)
-    return LastIngest(instant, dt.date.fromisoformat(start) if start else calendar.history_start, tuple(known))
+    later = pc.add(rows["date"].cast(pa.int32()), pa.scalar(lag, pa.int32())).cast(pa.date32())
+    return midnights(later, calendar.time_zone)
 
 
-def _slice_to_ask(start: dt.date, until: dt.date, last: LastIngest | None, calendar: ParkCalendar) -> Interval:
-    """Days of recorded time to ask a source for that delivers slices only."""
-    if last is None or calendar.history_start < last.history_start:
+def _slice_to_ask(start: dt.date, until: dt.date, mark: dt.date | None, calendar: ParkCalendar) -> Interval:
+    """Days of recorded time to ask a source for that delivers slices only; all of them where none was ingested."""
+    if mark is None:
         return Interval(start=calendar.history_start, end=until)
     asked_again = start - dt.timedelta(days=calendar.look_back_days)
     return Interval(start=max(min(asked_again, until - DAY), calendar.history_start), end=until)
@@ -199,36 +265,55 @@ def _read_held(lake: Lake, table: TableName, part: Interval | None) -> pa.Table:
     return lake.read(table, day_column="recorded_at", window=Interval(start=part.start - DAY, end=part.end + 2 * DAY))
 
 
-def _covered(table: TableName, delivered: SourceSlice, *, is_part: bool) -> pa.Table:
-    """Days that a delivery covers, by cell: of a part all, of everything those that its weather spans."""
+def _covered(
+    table: TableName, delivered: SourceSlice, held: pa.Table, dissolved: tuple[str, ...], *, is_part: bool
+) -> pa.Table:
+    """Days that a delivery covers, by cell: of a part all, of everything those that its weather spans.
+
+    Weather that ends earlier than what is held is refused, or was accepted: what is held of the last days is covered.
+    """
     schema = pa.schema([("cell_id", pa.string()), ("first_day", pa.date32()), ("last_day", pa.date32())])
-    cell_ids = delivered.cells["cell_id"]
+    cell_ids = delivered.cells["cell_id"].to_pylist()
+    days = [day.as_py() for day in pc.min_max(delivered.weather["date"]).values()]
     if table is TableName.WEATHER and not is_part:
         spans = delivered.weather.group_by("cell_id").aggregate([("date", "min"), ("date", "max")])
-        return pa.table([spans[name] for name in ("cell_id", "date_min", "date_max")], schema=schema)
-    days = pc.min_max(delivered.weather["date"]).values()
-    bounds = EVER if is_part else [pa.scalar(day.as_py(), pa.date32()) for day in days]
-    return pa.table([cell_ids, *(pa.repeat(day, len(cell_ids)) for day in bounds)], schema=schema)
+        held_end = pc.max(held["date"]).as_py()
+        last_days = [
+            max(day, held_end) if day == days[1] and held_end is not None else day
+            for day in spans["date_max"].to_pylist()
+        ]
+        return pa.table([spans["cell_id"], spans["date_min"], pa.array(last_days, pa.date32())], schema=schema)
+    first, last = EVER if is_part else days
+    names = [*cell_ids, *dissolved]
+    bounds = [pa.array([day] * len(names), pa.date32()) for day in (first, last)]
+    return pa.table([pa.array(names, pa.string()), *bounds], schema=schema)
 
 
 def _find_followers(lake: Lake, engine: SqlEngine, found: Comparison) -> dict[str, frozenset[str]]:
-    """Cells that a whole delivery puts the fires of other cells into, by the cell that they were in."""
-    if found.is_part or lake.version(TableName.FIRES) is None:
+    """Near cells that a whole delivery puts most fires of another cell into, by the cell that they were in."""
+    if found.is_part or None in (lake.version(TableName.FIRES), lake.version(TableName.CELLS)):
         return {}
-    keys = ["fire_id", "cell_id"]
-    tables = {"held": lake.read(TableName.FIRES, columns=keys), "given": found.delivered.fires.select(keys)}
+    keys, places = ["fire_id", "cell_id"], ["cell_id", "latitude", "longitude"]
+    listed = found.delivered.cells.select(places)
+    held_cells = lake.read(TableName.CELLS, columns=places)
+    former = held_cells.filter(pc.invert(pc.is_in(held_cells["cell_id"], listed["cell_id"])))
+    tables = {
+        "held": lake.read(TableName.FIRES, columns=keys),
+        "given": found.delivered.fires.select(keys),
+        "cells": pa.concat_tables([listed, former.cast(listed.schema)]),
+    }
     followers: dict[str, frozenset[str]] = {}
-    for row in engine.query(FOLLOWERS, tables).to_pylist():
+    for row in engine.query(FOLLOWERS.format(near=NEAR_DEGREES), tables).to_pylist():
         followers[row["before"]] = followers.get(row["before"], frozenset()) | {row["now"]}
     return followers
 
 
 def _read_spans(lake: Lake, engine: SqlEngine, found: Comparison, cells: pa.Table | None) -> dict[str, DataSpan]:
     """First and last day of weather by cell; of cells whose first day is known, a part of their rows is enough."""
-    rows, keys = found.held, ["cell_id", "date"]
+    rows, keys = mark_withdrawn(found.held), ["cell_id", "date", "recorded_at", "withdrawn"]
     known = [] if cells is None else [row["cell_id"] for row in cells.to_pylist() if row.get("first_day")]
     if found.is_part and set(known) != set(found.delivered.cells["cell_id"].to_pylist()) and found.last is not None:
-        rows = lake.read(TableName.WEATHER, columns=keys)
+        rows = mark_withdrawn(lake.read(TableName.WEATHER))
     added = found.differences.rows
     spans = engine.query(SPANS, {"held": rows.select(keys), "added": added.select(keys)}).to_pylist()
     return {row["cell_id"]: DataSpan(row["first_day"], row["last_day"]) for row in spans}

@@ -8,8 +8,8 @@ Rules
   carry a change forward. Days that earlier runs missed are computed along.
 - Days that come out as they were are not written. The last commit of a computation notes the new versions, so that a
   run cut short is made good by the next one.
-- Where it is not noted what a table was built from, or another version of the features, another lag or zone was, all
-  days are computed.
+- Where it is not noted what a table was built from, or another version of the features, another lag, zone or start
+  was, all days are computed.
 """
 
 import datetime as dt
@@ -87,8 +87,6 @@ def _first_changed(lake: Lake, calendar: ParkCalendar) -> dt.date | None:
     built = json.loads(newest.notes.get(BUILT_FROM, "{}"))
     if {name: built.get(name) for name in _settings_of(calendar)} != _settings_of(calendar):
         return calendar.history_start
-    if dt.date.fromisoformat(built["history_start"]) > calendar.history_start:
-        return calendar.history_start
     changed: list[dt.date | None] = []
     for table in INPUTS:
         for commit in lake.commits(table, after=built[table]):
@@ -103,6 +101,7 @@ def _settings_of(calendar: ParkCalendar) -> dict[str, object]:
         "feature_version": FEATURE_VERSION,
         "weather_lag_days": calendar.weather_lag_days,
         "time_zone": calendar.time_zone,
+        "history_start": calendar.history_start.isoformat(),
     }
 
 
@@ -111,7 +110,7 @@ def _compute_stale(
 ) -> tuple[int, dt.date | None]:
     """Compute the days of `stale` and write those that changed: how many rows, and to which day held ones did."""
     versions = {str(table): lake.version(table) for table in INPUTS}
-    fresh = {**_settings_of(calendar), **versions, "history_start": calendar.history_start.isoformat()}
+    fresh = {**_settings_of(calendar), **versions}
     notes = dict(lake.commits(TableName.FEATURES)[0].notes) if mark is not None else {}
     before = {BUILT_FROM: notes[BUILT_FROM]} if BUILT_FROM in notes else {}
     waiting: tuple[Interval, pa.Table] | None = None

@@ -19,15 +19,16 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.cell_days import CellChanges
 from forest_fire_retrain.core.rows.ports import Lake
-from forest_fire_retrain.core.rows.reconciliation import Differences
 from forest_fire_retrain.core.rows.row_versions import (
     CHANGED_FROM,
     describe_late,
+    describe_withdrawn,
     first_day_changed,
     note_day,
     rows_in_time,
@@ -36,14 +37,13 @@ from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
+    ASSUMED_LAG,
     HISTORY_START,
-    INGESTED,
+    LOADED,
     Comparison,
+    Delivery,
     Intake,
-    compare,
-    compare_cells,
-    find_losses,
-    find_shrinkage,
+    compare_delivery,
 )
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
 from forest_fire_retrain.pipeline.preparing.shrinking import refuse_shrunk_delivery
@@ -52,9 +52,8 @@ SORT_KEYS = {
     TableName.WEATHER: [("date", "ascending"), ("cell_id", "ascending"), ("recorded_at", "ascending")],
     TableName.FIRES: [("recorded_at", "ascending"), ("fire_id", "ascending")],
 }
+CELL_COLUMNS = [(field.name, field.type) for field in LAKE_SCHEMAS[TableName.CELLS]]
 DAY = dt.timedelta(days=1)
-NO_WEATHER = LAKE_SCHEMAS[TableName.WEATHER].empty_table()
-NO_DIFFERENCES = Differences(NO_WEATHER, 0, 0, 0, 0)
 
 
 def ingest_weather(intake: Intake, window: Interval) -> IngestReport:
@@ -71,37 +70,42 @@ def ingest_weather(intake: Intake, window: Interval) -> IngestReport:
     LakeError
         If the lake cannot be written.
     """
-    found = compare(intake, TableName.WEATHER, window)
-    refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
-    cells = compare_cells(intake, found)
-    _refuse_losses(intake, found, cells)
+    delivery = compare_delivery(intake, TableName.WEATHER, window)
+    found, cells = delivery.tables[TableName.WEATHER], delivery.cells
+    _refuse(intake, delivery, found)
+    if cells is None:
+        raise AssertionError  # cells are compared with the weather
     _write_cells(intake.lake, cells, intake.source.name)
     late = describe_late(found.differences.rows, found.held, intake.calendar)
-    return _write(intake, found, (*_describe_cells(cells), *found.delivered.warnings, *late))
+    gone = describe_withdrawn(found.differences.withdrawn, found.table)
+    return _write(intake, found, (*_describe_cells(cells), *found.delivered.warnings, *late, *gone))
 
 
 def ingest_fire_reports(intake: Intake, window: Interval) -> IngestReport:
     """Bring fire reports, their corrections and withdrawals into the lake; as `ingest_weather`."""
-    found = compare(intake, TableName.FIRES, window)
-    refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
-    _refuse_losses(intake, found)
+    delivery = compare_delivery(intake, TableName.FIRES, window)
+    found = delivery.tables[TableName.FIRES]
+    _refuse(intake, delivery, found)
     _note_source(intake, found)
-    return _write(intake, found, ())
+    return _write(intake, found, describe_withdrawn(found.differences.withdrawn, found.table))
 
 
-def _refuse_losses(intake: Intake, found: Comparison, cells: CellChanges | None = None) -> None:
-    """Refuse a delivery that says much less: the whole of it, whichever table is ingested first."""
-    losses = find_shrinkage(found, cells)
-    if not found.is_part:
-        losses += find_losses(intake, [table for table in INGESTED if table is not found.table])
-    refuse_shrunk_delivery(losses, intake.consent)
+def _refuse(intake: Intake, delivery: Delivery, found: Comparison) -> None:
+    """Refuse another source, and a delivery that says much less: all of it, whichever table is ingested first."""
+    refuse_other_source(intake.source, intake.lake, found.delivered.cells, intake.consent.to_source)
+    refuse_shrunk_delivery(delivery.losses, intake.consent)
 
 
 def _note_source(intake: Intake, found: Comparison) -> None:
     """Note whose rows the home holds, where weather has not done it; what the cells are follows from their weather."""
     lake, name = intake.lake, intake.source.name
     if lake.version(TableName.CELLS) is None:
-        _write_cells(lake, compare_cells(intake, found._replace(held=NO_WEATHER, differences=NO_DIFFERENCES)), name)
+        listed = found.delivered.cells
+        cells = pa.table(
+            [listed[n] if n in listed.column_names else pa.nulls(listed.num_rows, t) for n, t in CELL_COLUMNS],
+            schema=LAKE_SCHEMAS[TableName.CELLS],
+        )
+        lake.overwrite(TableName.CELLS, cells.sort_by("cell_id"), origin=name)
     elif lake.origin(TableName.CELLS) not in (None, name):
         lake.overwrite(TableName.CELLS, lake.read(TableName.CELLS), origin=name, notes={CHANGED_FROM: note_day(None)})
 
@@ -120,13 +124,13 @@ def _write_cells(lake: Lake, changes: CellChanges, source_name: str) -> None:
 def _write(intake: Intake, found: Comparison, warnings: Sequence[str]) -> IngestReport:
     lake, calendar = intake.lake, intake.calendar
     table, rows = found.table, found.differences.rows
-    is_moved = found.last is None or (
-        calendar.first_instant(found.until) > found.last.instant or calendar.history_start < found.last.history_start
-    )
+    notes = {HISTORY_START: calendar.history_start.isoformat(), **_notes_of(found, calendar)}
+    newest = lake.commits(table)
+    is_moved = found.last is None or found.until != lake.complete_through(table)
+    is_moved = is_moved or any(newest[0].notes.get(name) != value for name, value in notes.items())
     if is_moved or rows.num_rows:
         changed_from = note_day(first_day_changed(rows, table, calendar))
-        notes = {HISTORY_START: calendar.history_start.isoformat(), CHANGED_FROM: changed_from}
-        lake.append(table, rows, through=found.until, notes=notes)
+        lake.append(table, rows, through=found.until, notes={**notes, CHANGED_FROM: changed_from})
     delivered = found.delivered.weather if table is TableName.WEATHER else found.delivered.fires
     return IngestReport(
         table=table,
@@ -141,6 +145,16 @@ def _write(intake: Intake, found: Comparison, warnings: Sequence[str]) -> Ingest
         content_hash=fingerprint_table(delivered.sort_by(SORT_KEYS[table])),
         warnings=tuple(warnings),
     )
+
+
+def _notes_of(found: Comparison, calendar: ParkCalendar) -> dict[str, str]:
+    """What the next ingest of the table has to know of this one."""
+    if found.table is TableName.WEATHER:
+        return {ASSUMED_LAG: str(calendar.weather_lag_days)} if found.table in found.delivered.assumed else {}
+    if found.is_part:
+        return {}
+    loaded = {*(found.last.cell_ids if found.last else ()), *found.delivered.weather["cell_id"].unique().to_pylist()}
+    return {LOADED: canonical_json(sorted(loaded))}
 
 
 def _days_changed(found: Comparison, calendar: ParkCalendar) -> Interval | None:

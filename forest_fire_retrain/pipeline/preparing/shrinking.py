@@ -2,11 +2,12 @@
 
 Rules
 -----
-- Refused are: more withdrawals than a small share of what is held, weather that ends earlier than it did, and a list
-  that lacks more than a few of the cells.
+- Refused are: more withdrawals than a small share of what is held, or than half of it; weather that ends earlier than
+  it did, in the park or in more than a few of its cells; and a list that lacks more than a few of the cells.
 - A person accepts one delivery, with a reason, in the ledger; the next one that shrinks is asked about again.
 """
 
+import datetime as dt
 from typing import NamedTuple, Protocol
 
 import pyarrow as pa
@@ -18,7 +19,7 @@ from forest_fire_retrain.core.rows.cell_days import CellChanges
 from forest_fire_retrain.core.rows.ports import SourceSlice
 from forest_fire_retrain.core.rows.reconciliation import Differences
 from forest_fire_retrain.core.rows.row_versions import KEYS, current_rows
-from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
+from forest_fire_retrain.core.rows.tables import TableName
 
 WITHDRAWN_SHARE, WITHDRAWN_COUNT = 0.02, 5
 REMOVED_SHARE, REMOVED_COUNT = 0.2, 1
@@ -76,9 +77,10 @@ def refuse_shrunk_delivery(found: list[Shrinkage], consent: Consent) -> None:
 def find_withdrawals(table: TableName, differences: Differences) -> list[Shrinkage]:
     """Rows that the source no longer delivers, if they are many."""
     limit = max(WITHDRAWN_COUNT, int(WITHDRAWN_SHARE * differences.n_held))
+    limit = min(limit, max(1, differences.n_held // 2))
     if differences.n_withdrawn <= limit:
         return []
-    gone = differences.rows.filter(differences.rows[WITHDRAWN])
+    gone = differences.withdrawn
     days = pc.min_max(gone["date"])
     sentence = (
         f"{table}: {differences.n_withdrawn} of {differences.n_held} rows are no longer delivered, dated "
@@ -90,14 +92,31 @@ def find_withdrawals(table: TableName, differences: Differences) -> list[Shrinka
     return [Shrinkage(sentence, _recognise(table, names))]
 
 
-def find_earlier_end(delivered: SourceSlice, held: pa.Table) -> list[Shrinkage]:
-    """Weather that ends earlier than what is held."""
-    before = pc.max(current_rows(held, TableName.WEATHER)["date"]).as_py()
-    now = pc.max(delivered.weather["date"]).as_py()
-    if before is None or (now is not None and now >= before):
+def find_earlier_ends(delivered: SourceSlice, held: pa.Table) -> list[Shrinkage]:
+    """Weather that ends earlier than what is held: of the park, or of more than a few cells that are still listed."""
+    before = _last_days(current_rows(held, TableName.WEATHER))
+    listed = set(delivered.cells["cell_id"].to_pylist())
+    now = _last_days(delivered.weather)
+    ended, ends = max(before.values(), default=None), max(now.values(), default=None)
+    if ended is not None and (ends is None or ends < ended):
+        says = "it has no row" if ends is None else f"it ends on {ends}"
+        recognised = _recognise("weather ends", [str(ends), str(ended)])
+        return [Shrinkage(f"weather: {says}, and went on until {ended} before", recognised)]
+    shorter = sorted(c for c, last in before.items() if c in listed and (c not in now or now[c] < last))
+    limit = max(REMOVED_COUNT, int(REMOVED_SHARE * len(before)))
+    if len(shorter) <= limit:
         return []
-    ends = "it has no row" if now is None else f"it ends on {now}"
-    return [Shrinkage(f"weather: {ends}, and went on until {before} before", _recognise("weather ends", [str(now)]))]
+    sentence = (
+        f"weather: {len(shorter)} of {len(before)} cells have no row or end earlier than before: "
+        f"{list_capped(shorter)} (allowed: {limit})"
+    )
+    return [Shrinkage(sentence, _recognise("cells end", [f"{c} {now.get(c)} {before[c]}" for c in shorter]))]
+
+
+def _last_days(weather: pa.Table) -> dict[str, dt.date]:
+    """Last day of weather by cell."""
+    last = weather.group_by("cell_id").aggregate([("date", "max")])
+    return dict(zip(last["cell_id"].to_pylist(), last["date_max"].to_pylist(), strict=True))
 
 
 def find_removed_cells(changes: CellChanges) -> list[Shrinkage]:

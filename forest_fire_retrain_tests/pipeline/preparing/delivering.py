@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pyarrow as pa
 
@@ -66,12 +66,13 @@ class Folder:
     cells: list[Row] = field(default_factory=lambda: [cell_row("a"), cell_row("b", 0.5)])
     start: dt.date = START
     fire_lag_days: int = FIRE_LAG_DAYS
+    weather_lag_days: int = WEATHER_LAG_DAYS
     name: str = "the test's folder"
 
     def read_whole(self) -> SourceSlice:
         return SourceSlice(
             pa.Table.from_pylist(self.cells, CELLS_SCHEMA),
-            self._table(self.weather, WEATHER_SCHEMA, WEATHER_LAG_DAYS),
+            self._table(self.weather, WEATHER_SCHEMA, self.weather_lag_days),
             self._table(self.fires, FIRES_SCHEMA, self.fire_lag_days),
             (),
             frozenset(
@@ -106,13 +107,15 @@ class Home:
     consent: Consent = field(default_factory=NoConsent)
     start: dt.date = START
     weather_first: bool = True
+    weather_lag_days: int = WEATHER_LAG_DAYS
 
     @property
     def calendar(self) -> ParkCalendar:
-        return ParkCalendar(self.start, weather_lag_days=WEATHER_LAG_DAYS)
+        return ParkCalendar(self.start, weather_lag_days=self.weather_lag_days)
 
     def intake(self, folder: Folder) -> Intake:
-        return Intake(folder, self.lake, ENGINE, self.calendar, self.consent)
+        delivering = replace(folder, start=self.start, weather_lag_days=self.weather_lag_days)
+        return Intake(delivering, self.lake, ENGINE, self.calendar, self.consent)
 
     def ingest(self, folder: Folder, until: int) -> dict[str, IngestReport]:
         """What the folder says now, for the period that ends on day `until`."""
