@@ -98,7 +98,7 @@ def test_an_edit_changes_the_assets_that_it_can_change_and_no_other() -> None:
     decided = {"candidate_model", "adjudication_decision"}
     assert changed_assets("core/rows/fire_weather.py", "147.2", "147.3") >= {"features", "candidate_model"}
     assert changed_assets("core/models/training.py", "Parameter(75,", "Parameter(80,") == decided
-    assert changed_assets("adapters/folder_source.py", "0.0005", "0.0006") == {"weather", "fire_reports"}
+    assert changed_assets("adapters/folder_source.py", "dt.date(1970", "dt.date(1971") == {"weather", "fire_reports"}
     assert changed_assets("pipeline/custody/verifying.py", "was closed", "was ended") == {
         "registry_state",
         "provenance",
