@@ -145,7 +145,7 @@ def accept_delivery(installation: Installation, *, reason: str, stamp: Stamp) ->
 
 def describe_touched(installation: Installation, report: IngestReport) -> list[str]:
     """A sentence on the decisions that stand on days which an ingest changed, if there are any."""
-    if report.changed is None:
+    if not report.changed:
         return []
     entries = installation.ledger.entries(installation.settings.model_name)
     return describe_touched_decisions(entries, report.changed, report.table)

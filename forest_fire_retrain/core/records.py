@@ -289,8 +289,8 @@ class IngestReport(Record):
         Rows the source delivered.
     n_added, n_changed, n_withdrawn : int
         Rows of keys that were new; that corrected what was held; that the source no longer delivers.
-    changed : Interval, optional
-        From the first to the last day before the last ingestion that features or labels now see otherwise.
+    changed : tuple of Interval
+        Runs of days before the last ingestion that features or labels now see otherwise.
     written : bool
         Whether the table changed (the same rows again change nothing).
     version : int
@@ -311,7 +311,7 @@ class IngestReport(Record):
     n_added: int = 0
     n_changed: int = 0
     n_withdrawn: int = 0
-    changed: Interval | None = None
+    changed: tuple[Interval, ...] = ()
 
 
 class FeatureReport(Record):

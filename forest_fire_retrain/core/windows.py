@@ -13,6 +13,7 @@ Rules
 """
 
 import datetime as dt
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated
 from zoneinfo import ZoneInfo
@@ -64,6 +65,18 @@ class Interval(BaseModel):
     def __str__(self) -> str:
         """`[2024-01-01, 2024-01-08)`."""
         return f"[{self.start}, {self.end})"
+
+
+def runs_of_days(days: Iterable[dt.date]) -> tuple[Interval, ...]:
+    """The longest intervals without a gap that hold these days and no other, oldest first."""
+    runs: list[Interval] = []
+    for day in sorted(set(days)):
+        after = day + dt.timedelta(days=1)
+        if runs and runs[-1].end == day:
+            runs[-1] = Interval(start=runs[-1].start, end=after)
+        else:
+            runs.append(Interval(start=day, end=after))
+    return tuple(runs)
 
 
 class WindowPolicy(BaseModel):

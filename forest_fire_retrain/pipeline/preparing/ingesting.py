@@ -31,11 +31,10 @@ from forest_fire_retrain.core.rows.row_versions import (
     describe_withdrawn,
     first_day_changed,
     note_day,
-    rows_in_time,
 )
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
-from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.core.windows import Interval, day_of, runs_of_days
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
     ASSUMED_LAG,
     HISTORY_START,
@@ -157,20 +156,20 @@ def _notes_of(found: Comparison, calendar: ParkCalendar) -> dict[str, str]:
     return {LOADED: canonical_json(sorted(loaded))}
 
 
-def _days_changed(found: Comparison, calendar: ParkCalendar) -> Interval | None:
-    """From the first to the last day before the last ingest that features or labels now see otherwise."""
+def _days_changed(found: Comparison, calendar: ParkCalendar) -> tuple[Interval, ...]:
+    """Runs of days before the last ingest that features or labels now see otherwise."""
     if found.last is None:
-        return None
+        return ()
+    end = day_of(found.last.instant, calendar.time_zone)
     rows = found.differences.rows
-    if found.table is TableName.WEATHER:
-        dates = [rows_in_time(rows, calendar)["date"]]
-    else:  # a fire that moved leaves a day, too
-        dates = [rows["date"], found.held.filter(pc.is_in(found.held["fire_id"], rows["fire_id"]))["date"]]
-    days = pc.unique(pa.chunked_array([chunk for column in dates for chunk in column.chunks], pa.date32()))
-    days = days.filter(pc.less(days, day_of(found.last.instant, calendar.time_zone)))
-    if not len(days):
-        return None
-    return Interval(start=pc.min(days).as_py(), end=pc.max(days).as_py() + DAY)
+    days = set()
+    if found.table is TableName.FIRES:  # a fire that moved leaves a day, too
+        were = found.held.filter(pc.is_in(found.held["fire_id"], rows["fire_id"]))
+        days = {*rows["date"].to_pylist(), *were["date"].to_pylist()}
+    first = first_day_changed(rows, found.table, calendar)
+    if first is not None and first < end:  # moisture codes and fire history carry a change on
+        days |= {first + number * DAY for number in range((end - first).days)}
+    return runs_of_days(day for day in days if day < end)
 
 
 def _describe_cells(changes: CellChanges) -> list[str]:
