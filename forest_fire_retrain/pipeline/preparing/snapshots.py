@@ -5,8 +5,11 @@ Rules
 - A live retraining knows what was recorded before the midnight, in the park's time zone, of its `as_of`, in the
   newest table versions.
 - A replay `as_known` reads exactly the versions that the original decision pinned.
-- A replay `as_corrected` reads the newest versions and every correction recorded in them.
+- A replay `as_corrected` reads the newest versions and every correction recorded in them: also what the last ingest
+  found, which counts from that ingest's end on.
 """
+
+import datetime as dt
 
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -15,6 +18,7 @@ from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import UTC, RetrainingWindows, midnight
 
+DAY = dt.timedelta(days=1)
 PINNED_TABLES = (TableName.CELLS, TableName.WEATHER, TableName.FIRES, TableName.FEATURES)
 
 
@@ -57,8 +61,8 @@ def take_snapshot(
         )
         raise EvidenceError(msg)
     pinned = {name: version for name, version in versions.items() if version is not None}
-    corrected_through = lake.complete_through(TableName.FIRES) if original else None
-    known_until = max(windows.as_of, corrected_through or windows.as_of)
+    mark = lake.complete_through(TableName.FIRES) if original else None
+    known_until = windows.as_of if mark is None else max(windows.as_of, mark + DAY)  # what an ingest found stands there
     taken = Knowledge.LIVE if original is None else Knowledge.AS_CORRECTED
     return Snapshot(
         knowledge=taken, table_versions=pinned, known_at=midnight(known_until, time_zone), time_zone=time_zone

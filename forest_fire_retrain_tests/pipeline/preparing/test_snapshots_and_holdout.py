@@ -137,7 +137,7 @@ def test_a_decision_keeps_its_instant_when_the_zone_is_changed(lake: FakeLake) -
     replayed = take_snapshot(lake, WINDOWS, original, Knowledge.AS_KNOWN, time_zone="Pacific/Auckland")
     assert (replayed.known_at, replayed.time_zone) == (midnight(WINDOWS.as_of), "UTC")
     corrected = take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED, time_zone="Pacific/Auckland")
-    assert corrected.known_at == midnight(WINDOWS.as_of, "Pacific/Auckland")
+    assert corrected.known_at == midnight(WINDOWS.as_of + DAY, "Pacific/Auckland")
 
 
 def test_a_snapshot_in_utc_is_written_as_before_there_were_zones_and_another_names_its_zone(lake: FakeLake) -> None:
@@ -180,7 +180,7 @@ def test_a_replay_as_corrected_sees_every_correction_recorded_since(lake: FakeLa
     table = pa.Table.from_pylist(fires, schema=FIRES_SCHEMA)
     lake.replace(TableName.FIRES, table, day_column="recorded_at", window=later, through=later.end)
     snapshot = take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED)
-    assert (snapshot.known_at, snapshot.knowledge) == (midnight(later.end), Knowledge.AS_CORRECTED)
+    assert (snapshot.known_at, snapshot.knowledge) == (midnight(later.end + DAY), Knowledge.AS_CORRECTED)
     assert labelled_fires(lake, snapshot) == {("c", WINDOWS.holdout.start), SECOND_FIRE}
 
 
@@ -188,7 +188,8 @@ def test_a_replay_as_corrected_never_knows_less_than_its_own_cut_off(lake: FakeL
     original = decide(hold_out(lake, take_live(lake)))
     for mark in (None, WINDOWS.as_of - DAY, WINDOWS.as_of):
         lake.tables[TableName.FIRES] = [version._replace(mark=mark) for version in lake.tables[TableName.FIRES]]
-        assert take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED).known_at == midnight(WINDOWS.as_of)
+        known_at = take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED).known_at
+        assert known_at == midnight(WINDOWS.as_of + (DAY if mark == WINDOWS.as_of else dt.timedelta()))
 
 
 def test_a_partition_never_decided_cannot_be_replayed_as_known(lake: FakeLake) -> None:
