@@ -54,7 +54,7 @@ def tallies(tmp_path_factory: pytest.TempPathFactory) -> Tallies:
 def test_after_every_fault_everything_holds(tallies: Tallies, name: str) -> None:
     tally = tallies[name]
     if tally["not_run"]:
-        pytest.skip(reason=f"mounting a small disk is not allowed here: {tally['not_run']}")
+        pytest.skip(reason=f"mounting a small disk is not allowed here: {tally['not_run']}")  # no fault to inject then
     assert tally["violations"] == []
     assert tally["n_faults"] == FAULTS_INJECTED[name]
 
