@@ -25,7 +25,7 @@ BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
 )
-WINGS = ("core/rows", "core/models", "core/decision", "core/ledger")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
 MLFLOW = ("adapters/mlflow_connection", "core/errors")
@@ -48,6 +48,7 @@ HOUSE: dict[str, Room] = {
     ),
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
+    "core/serving": room("core/rows", "pyarrow"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
