@@ -5,6 +5,7 @@
 
 prints, for the rule as it is and each variant, what the tables of docs/thresholds.md hold: regret above promoting on
 any improvement (mean over parks and its standard error, points), promotions a year, truly worse promotions a year.
+With `--data FOLDER` the same is measured on California's record, of which nobody knows the truth.
 """
 
 import argparse
@@ -12,7 +13,8 @@ import datetime as dt
 import json
 import sys
 from functools import partial
-from math import sqrt
+from math import nan, sqrt
+from pathlib import Path
 from statistics import mean, stdev
 
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
@@ -24,7 +26,7 @@ from forest_fire_retrain.backtest.product_rule import ProductRule
 from forest_fire_retrain.backtest.rules import replay_rule
 from forest_fire_retrain.backtest.scenarios import Scenario, change_date
 from forest_fire_retrain.backtest.score_table import Scorekeeper
-from forest_fire_retrain.backtest.streams import RuleName, StreamPlan, plan_periods
+from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.windows import Cadence, Interval
@@ -37,10 +39,9 @@ Variant = dict[str, float]
 Figures = dict[str, float]
 
 
-def measure_park(scenario: Scenario, cadence: Cadence, variants: dict[str, Variant], seed: int) -> dict[str, Figures]:
-    """Figures of every variant on one park of 36 cells with 3 % fires a cell-day, over the same days."""
-    rule = DecisionRule().at(cadence)
-    plan = StreamPlan(
+def plan_park(scenario: Scenario, cadence: Cadence, seed: int) -> StreamPlan:
+    """One park of 36 cells with 3 % fires a cell-day."""
+    return StreamPlan(
         source=SimulatorConfig(n_cells=36, fire_rate=0.03),
         scenario=scenario,
         seed=seed,
@@ -51,9 +52,21 @@ def measure_park(scenario: Scenario, cadence: Cadence, variants: dict[str, Varia
         recipes=(find_recipe("gradient_boosting"),),
         training_seed=20260101,
         n_threads=1,
-        rule=rule,
+        rule=DecisionRule().at(cadence),
         rules=(RuleName.ANY_IMPROVEMENT, RuleName.OURS),
     )
+
+
+def plan_record(folder: Path, cadence: Cadence) -> StreamPlan:
+    """California's record, decided from 1990 to 2017."""
+    span = Interval(start=dt.date(1990, 1, 1), end=dt.date(2017, 9, 30))
+    source = FolderPlan(folder, assumed_report_lag_days=2, today=span.end)
+    return plan_park(Scenario.NONE, cadence, 1)._replace(source=source, span=span, history_start=dt.date(1984, 1, 1))
+
+
+def measure(plan: StreamPlan, variants: dict[str, Variant]) -> dict[str, Figures]:
+    """Figures of every variant on one history, over the same days."""
+    scenario, rule = plan.scenario, plan.rule
     periods, panel = plan_periods(plan), load_panel(plan)
     scores = Scorekeeper(panel, periods, plan.span.end)
     products = {
@@ -77,12 +90,10 @@ def measure_park(scenario: Scenario, cadence: Cadence, variants: dict[str, Varia
 
 
 def _figures_of(measured: RuleMeasures) -> Figures:
-    if measured.truth is None:
-        raise AssertionError  # simulated parks have a truth
     return {
         "log_loss": measured.log_loss,
         "n_promotions": measured.n_promotions,
-        "n_worse": measured.truth.n_worse_promotions,
+        "n_worse": nan if measured.truth is None else measured.truth.n_worse_promotions,
         "n_years": measured.n_years,
     }
 
@@ -93,7 +104,7 @@ def pool(parks: list[dict[str, Figures]], name: str) -> Figures:
     n_years = sum(park[name]["n_years"] for park in parks)
     return {
         "regret": mean(regrets),
-        "regret_error": stdev(regrets) / sqrt(len(regrets)) if len(regrets) > 1 else float("nan"),
+        "regret_error": stdev(regrets) / sqrt(len(regrets)) if len(regrets) > 1 else nan,
         "promotions_per_year": sum(park[name]["n_promotions"] for park in parks) / n_years,
         "worse_per_year": sum(park[name]["n_worse"] for park in parks) / n_years,
     }
@@ -115,16 +126,20 @@ def main() -> None:
     parser.add_argument("--scenario", type=Scenario, default=Scenario.NONE)
     parser.add_argument("--cadence", type=Cadence, default=Cadence.WEEKLY)
     parser.add_argument("--seeds", type=int, nargs="+", default=[811, 812])
+    parser.add_argument("--data", type=Path, help="California's record in place of the parks")
     parser.add_argument("--variant", type=read_variant, action="append", default=[])
     parser.add_argument("--processes", type=int, default=2)
     parser.add_argument("--json", action="store_true")
     asked = parser.parse_args()
     variants = {AS_IT_IS: {}, **dict(asked.variant)}
-    tasks = [partial(measure_park, asked.scenario, asked.cadence, variants, seed) for seed in asked.seeds]
+    plans = [plan_park(asked.scenario, asked.cadence, seed) for seed in asked.seeds]
+    if asked.data is not None:
+        plans = [plan_record(asked.data, asked.cadence)]
+    tasks = [partial(measure, plan, variants) for plan in plans]
     parks = []
     for park in run_tasks(tasks, len(tasks), n_processes=asked.processes):
         parks.append(park)
-        print(f"{len(parks)} of {len(tasks)} parks", file=sys.stderr)  # noqa: T201 - progress
+        print(f"{len(parks)} of {len(tasks)} histories", file=sys.stderr)  # noqa: T201 - progress
     pooled = {name: pool(parks, name) for name in (ANY, *variants)}
     if asked.json:
         print(json.dumps(pooled, indent=2))  # noqa: T201 - a report
