@@ -60,7 +60,7 @@ def plan_park(scenario: Scenario, cadence: Cadence, seed: int) -> StreamPlan:
 def plan_record(folder: Path, cadence: Cadence) -> StreamPlan:
     """California's record, decided from 1990 to 2017."""
     span = Interval(start=dt.date(1990, 1, 1), end=dt.date(2017, 9, 30))
-    source = FolderPlan(folder, assumed_report_lag_days=2, today=span.end)
+    source = FolderPlan(folder, assumed_report_lag_days=2, today=dt.date(2018, 12, 31))
     return plan_park(Scenario.NONE, cadence, 1)._replace(source=source, span=span, history_start=dt.date(1984, 1, 1))
 
 
