@@ -190,7 +190,8 @@ BREACHES = {
     ),
     "a date after today": (
         ("weather", "date", ["2024-08-01", "2024-07-31", "2024-07-02"]),
-        f"1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31 {HERE}",
+        f"1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31 {HERE}, and later only with a "
+        "column recorded_at",
     ),
     "a recording after today": (
         ("fires", "recorded_at", ["2024-07-31T23:59:59Z", "2024-07-31T22:00:00-03:00"]),
