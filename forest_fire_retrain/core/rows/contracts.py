@@ -32,7 +32,7 @@ from forest_fire_retrain.core.rows.notations import Column, readers_in, within_c
 from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.rows.unit_hints import find_unit_hints
-from forest_fire_retrain.core.windows import UTC, midnight
+from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, midnight
 
 SCHEMAS = MappingProxyType(
     {TableName.CELLS: CELLS_SCHEMA, TableName.WEATHER: WEATHER_SCHEMA, TableName.FIRES: FIRES_SCHEMA}
@@ -54,8 +54,6 @@ LIMITS = MappingProxyType(
 # Highest and lowest temperature may come from different stations or hours, so a minimum slightly above
 # its maximum occurs in honest data; beyond this it is a fault (swapped columns, for one). 0 is strict.
 MAX_INVERSION_C = 10.0
-MAX_FORECAST_DAYS = 16
-"""How far ahead weather may be dated: as far as the longest public daily forecasts of single models reach."""
 MAX_ROWS_NAMED = 5
 MAX_VALUES_SHOWN = 3
 MAX_VALUES_COMPARED = 100

@@ -138,16 +138,22 @@ class Delivery(NamedTuple):
     losses: list[Shrinkage]
 
 
-def compare_delivery(intake: Intake, table: TableName, window: Interval) -> Delivery:
-    """Hold what the source says of a table, or of all if it says everything, against the lake; nothing is written."""
+def compare_delivery(
+    intake: Intake, table: TableName, window: Interval, *, instant: dt.datetime | None = None
+) -> Delivery:
+    """Hold what the source says of a table, or of all if it says everything, against the lake; nothing is written.
+
+    Rows that state `instant`, by default the window's end, or a later one, are left; what is found changed counts from
+    then on.
+    """
     whole = intake.source.read_whole()
     tables, cells = {}, None
     if whole is not None or table is TableName.WEATHER:
-        tables[TableName.WEATHER] = _compare(intake, TableName.WEATHER, window, whole)
+        tables[TableName.WEATHER] = _compare(intake, TableName.WEATHER, window, whole, instant=instant)
         cells = _compare_cells(intake, tables[TableName.WEATHER])
     if whole is not None or table is TableName.FIRES:
         dissolved = () if cells is None else tuple(dissolved_cells(cells.cells))
-        tables[TableName.FIRES] = _compare(intake, TableName.FIRES, window, whole, dissolved)
+        tables[TableName.FIRES] = _compare(intake, TableName.FIRES, window, whole, dissolved, instant=instant)
     losses = [] if cells is None else find_removed_cells(cells)
     for found in tables.values():
         losses += find_withdrawals(found.table, found.differences, _over_by(found, intake.calendar))
@@ -179,6 +185,8 @@ def _compare(
     window: Interval,
     whole: SourceSlice | None,
     dissolved: tuple[str, ...] = (),
+    *,
+    instant: dt.datetime | None = None,
 ) -> Comparison:
     source, lake, calendar = intake.source, intake.lake, intake.calendar
     mark = lake.complete_through(table)
@@ -211,7 +219,7 @@ def _compare(
         table,
         delivered=given,
         until=until,
-        instant=calendar.first_instant(until),
+        instant=instant or calendar.first_instant(until),
         last=last,
     )
     found = against(held=held)

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain.core.errors import InputContractError, ShrunkDeliveryError
-from forest_fire_retrain.core.rows.contracts import MAX_FORECAST_DAYS, CheckedTables, RawTable, check_tables
+from forest_fire_retrain.core.rows.contracts import CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import midnight
+from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, midnight
 from forest_fire_retrain_tests.core.rows.test_contracts import valid
 from forest_fire_retrain_tests.pipeline.preparing.delivering import (
     DAY,
