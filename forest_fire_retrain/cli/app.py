@@ -90,14 +90,15 @@ def predict(
     last: LastDay = None,
     retro: Annotated[
         bool,
-        typer.Option("--retro", help="Predict past days that nobody predicted on the day, by the champion of then."),
+        typer.Option("--retro", help="Predict past days that nobody predicted on the day."),
     ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Predict the day with the champion and log it, or show what was said of a past day."""
-    from forest_fire_retrain.cli.predicting import Asked, predict  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.cli.predicting import predict as predict_days  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.cli.reading_predictions import Asked  # noqa: PLC0415 - imported with the above
 
-    predict(_settings(), Asked(*map(_day, (date, first, last))), retro=retro, as_json=as_json)
+    predict_days(_settings(), Asked(*map(_day, (date, first, last))), retro=retro, as_json=as_json)
 
 
 @app.command()
@@ -108,13 +109,11 @@ def predictions(
     ] = None,
     first: FirstDay = None,
     last: LastDay = None,
-    issue: Annotated[
-        str | None, typer.Option(help="The rows of this issue; the beginning of its name is enough.")
-    ] = None,
+    issue: Annotated[str | None, typer.Option(help="The rows of this issue.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List every issue that was logged for days, or show one."""
-    from forest_fire_retrain.cli.predicting import Asked, print_predictions  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.cli.reading_predictions import Asked, print_predictions  # noqa: PLC0415 - imports Arrow
 
     print_predictions(_settings(), Asked(*map(_day, (date, first, last))), issue, as_json=as_json)
 

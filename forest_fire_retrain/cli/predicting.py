@@ -1,9 +1,7 @@
-"""Predict from the command line, through Dagster, so that the UI shows the map; and read the log back."""
+"""Predict from the command line, through Dagster, so that the UI shows the map."""
 
 import datetime as dt
-import json
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,12 +10,12 @@ from forest_fire_retrain import operations
 from forest_fire_retrain.cli.console import RunProgress, out, print_json, print_table, user_name
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
+from forest_fire_retrain.cli.reading_predictions import N_HIGHEST, Asked, print_cells
 from forest_fire_retrain.cli.running import QUIET, RANGE_END_TAG, RANGE_START_TAG, foreseeable_faults_bare
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.rows.ports import Lake
-from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, newest_issues
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
@@ -27,40 +25,11 @@ from forest_fire_retrain.defs.prediction_job import PREDICTION_JOB
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.defs.serving import PREDICTIONS_ASSET
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.pipeline.serving.reading_predictions import find_issue, issues_between, read_issue
+from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_issue
 from forest_fire_retrain.settings import Settings
 
 DAY = dt.timedelta(days=1)
-N_HIGHEST = 10
-MAX_DAYS_IN_FULL = 2
-
-
-class Asked(NamedTuple):
-    """The days that a person asks for; none of them stands for today."""
-
-    date: dt.date | None
-    first: dt.date | None
-    last: dt.date | None
-
-    def days(self, today: dt.date) -> list[dt.date]:
-        """The days, in their order.
-
-        Raises
-        ------
-        RefusedRequestError
-            If they contradict each other.
-        """
-        if self.date is not None and (self.first or self.last):
-            msg = "--date asks for one day, --from and --to for a range; nothing was done. Give the one or the other"
-            raise RefusedRequestError(msg)
-        if (self.first is None) != (self.last is None):
-            msg = "a range needs --from and --to; nothing was done"
-            raise RefusedRequestError(msg)
-        first, last = self.first or self.date or today, self.last or self.date or today
-        if first > last:
-            msg = f"the range from {first} to {last} is the wrong way round; swap --from and --to"
-            raise RefusedRequestError(msg)
-        return [first + number * DAY for number in range((last - first).days + 1)]
+MAX_DAYS_LISTED, MAX_DAYS_IN_FULL = 31, 2
 
 
 class Quiet:
@@ -113,40 +82,6 @@ def predict_today(settings: Settings) -> None:
         out.print(f"Today was not predicted: {error}", markup=False)
 
 
-def print_predictions(settings: Settings, asked: Asked, name: str | None, *, as_json: bool) -> None:
-    """The issues of days, or the rows of one.
-
-    Raises
-    ------
-    RefusedRequestError
-        If an issue is asked for that there is not.
-    LakeError
-        If the log cannot be read.
-    """
-    lake, today = build_installation(settings).lake, day_of(read_clock(), settings.time_zone)
-    days = asked.days(today)
-    ahead = settings.forecast_days if asked == Asked(None, None, None) else 0
-    issues = issues_between(lake, Interval(start=days[0], end=days[-1] + (1 + ahead) * DAY))
-    if name is not None:
-        _print_issue(lake, find_issue(issues, name), as_json=as_json)
-        return
-    rows = [issue._asdict() for issue in issues]
-    if as_json:
-        print_json(rows)
-    elif rows:
-        print_table("Predictions, by day and as they became known", list(rows[0]), [list(row.values()) for row in rows])
-    else:
-        out.print(f"Nothing was predicted for {days[0]} to {days[-1]}. Run: forest-fire predict", markup=False)
-
-
-def _print_issue(lake: Lake, issue: Issue, *, as_json: bool) -> None:
-    rows = read_issue(lake, issue)
-    if as_json:
-        print_json([{**row, "class_limits": json.loads(row["class_limits"])} for row in rows.to_pylist()])
-    else:
-        _print_cells(lake, issue, rows)
-
-
 def _refuse_other_days(settings: Settings, installation: Installation, days: Sequence[dt.date], today: dt.date) -> None:
     """Refuse days that no run can be about, before one is started."""
     if days[-1] > today or (settings.end_date is not None and days[-1] >= settings.end_date):
@@ -189,11 +124,11 @@ def _show(
     if as_json:
         print_json({"days": described, "warnings": list(warnings)})
         return
-    if len(described) > 1:
+    if 1 < len(described) <= MAX_DAYS_LISTED:
         columns = ("date", "lead_days", "kind", "version", "cells", "expected_fires", "classes", "issue", "written")
         print_table("Predicted days", columns, [[_plain(row[name]) for name in columns] for row in described])
     for issue in [issue for issue in shown if issue.date in days][-MAX_DAYS_IN_FULL:]:
-        _print_cells(lake, issue, read_issue(lake, issue))
+        print_cells(lake, issue, read_issue(lake, issue))
     if not any(row["written"] for row in described):
         out.print("Nothing new was logged: the same was said before, and stands.")
 
@@ -223,25 +158,6 @@ def _describe(issue: Issue, rows: pa.Table, run_id: str | None) -> dict[str, obj
         "classes": classes,
         "highest": rows.select(columns).slice(0, N_HIGHEST).to_pylist(),
     }
-
-
-def _print_cells(lake: Lake, issue: Issue, rows: pa.Table) -> None:
-    """The most dangerous cells of an issue."""
-    names = lake.read(TableName.CELLS, columns=["cell_id", "name"]).to_pylist()
-    called = {row["cell_id"]: row["name"] for row in names}
-    title = f"{issue.date}, {issue.kind}, version {issue.version}, known at {issue.known_at:%Y-%m-%d %H:%M} UTC"
-    table = [
-        (
-            row["rank"],
-            row["cell_id"],
-            called.get(row["cell_id"]),
-            f"{row['probability']:.2%}",
-            row["risk_class"],
-            "known" if row["has_weather"] else "MISSING",
-        )
-        for row in rows.slice(0, N_HIGHEST).to_pylist()
-    ]
-    print_table(f"{title}, issue {issue.name}", ("rank", "cell", "name", "chance", "class", "weather"), table)
 
 
 def _plain(value: object) -> object:

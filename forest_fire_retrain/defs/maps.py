@@ -19,6 +19,7 @@ from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
 PANEL_INCHES = (4.4, 3.9)
 N_NAMED = 3
 MANY_CELLS = 400
+RING = "#20639b"
 PALETTE = "YlOrRd"
 PALEST, DARKEST = 0.12, 0.95
 
@@ -86,13 +87,25 @@ def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:
     axes.scatter(x, y, s=base * (1 + number) ** 1.2, c=colours, edgecolors="#555555", linewidths=0.2)
     burnt = [place for place in ordered if place.cell_id in day.reported]
     if burnt:
-        ring = {"s": 90, "facecolors": "none", "edgecolors": "#20639b", "linewidths": 1.4, "label": "fire reported"}
-        axes.scatter([place.longitude for place in burnt], [place.latitude for place in burnt], **ring)
+        axes.scatter(
+            [place.longitude for place in burnt],
+            [place.latitude for place in burnt],
+            s=90,
+            facecolors="none",
+            edgecolors=RING,
+            linewidths=1.4,
+            label="fire reported",
+        )
     for place in ordered[::-1][:N_NAMED]:
         is_east = place.longitude > (x.min() + x.max()) / 2
-        side = {"xytext": (-5 if is_east else 5, 4), "ha": "right" if is_east else "left"}
-        where = (place.longitude, place.latitude)
-        axes.annotate(place.name, where, textcoords="offset points", fontsize=7, **side)
+        axes.annotate(
+            place.name,
+            (place.longitude, place.latitude),
+            xytext=(-5 if is_east else 5, 4),
+            ha="right" if is_east else "left",
+            textcoords="offset points",
+            fontsize=7,
+        )
     axes.margins(0.12)
     axes.locator_params(nbins=5)
     axes.set_title(day.title, fontsize=8)

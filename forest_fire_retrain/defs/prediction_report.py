@@ -16,14 +16,16 @@ from forest_fire_retrain.pipeline.serving.reporting import Yesterday, count_clas
 N_HIGHEST = 10
 
 
-def describe_prediction(installation: Installation, day: PredictedDay, ahead: Sequence[PredictedDay] = ()) -> Metadata:
-    """Everything that the UI shows of a day."""
+def describe_prediction(
+    installation: Installation, day: PredictedDay, ahead: Sequence[PredictedDay] = (), *, with_map: bool = True
+) -> Metadata:
+    """Everything that the UI shows of a day; the map, and yesterday beside what was reported, only `with_map`."""
     issue, settings = day.issue, installation.settings
     first = day.rows.slice(0, 1).to_pylist()[0]
-    before = look_at_yesterday(installation.lake, day)
+    before = look_at_yesterday(installation.lake, day) if with_map else None
     page = f"#/models/{settings.model_name}/versions/{issue.version}"
     return {
-        "map": dg.MetadataValue.md(_draw(day, before)),
+        **({"map": dg.MetadataValue.md(_draw(day, before))} if with_map else {}),
         "highest cells": highest_table(day.rows, names_of(day.cells)),
         "cells by class": text(", ".join(f"{n} {name}" for name, n in count_classes(day).items())),
         "expected fires": number(pc.sum(day.rows["expected_fires"]).as_py()),

@@ -23,6 +23,8 @@ GROUP = "serving"
 PREDICTIONS_ASSET = "risk_predictions"
 EVERY_CELL_CHECK = "every_cell_of_the_park_is_predicted"
 WEATHER_CHECK = "few_cells_are_predicted_without_weather"
+MAX_DRAWN = 31
+"""Days of a run that are drawn, the newest: a year of maps would take longer than its predictions."""
 CHECKS = {
     EVERY_CELL_CHECK: "Each predicted day has exactly one row per cell that belongs to the park on it.",
     WEATHER_CHECK: "At most FOREST_FIRE_MAX_SHARE_WITHOUT_WEATHER of the cells are without any weather of the day.",
@@ -87,8 +89,10 @@ def _describe(
     """Attach to each partition what was said of its day, and to today's what was said of the days ahead."""
     by_day = {day.issue.date.isoformat(): day for day in said}
     ahead = [day for day in said if day.issue.lead_days and day.issue.date.isoformat() not in keys]
+    drawn = keys[-MAX_DRAWN:]
     for key in keys:
-        metadata = describe_prediction(installation, by_day[key], ahead if key == keys[-1] else ())
+        shown = ahead if key == keys[-1] else ()
+        metadata = describe_prediction(installation, by_day[key], shown, with_map=key in drawn)
         context.add_asset_metadata(metadata, partition_key=key)
         tell(context, installation, PREDICTIONS_ASSET, key, sentence_on(by_day[key]))
     limit = installation.settings.max_share_without_weather
