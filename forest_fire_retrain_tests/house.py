@@ -48,12 +48,13 @@ HOUSE: dict[str, Room] = {
     ),
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
-    "core/serving": room("core/rows", "pyarrow"),
+    "core/serving": room(*BASE, "core/rows", "core/ledger", "numpy", "pyarrow"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
+    "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
@@ -123,10 +124,18 @@ HOUSE: dict[str, Room] = {
     ),
     # the shell
     "clock": room(),
-    "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
+    "settings": room(
+        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+    ),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
-        "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
+        "installation",
+        "adapters/ledger_export",
+        "pipeline/custody",
+        "pipeline/preparing",
+        "pipeline/serving",
+        *BASE,
+        "core/ledger",
     ),
     "defs": room(
         "installation",
@@ -156,12 +165,15 @@ HOUSE: dict[str, Room] = {
         "settings",
         *CORE,
         "pipeline/custody",
+        "pipeline/serving",
         "adapters/atomic_files",
+        "adapters/delta_lake",
         "adapters/duckdb_ledger",
         "adapters/ledger_backup",
         "adapters/ledger_export",
         "adapters/record_files",
         "dagster",
+        "pyarrow",
         "rich",
         "sqlalchemy",
         "typer",
