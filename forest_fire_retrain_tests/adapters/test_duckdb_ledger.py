@@ -20,6 +20,7 @@ import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, STATUS_FILE, export_ledger, read_export
+from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, find_first_fault
 
@@ -332,7 +333,7 @@ def test_an_export_replaces_the_earlier_one_and_leaves_nothing_beside_it(ledger:
     assert pq.read_table(folder / STATUS_FILE).num_rows == 0
     export_ledger(ledger.entries(), folder)
     assert read_export(folder) == ledger.entries()
-    assert {file.name for file in folder.iterdir()} == {LEDGER_FILE, STATUS_FILE}
+    assert {file.name for file in folder.iterdir()} == {LEDGER_FILE, STATUS_FILE, REIGNS_FILE}
 
 
 def test_an_export_that_cannot_be_written_says_that_the_ledger_is_complete(

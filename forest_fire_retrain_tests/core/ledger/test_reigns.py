@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 
 from hypothesis import given
 
@@ -144,7 +145,7 @@ def test_the_random_ledgers_hold_what_the_properties_are_about() -> None:
         seen.update(str(reign.began_by) for reign in reigns)
         seen.update("never held" for reign in reigns if reign.until is not None and reign.until <= reign.since)
         seen.update("seen elsewhere" for r in reigns for s in r.sightings if s.version != r.version)
-        seen.update("clock moved back" for a, b in zip(rows, rows[1:], strict=False) if b.recorded_at < a.recorded_at)
+        seen.update("clock moved back" for a, b in pairwise(rows) if b.recorded_at < a.recorded_at)
         seen.update("several models" for _ in range(len({row.model_name for row in rows}) - 1))
 
     look()
