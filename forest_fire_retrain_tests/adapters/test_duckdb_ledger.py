@@ -286,7 +286,7 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
         decide(15, 1, "PROMOTED"),
         settle(15, "confirmation", 2),
         draft(recorded_at=day(16), kind="replay", decision_id="d16", champion_before=2),
-        draft(recorded_at=day(17), kind="rollback", decision_id="d17", champion_before=2),
+        draft(recorded_at=day(17), kind="rollback", decision_id="d17", champion_before=2, payload_json=ROLLBACK),
         settle(17, "confirmation", 1),
         decide(22, 1, "PROMOTED"),
         draft(recorded_at=day(23), kind="abandonment", decision_id="d22", champion_after=1),
@@ -294,6 +294,7 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
     return [ledger.append(row) for row in rows]
 
 
+ROLLBACK = '{"reason":"false alarms","target_version":1}'
 REGISTRY_STATUS_ROWS = [
     (MODEL, 1, True, day(1)),
     (MODEL, 1, False, day(8)),

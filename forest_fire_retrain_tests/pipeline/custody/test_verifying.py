@@ -309,7 +309,7 @@ def test_only_versions_within_the_rollback_horizon_are_loaded(bench: Bench) -> N
 
 def test_a_promotion_that_was_cut_is_named_and_finished(bench: Bench) -> None:
     bench.reigns.ledger.rows.pop()
-    bench.copy.pop()
+    bench.rewrite_copy()
     bench.reigns.registry.move_alias_by_hand(MODEL, 2)
     fault = the_fault(bench)
     assert fault.what.startswith("the decision ")
