@@ -5,15 +5,15 @@ most that the answer names.
 """
 
 import datetime as dt
+import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 
 from forest_fire_retrain.adapters.ledger_export import open_reigns
-from forest_fire_retrain.adapters.reigns_file import END_OF_TIME, FollowedRows, ReignsFile, Span
+from forest_fire_retrain.adapters.reigns_file import END_OF_TIME, Excerpt, FollowedRows, ReignsFile, Span
 from forest_fire_retrain.core.errors import RefusedRequestError, list_capped
-from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Movement, Reign, find_doubt, find_later_notes, reign_at
-from forest_fire_retrain.core.ledger.state import candidate_of
+from forest_fire_retrain.core.ledger.state import candidate_in
 from forest_fire_retrain.core.moments import Moment, read_moment
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.windows import day_of, midnight
@@ -140,10 +140,10 @@ def _explain_none(reigns: Reigns, name: str, day: dt.date | None, known_at: dt.d
 
 
 def _describe_reign(reigns: Reigns, reign: Reign, known_at: dt.datetime | None) -> Facts:
-    intent = reigns.read_row(reign.intent_row, known_at)
+    intent = reigns.read_excerpt(reign.intent_row, known_at)
     is_own = reign.origin_row == reign.intent_row
-    origin = intent if is_own else None if reign.origin_row is None else reigns.read_row(reign.origin_row, known_at)
-    candidate = None if origin is None else candidate_of(origin)
+    origin = intent if is_own else None if reign.origin_row is None else reigns.read_excerpt(reign.origin_row, known_at)
+    candidate = None if origin is None else candidate_in(json.loads(origin.payload_json))
     return {
         "version": reign.version,
         "since": reign.since,
@@ -160,7 +160,7 @@ def _describe_reign(reigns: Reigns, reign: Reign, known_at: dt.datetime | None) 
     }
 
 
-def _sentence(entry: LedgerEntry | None) -> str | None:
+def _sentence(entry: Excerpt | None) -> str | None:
     return None if entry is None else entry.summary
 
 

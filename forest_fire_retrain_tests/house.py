@@ -100,9 +100,7 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
-    "adapters/reigns_file": room(
-        "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow", "pydantic"
-    ),
+    "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
     "adapters/runtime_environment": room("core/models", "core/records"),
     "adapters/simulated_settings": room("pydantic"),
     "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),

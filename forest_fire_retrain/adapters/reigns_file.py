@@ -9,6 +9,8 @@ Rules
 """
 
 import datetime as dt
+import hashlib
+import os
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,9 +18,8 @@ from types import SimpleNamespace, TracebackType
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import duckdb
-from pydantic import ValidationError
 
-from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE, NAMES, entry_of_row
+from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Movement, Reign, Sighting, reign_for, reigns_of
@@ -50,6 +51,8 @@ REIGN_COLUMNS = {
 }
 SIGHTING_COLUMNS = ("seen_rows", "seen_at", "seen_versions")
 REIGN_NAMES = ", ".join(f'"{name}"' for name in REIGN_COLUMNS)
+MADE_BESIDE = "made_beside"
+END_BYTES = 4096
 END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
@@ -76,6 +79,19 @@ def _reign_of_row(row: tuple[object, ...]) -> Reign:
     fields["began_by"] = Movement(fields["began_by"])
     fields["ended_by"] = None if fields["ended_by"] is None else Movement(fields["ended_by"])
     return Reign(**fields)
+
+
+class Excerpt(NamedTuple):
+    """What an answer shows of one row of the ledger; its other columns are not read."""
+
+    sequence: int
+    partition_key: str | None
+    summary: str
+    entry_hash: str
+    payload_json: str
+
+
+EXCERPT_NAMES = ", ".join(f'"{name}"' for name in Excerpt._fields)
 
 
 class Span(NamedTuple):
@@ -113,14 +129,12 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         """Whether the file is there and was made of the rows that the copy holds."""
         if not Path(self._reigns).exists() or not Path(self._ledger).exists():
             return False
-        made_of = "SELECT key, value FROM parquet_kv_metadata(?) WHERE key IN ('ledger_rows', 'head') ORDER BY key"
+        sql = "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?"
         try:
-            of_reigns, of_ledger = (
-                self._connection.execute(made_of, [path]).fetchall() for path in (self._reigns, self._ledger)
-            )
+            noted = self._connection.execute(sql, [self._reigns, MADE_BESIDE]).fetchall()
         except duckdb.Error:
             return False
-        return of_reigns == of_ledger != []
+        return noted == [(fingerprint_end(Path(self._ledger)).encode(),)]
 
     def read_all(self, model_name: str | None = None) -> list[Reign]:
         """Every reign, of one model or of all, by model and time."""
@@ -188,21 +202,12 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         sql = "SELECT DISTINCT model_name FROM read_parquet(?) ORDER BY model_name"
         return [str(name) for (name,) in self._fetch(sql, [self._ledger], self._ledger)]
 
-    def read_row(self, sequence: int, known_at: dt.datetime | None = None) -> LedgerEntry | None:
-        """One row of the ledger, if it was recorded by `known_at`; only its group is read.
-
-        Raises
-        ------
-        LedgerError
-            If the copy cannot be read, or holds values that no ledger writes.
-        """
+    def read_excerpt(self, sequence: int, known_at: dt.datetime | None = None) -> Excerpt | None:
+        """What an answer shows of one row, if it was recorded by `known_at`; only its group is read."""
         known = END_OF_TIME if known_at is None else known_at
-        sql = f"SELECT {NAMES} FROM read_parquet(?) WHERE sequence = ? AND recorded_at <= ?"  # noqa: S608 - constant names
+        sql = f"SELECT {EXCERPT_NAMES} FROM read_parquet(?) WHERE sequence = ? AND recorded_at <= ?"  # noqa: S608 - constants
         rows = self._fetch(sql, [self._ledger, sequence, known], self._ledger)
-        try:
-            return entry_of_row(rows[0]) if rows else None
-        except ValidationError as error:
-            raise _unreadable(self._ledger, error) from error
+        return Excerpt(*rows[0]) if rows else None  # type: ignore[arg-type] # columns that are never null
 
     def answer_all(self, questions: "pa.Table", known_at: dt.datetime | None = None) -> "pa.Table":
         """The champions of many instants in one join.
@@ -306,10 +311,12 @@ class FollowedRows(AbstractContextManager["FollowedRows"]):
         """Every model that the ledger has a row about, sorted."""
         return sorted({entry.model_name for entry in self._entries})
 
-    def read_row(self, sequence: int, known_at: dt.datetime | None = None) -> LedgerEntry | None:
-        """One row of the ledger, if it was recorded by `known_at`."""
-        found = (entry for entry in self._entries if entry.sequence == sequence)
-        return next((row for row in found if known_at is None or row.recorded_at <= known_at), None)
+    def read_excerpt(self, sequence: int, known_at: dt.datetime | None = None) -> Excerpt | None:
+        """What an answer shows of one row, if it was recorded by `known_at`."""
+        found = next((entry for entry in self._entries if entry.sequence == sequence), None)
+        if found is None or (known_at is not None and found.recorded_at > known_at):
+            return None
+        return Excerpt(*(getattr(found, name) for name in Excerpt._fields))
 
 
 def read_reigns(folder: Path) -> list[Reign] | None:
@@ -327,6 +334,14 @@ def read_reigns(folder: Path) -> list[Reign] | None:
             msg = f"{folder / REIGNS_FILE} was made of other rows than {LEDGER_FILE} beside it holds, or is damaged"
             raise LedgerError(msg)
         return reigns.read_all()
+
+
+def fingerprint_end(path: Path) -> str:
+    """Tells a file of rows from another one by its length and its end, where Parquet sums up what is in it."""
+    with path.open("rb") as file:
+        n_bytes = file.seek(0, os.SEEK_END)
+        file.seek(max(0, n_bytes - END_BYTES))
+        return hashlib.sha256(b"%d " % n_bytes + file.read()).hexdigest()
 
 
 def _unreadable(path: str, error: Exception) -> LedgerError:

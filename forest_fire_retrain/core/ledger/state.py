@@ -126,7 +126,12 @@ def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
 
 def candidate_of(entry: LedgerEntry) -> Candidate | None:
     """The candidate that a decision's row embeds, if it embeds one."""
-    embedded = entry.payload.get("candidate")
+    return candidate_in(entry.payload)
+
+
+def candidate_in(payload: Mapping[str, object]) -> Candidate | None:
+    """The candidate that the payload of a decision's row embeds, if it embeds one."""
+    embedded = payload.get("candidate")
     return None if embedded is None else Candidate.model_validate(embedded)
 
 
