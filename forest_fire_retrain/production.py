@@ -32,7 +32,7 @@ def answer_champion(
     as_known_at: str | None = None,
     model_name: str | None = None,
 ) -> Facts:
-    """Who was in production at an instant, by the wall clock of production.
+    """Who was in production at an instant, by the wall clock.
 
     Parameters
     ----------

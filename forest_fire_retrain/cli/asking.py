@@ -25,7 +25,7 @@ NEVER = "No version was ever in production. See: forest-fire history --retrainin
 def print_champion(
     settings: Settings, at: str | None, as_known_at: str | None, model_name: str | None, *, as_json: bool
 ) -> None:
-    """Who was in production at an instant, by the wall clock of production: one answer.
+    """Who was in production at an instant, by the wall clock: one answer.
 
     Raises
     ------

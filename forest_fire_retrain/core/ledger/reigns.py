@@ -2,7 +2,7 @@
 
 Rules
 -----
-- The clock is that of production: a reign begins when its promotion or rollback is confirmed, whatever period it was
+- The clock is the wall clock: a reign begins when its promotion or rollback is confirmed, whatever period it was
   decided for.
 - A reign counts from the instant by which both its rows are recorded, the intent and the confirmation.
 - Rows follow each other by their sequence, whatever their clocks say: a reign ends every reign that was confirmed
@@ -213,7 +213,7 @@ def reigns_of(entries: Iterable[LedgerEntry]) -> list[Reign]:
 
 
 def reign_at(reigns: Iterable[Reign], instant: dt.datetime, known_at: dt.datetime | None = None) -> Reign | None:
-    """The reign that held at `instant` by the wall clock of production.
+    """The reign that held at `instant` by the wall clock.
 
     Parameters
     ----------
