@@ -41,6 +41,7 @@ REIGN_COLUMNS = {
     "intent_row": "BIGINT",
     "confirmation_row": "BIGINT",
     "origin_row": "BIGINT",
+    "origin_since": "TIMESTAMPTZ",
     "until": "TIMESTAMPTZ",
     "ended_by": "VARCHAR",
     "next_version": "INTEGER",

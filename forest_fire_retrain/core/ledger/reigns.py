@@ -12,6 +12,7 @@ Rules
 """
 
 import datetime as dt
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -68,14 +69,15 @@ class Reign(NamedTuple):
         When its two rows were recorded.
     intent_row, confirmation_row : int
         Their sequence numbers.
-    origin_row : int, optional
-        Sequence number of the decision that the version was registered for; it embeds the candidate.
+    origin_row, origin_since : int, datetime.datetime, optional
+        Sequence number of the decision that the version was registered for, which embeds the candidate; and when the
+        version's first reign began.
     until : datetime.datetime, optional
         When the next reign began; `None` for the present champion. Not later than `since` where it never held.
     ended_by, next_version, why_ended : Movement, int, str, optional
         What ended it, the version that followed, and the reason.
     sightings : tuple of Sighting
-        Where the alias was seen meanwhile, if it was noted.
+        Where the alias was seen while it held, if it was noted.
     """
 
     model_name: str
@@ -90,6 +92,7 @@ class Reign(NamedTuple):
     intent_row: int
     confirmation_row: int
     origin_row: int | None
+    origin_since: dt.datetime | None
     until: dt.datetime | None = None
     ended_by: Movement | None = None
     next_version: int | None = None
@@ -101,8 +104,10 @@ class Reign(NamedTuple):
         return self.since <= instant and (self.until is None or instant < self.until)
 
     def as_known_at(self, known_at: dt.datetime) -> "Reign":
-        """The reign without what was recorded after `known_at`: its end, and later sightings."""
+        """The reign without what was recorded after `known_at`: its end, its version's origin, later sightings."""
         known = self._replace(sightings=tuple(seen for seen in self.sightings if seen.recorded_at <= known_at))
+        if self.origin_since is not None and self.origin_since > known_at:  # a clock was moved back
+            known = known._replace(origin_row=None, origin_since=None)
         if self.until is None or self.until <= known_at:
             return known
         return known._replace(until=None, ended_by=None, next_version=None, why_ended=None)
@@ -124,16 +129,19 @@ class Succession:
     Attributes
     ----------
     reigns : list of Reign
-        In the order of the rows; the last is the present champion's.
+        In the order of the rows, without sightings; the last is the present champion's.
     open_intent : LedgerEntry, optional
         A promotion or rollback that is neither confirmed nor abandoned.
     origins : dict
-        Version to the row of the decision that it was registered for.
+        Version to the row of the decision that it was registered for, and to the beginning of its first reign.
+    sightings : list of Sighting
+        Where the alias was seen, whoever was champion then.
     """
 
     reigns: list[Reign] = field(default_factory=list)
     open_intent: LedgerEntry | None = None
-    origins: dict[int, int] = field(default_factory=dict)
+    origins: dict[int, tuple[int, dt.datetime]] = field(default_factory=dict)
+    sightings: list[Sighting] = field(default_factory=list)
 
     def follow(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the next row in; the intent that it carried out, if it began a reign."""
@@ -141,7 +149,8 @@ class Succession:
         if entry.kind is EntryKind.ROLLBACK or (entry.kind is EntryKind.DECISION and entry.outcome is Outcome.PROMOTED):
             self.open_intent = entry
         elif entry.kind is EntryKind.EXTERNAL:
-            self._note_sighting(entry)
+            observed = ExternalPayload.read(entry).observed
+            self.sightings.append(Sighting(entry.sequence, entry.recorded_at, observed))
         elif intent is not None and intent.decision_id == entry.decision_id:
             if entry.kind is EntryKind.ABANDONMENT:
                 self.open_intent = None
@@ -152,8 +161,10 @@ class Succession:
         return None
 
     def _begin(self, intent: LedgerEntry, confirmation: LedgerEntry, version: int) -> None:
+        since = max(intent.recorded_at, confirmation.recorded_at)
         if intent.kind is EntryKind.DECISION:
-            self.origins.setdefault(version, intent.sequence)
+            self.origins.setdefault(version, (intent.sequence, since))
+        origin_row, origin_since = self.origins.get(version, (None, None))
         begun = Reign(
             model_name=intent.model_name,
             version=version,
@@ -161,12 +172,13 @@ class Succession:
             as_of=intent.as_of,
             began_by=Movement.PROMOTION if intent.kind is EntryKind.DECISION else Movement.ROLLBACK,
             why=_why(intent),
-            since=max(intent.recorded_at, confirmation.recorded_at),
+            since=since,
             decided_at=intent.recorded_at,
             confirmed_at=confirmation.recorded_at,
             intent_row=intent.sequence,
             confirmation_row=confirmation.sequence,
-            origin_row=self.origins.get(version),
+            origin_row=origin_row,
+            origin_since=origin_since,
         )
         for place in range(len(self.reigns) - 1, -1, -1):
             until = self.reigns[place].until
@@ -175,10 +187,17 @@ class Succession:
             self.reigns[place] = self.reigns[place].end_before(begun)
         self.reigns.append(begun)
 
-    def _note_sighting(self, entry: LedgerEntry) -> None:
-        if self.reigns:
-            seen = Sighting(entry.sequence, entry.recorded_at, ExternalPayload.read(entry).observed)
-            self.reigns[-1] = self.reigns[-1]._replace(sightings=(*self.reigns[-1].sightings, seen))
+    def reigns_with_sightings(self) -> list[Reign]:
+        """By time, each with the sightings of the alias that were noted while it held."""
+        reigns = sorted(self.reigns, key=lambda reign: (reign.since, reign.confirmation_row))
+        held = [place for place, reign in enumerate(reigns) if reign.holds_at(reign.since)]
+        beginnings = [reigns[place].since for place in held]
+        for seen in self.sightings:
+            which = bisect_right(beginnings, seen.recorded_at) - 1
+            if which >= 0:
+                reign = reigns[held[which]]
+                reigns[held[which]] = reign._replace(sightings=(*reign.sightings, seen))
+        return reigns
 
 
 def _why(intent: LedgerEntry) -> str:
@@ -208,8 +227,7 @@ def reigns_of(entries: Iterable[LedgerEntry]) -> list[Reign]:
     successions: dict[str, Succession] = {}
     for entry in entries:
         successions.setdefault(entry.model_name, Succession()).follow(entry)
-    reigns = (reign for succession in successions.values() for reign in succession.reigns)
-    return sorted(reigns, key=lambda reign: (reign.model_name, reign.since, reign.confirmation_row))
+    return [reign for name in sorted(successions) for reign in successions[name].reigns_with_sightings()]
 
 
 def reign_at(reigns: Iterable[Reign], instant: dt.datetime, known_at: dt.datetime | None = None) -> Reign | None:

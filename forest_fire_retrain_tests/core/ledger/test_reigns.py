@@ -93,7 +93,7 @@ def test_the_champion_at_any_instant_is_that_of_a_plain_replay_of_all_rows_up_to
 
 
 @given(ledgers())
-@examples(60)
+@examples(150)
 def test_what_was_believed_uses_no_row_that_was_recorded_later(rows: list[LedgerEntry]) -> None:
     everything = reigns_of(rows)
     instants = instants_around(rows)
@@ -245,6 +245,18 @@ def test_a_confirmation_whose_clock_is_before_its_decision_counts_once_both_are_
         NOON + 3 * HOUR,
     )
     assert version_at([reign], 4) is None
+
+
+def test_what_a_version_was_trained_for_is_not_known_before_its_own_reign_is() -> None:
+    rows = write(*BACK, hours=[50, 51, 2, 3, 4, 5])
+    then, known = (reign_at(reigns_of(part), NOON + 10 * HOUR, NOON + 10 * HOUR) for part in (rows[2:], rows))
+    assert known is not None
+    assert (known.version, known.origin_row, known.origin_since) == (1, None, None)
+    assert then is not None
+    assert then.version == known.version
+    later = reign_at(reigns_of(rows), NOON + 10 * HOUR)
+    assert later is not None
+    assert (later.origin_row, later.origin_since) == (1, NOON + 51 * HOUR)
 
 
 def test_the_reign_for_a_day_is_by_partition_time_and_says_nothing_of_production() -> None:
