@@ -143,6 +143,7 @@ def _describe_reign(reigns: Reigns, reign: Reign, known_at: dt.datetime | None) 
     intent = reigns.read_excerpt(reign.intent_row, known_at)
     is_own = reign.origin_row == reign.intent_row
     origin = intent if is_own else None if reign.origin_row is None else reigns.read_excerpt(reign.origin_row, known_at)
+    rows = (reign.origin_row, reign.intent_row, reign.confirmation_row)
     candidate = None if origin is None else candidate_in(json.loads(origin.payload_json))
     return {
         "version": reign.version,
@@ -155,7 +156,7 @@ def _describe_reign(reigns: Reigns, reign: Reign, known_at: dt.datetime | None) 
         "partition": None if origin is None else origin.partition_key,
         "decision_id": reign.decision_id,
         **({} if candidate is None else _describe_candidate(candidate)),
-        "ledger_rows": [row for row in (reign.origin_row, reign.intent_row, reign.confirmation_row) if row is not None],
+        "ledger_rows": list(dict.fromkeys(row for row in rows if row is not None)),
         "row_hash": None if intent is None else intent.entry_hash,
     }
 

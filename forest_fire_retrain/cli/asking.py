@@ -74,9 +74,10 @@ def _print_answer(answer: Facts) -> None:
     assert isinstance(instant, dt.datetime)  # noqa: S101 - as `answer_champion` made it
     title = f"{answer['model']}, in production at {instant.isoformat(timespec='seconds')} ({answer['read_as']})"
     if answer["as_known_at"] is not None:
-        title += f", as known at {answer['as_known_at']}"
+        title += f", as known at {_shown(answer['as_known_at'])}"
     if isinstance(held, dict):
-        print_facts(title, {key.replace("_", " "): value for key, value in held.items() if key != "row_hash"})
+        unsaid = {"row_hash", *(key for key in ("trained_for", "ended_by") if held[key] is None)}
+        print_facts(title, {key.replace("_", " "): value for key, value in held.items() if key not in unsaid})
     else:
         out.print(f"{title}: no version", markup=False)
         _print_none(answer)
