@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
+from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
@@ -228,6 +229,7 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
         settings.model_name,
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
+        read_reigns=lambda: read_reigns(settings.export_folder),
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)

@@ -20,7 +20,7 @@ def room(*imports: str) -> Room:
     return Room(rooms, frozenset(imports) - rooms)
 
 
-TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
+TOP_LEVEL = {"clock", "settings", "installation", "operations", "production", "definitions", "defs", "backtest", "cli"}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
@@ -36,6 +36,7 @@ HOUSE: dict[str, Room] = {
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/park_calendar": room("core/windows"),
+    "core/moments": room("core/errors", "core/windows"),
     "core/canonical_json": room(),
     "core/table_fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
     "core/records": room("core/canonical_json", "core/windows", "pydantic"),
@@ -74,7 +75,14 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
-        "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
+        "adapters/atomic_files",
+        "adapters/ledger_schema",
+        "adapters/reigns_file",
+        "core/canonical_json",
+        "core/errors",
+        "core/ledger",
+        "duckdb",
+        "pydantic",
     ),
     "adapters/ledger_migrations": room(),
     "adapters/ledger_schema": room("core/ledger"),
@@ -93,6 +101,7 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
+    "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
     "adapters/runtime_environment": room("core/models", "core/records"),
     "adapters/simulated_settings": room("pydantic"),
     "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),
@@ -131,11 +140,15 @@ HOUSE: dict[str, Room] = {
     "operations": room(
         "installation",
         "adapters/ledger_export",
+        "adapters/reigns_file",
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
         *BASE,
         "core/ledger",
+    ),
+    "production": room(
+        "settings", "adapters/ledger_export", "adapters/reigns_file", "core/moments", *BASE, "core/ledger"
     ),
     "defs": room(
         "installation",
@@ -144,6 +157,7 @@ HOUSE: dict[str, Room] = {
         *CORE,
         "pipeline/",
         "adapters/ledger_export",
+        "adapters/reigns_file",
         "adapters/mlflow_connection",
         "adapters/runtime_environment",
         "adapters/worker_processes",
@@ -162,6 +176,7 @@ HOUSE: dict[str, Room] = {
         "defs",
         "installation",
         "operations",
+        "production",
         "settings",
         *CORE,
         "pipeline/custody",

@@ -1,8 +1,14 @@
 """The ledger's lock-free copy: Parquet files, each written beside and renamed into place.
 
-DuckDB alone reads and writes them: whoever only reads waits for no other library.
+Rules
+-----
+- DuckDB alone reads and writes them: whoever only reads waits for no other library.
+- The rows come first, what is derived from them after. The reigns say beside which file of rows they were made, so
+  that a reader tells those of other rows (`reigns_file`).
+- Few rows stand together in a group, so that one row is found without reading its neighbours' payloads.
 """
 
+import re
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -11,13 +17,23 @@ import duckdb
 from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, entry_of_row
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
+from forest_fire_retrain.adapters.reigns_file import (
+    MADE_BESIDE,
+    REIGN_COLUMNS,
+    REIGNS_FILE,
+    FollowedRows,
+    ReignsFile,
+    fingerprint_end,
+    row_of,
+)
+from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
-from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 
-LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
 STATUS_COLUMNS = {
     "model_name": "VARCHAR",
@@ -25,25 +41,29 @@ STATUS_COLUMNS = {
     "updated": "BOOLEAN",
     "training_time": "TIMESTAMPTZ",
 }
+ROWS_TOGETHER = 2048
+"""Rows of a group, the fewest that DuckDB writes."""
+HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
 def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
-    """Write the rows, and the table `registry_status` made of them, for reading without a lock.
+    """Write the rows, and the tables `registry_status` and `reigns` made of them, for reading without a lock.
 
     Raises
     ------
     LedgerError
-        If the folder cannot be written; the earlier copy stands then.
+        If the folder cannot be written; the earlier copy stands then. Or if a row does not hold what its kind needs.
     """
-    tables = (
-        (LEDGER_FILE, COLUMNS, entries),
-        (STATUS_FILE, STATUS_COLUMNS, list_retrainings(entries)),
-    )
+    retrainings, reigns = list_retrainings(entries), [row_of(reign) for reign in reigns_of(entries)]
+    head = entries[-1].entry_hash if entries else GENESIS_HASH
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name, columns, rows in tables:
-            with written_beside(folder / name) as beside:
-                _write(beside, columns, rows)
+        with written_beside(folder / LEDGER_FILE) as beside:
+            write_rows(beside, COLUMNS, entries, {"head": fingerprint_text(head)})
+        with written_beside(folder / STATUS_FILE) as beside:
+            write_rows(beside, STATUS_COLUMNS, retrainings, {})
+        with written_beside(folder / REIGNS_FILE) as beside:
+            write_rows(beside, REIGN_COLUMNS, reigns, {MADE_BESIDE: fingerprint_end(folder / LEDGER_FILE)})
     except (OSError, duckdb.Error) as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
@@ -52,13 +72,20 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
         raise LedgerError(msg) from error
 
 
-def _write(path: Path, columns: dict[str, str], rows: Sequence[object]) -> None:
+def write_rows(path: Path, columns: dict[str, str], rows: Sequence[object], notes: dict[str, str]) -> None:
     """Write the attributes of `rows` that `columns` names, each a list that is handed over at once."""
     kinds = {name: kind.split()[0] for name, kind in columns.items()}
     selected = ", ".join(f'unnest(CAST(? AS {kind}[])) AS "{name}"' for name, kind in kinds.items())
     values = [[getattr(row, name) for row in rows] for name in kinds]
     with closing(_open()) as connection:
-        connection.execute(f"COPY (SELECT {selected}) TO '{_quoted(path)}' (FORMAT parquet)", values)
+        connection.execute(f"COPY (SELECT {selected}) TO '{_quoted(path)}' ({copy_options(notes)})", values)
+
+
+def copy_options(notes: dict[str, str]) -> str:
+    """How a file of the copy is written; `notes` are hexadecimal digits, which stand in its footer."""
+    assert all(HEXADECIMAL.fullmatch(value) for value in notes.values())  # noqa: S101 - they become part of a statement
+    noted = ", ".join(f"{name}: '{value}'" for name, value in notes.items())
+    return f"FORMAT parquet, ROW_GROUP_SIZE {ROWS_TOGETHER}" + (f", KV_METADATA {{{noted}}}" if noted else "")
 
 
 def _quoted(path: Path) -> str:
@@ -126,3 +153,18 @@ def read_export(folder: Path) -> list[LedgerEntry]:
         fault = " ".join(str(error).split("\n")[:2])
         msg = f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export"
         raise LedgerError(msg) from error
+
+
+def open_reigns(folder: Path) -> ReignsFile | FollowedRows:
+    """Who was in production when, as the copy tells it: from its reigns, or from all its rows where they lack.
+
+    Raises
+    ------
+    LedgerError
+        If the copy cannot be read.
+    """
+    reigns = ReignsFile(folder)
+    if reigns.is_current():
+        return reigns
+    with reigns:
+        return FollowedRows(read_export(folder))

@@ -4,6 +4,7 @@ import datetime as dt
 
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 
+LEDGER_FILE = "ledger.parquet"
 COLUMNS = {
     "sequence": "BIGINT PRIMARY KEY",
     "kind": "VARCHAR NOT NULL",

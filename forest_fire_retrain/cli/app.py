@@ -122,13 +122,23 @@ def predictions(
 def history(
     *,
     model: ModelName = None,
+    retrainings: Annotated[
+        bool, typer.Option("--retrainings", help="Every retraining, also those that changed nothing.")
+    ] = False,
     events: Annotated[bool, typer.Option("--events", help="Every ledger row, replays and rollbacks too.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List who was in production after each retraining, in their order."""
-    from forest_fire_retrain.cli.reading import print_events, print_history  # noqa: PLC0415 - imports Arrow
+    """List the reigns: which version was in production from when to when, and why it ended."""
+    if retrainings and events:
+        raise typer.BadParameter("choose one of the two", param_hint="--retrainings / --events")
+    if retrainings or events:
+        from forest_fire_retrain.cli.reading import print_events, print_retrainings  # noqa: PLC0415 - imports DuckDB
 
-    (print_events if events else print_history)(_settings(), model, as_json=as_json)
+        (print_events if events else print_retrainings)(_settings(), model, as_json=as_json)
+    else:
+        from forest_fire_retrain.cli.asking import print_reigns  # noqa: PLC0415 - imports DuckDB
+
+        print_reigns(_settings(), model, as_json=as_json)
 
 
 @app.command()
@@ -142,15 +152,19 @@ def skill(*, as_json: AsJson = False) -> None:
 @app.command()
 def champion(
     *,
-    on: Annotated[
-        dt.datetime | None, typer.Option("--on", formats=["%Y-%m-%d"], help="A day; today by default.")
+    at: Annotated[
+        str | None, typer.Option("--at", help="An instant, or a day, which stands for its end; now by default.")
     ] = None,
+    as_known_at: Annotated[
+        str | None, typer.Option("--as-known-at", help="Use no ledger row that was recorded later.")
+    ] = None,
+    model: Annotated[str | None, typer.Option("--model", help="Name of the model; as configured by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which model is, or was, in production, why, and on what it was trained."""
-    from forest_fire_retrain.cli.reading import print_champion  # noqa: PLC0415 - imports Arrow
+    """Say which model was in production at an instant, why, and on what it was trained."""
+    from forest_fire_retrain.cli.asking import print_champion  # noqa: PLC0415 - imports DuckDB
 
-    print_champion(_settings(), None if on is None else on.date(), as_json=as_json)
+    print_champion(_settings(), at, as_known_at, model, as_json=as_json)
 
 
 @app.command()

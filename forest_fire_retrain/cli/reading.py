@@ -3,11 +3,10 @@
 They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call at night does not wait for those.
 """
 
-import datetime as dt
-
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.record_files import RecordFiles
+from forest_fire_retrain.cli.asking import NOTHING_YET
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of
@@ -17,21 +16,20 @@ from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
-from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, origin_of
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.periods import key_of
-from forest_fire_retrain.core.records import INGEST_KIND, Candidate, IngestReport
-from forest_fire_retrain.core.windows import midnight
+from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
 from forest_fire_retrain.pipeline.serving.reading_predictions import last_live_day
+from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings
 
 MAX_NAMED = 5
 INGESTED = ("weather", "fires")
-NOTHING_YET = "The ledger is empty: nothing was decided yet. Start with: forest-fire up"
 
 
-def print_history(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
+def print_retrainings(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """One row per retraining: the article's table, with partition, outcome and reason beside it."""
-    rows = [retraining._asdict() for retraining in list_retrainings(_read(settings, model_name))]
+    rows = [retraining._asdict() for retraining in list_retrainings(_read_chosen(settings, model_name))]
     if as_json:
         print_json(rows)
     elif rows:
@@ -42,7 +40,7 @@ def print_history(settings: Settings, model_name: str | None, *, as_json: bool) 
 
 def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """Every row of the ledger."""
-    entries = _read(settings, model_name)
+    entries = _read_chosen(settings, model_name)
     if as_json:
         print_json([entry.model_dump(mode="json", exclude={"payload_json"}) for entry in entries])
         return
@@ -82,26 +80,6 @@ def _skill_row(year: int, windows: list[WindowEvidence]) -> dict[str, object]:
         "climatology_loss": round(climatology / n_rows, 6),
         "skill": round(1 - production / climatology, 4),
     }
-
-
-def print_champion(settings: Settings, on: dt.date | None, *, as_json: bool) -> None:
-    """The reign that held on a day, by partition time and by the wall clock."""
-    entries = _read(settings, settings.model_name)
-    state = fold(entries)
-    by_period = (state.reigns[-1] if state.reigns else None) if on is None else state.champion_for(on)
-    noon = None if on is None else midnight(on, settings.time_zone) + dt.timedelta(hours=12)
-    by_clock = by_period if noon is None else state.champion_on(noon)
-    answers = {"by_partition_time": by_period, "by_wall_clock": by_clock}
-    described = {name: _describe_reign(reign, state, entries) for name, reign in answers.items()}
-    if as_json:
-        print_json(described)
-        return
-    for name, facts in described.items() if on is not None else [("in_production", described["by_partition_time"])]:
-        title = name.replace("_", " ") + ("" if on is None else f", {on}")
-        if facts is None:
-            out.print(f"{title}: no champion", markup=False)
-        else:
-            print_facts(title, facts)
 
 
 def print_status(settings: Settings, *, as_json: bool) -> None:
@@ -169,39 +147,14 @@ def describe_doubts(state: LedgerState) -> list[str]:
     return [f"{count_of(window).window}, {remedy}" for window in read_flagged(state.decisions.values(), state.cleared)]
 
 
-def _read(settings: Settings, model_name: str | None) -> list[LedgerEntry]:
+def _read_chosen(settings: Settings, model_name: str | None) -> list[LedgerEntry]:
+    """All rows, or those of a model that somebody named."""
     entries = read_export(settings.export_folder)
-    return [entry for entry in entries if model_name is None or entry.model_name == model_name]
+    if model_name is not None:
+        refuse_unknown_model(model_name, sorted({entry.model_name for entry in entries}))
+    return [entry for entry in entries if model_name in (None, entry.model_name)]
 
 
-def _describe_reign(reign: Reign | None, state: LedgerState, entries: list[LedgerEntry]) -> dict[str, object] | None:
-    if reign is None:
-        return None
-    intent = next((entry for entry in entries if entry.decision_id == reign.decision_id), None)
-    origin = origin_of(entries, reign.version)
-    candidate = state.candidates.get(reign.version)
-    return {
-        "version": reign.version,
-        "since": reign.since,
-        "until": reign.until,
-        "partition": None if intent is None else intent.partition_key,
-        "why": None if intent is None else intent.summary,
-        "decision id": reign.decision_id,
-        **({} if candidate is None else _describe_candidate(candidate)),
-        "ledger row": None if origin is None else origin.sequence,
-    }
-
-
-def _describe_candidate(candidate: Candidate) -> dict[str, object]:
-    return {
-        "candidate": candidate.candidate_id,
-        "trained on": str(candidate.windows.training),
-        "training rows": candidate.n_rows,
-        "training fires": candidate.n_fires,
-        "training hash": candidate.training_hash,
-        "recipe": candidate.recipe.model_dump(mode="json"),
-        "table versions": candidate.snapshot.table_versions,
-        "artifact SHA-256": candidate.stored.artifact_sha256,
-        "code version": candidate.environment.code_version,
-        "MLflow run": candidate.stored.mlflow_run_id,
-    }
+def _read(settings: Settings, model_name: str) -> list[LedgerEntry]:
+    entries = read_export(settings.export_folder)
+    return [entry for entry in entries if entry.model_name == model_name]

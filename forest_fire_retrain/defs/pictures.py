@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from forest_fire_retrain.core.decision.case import Comparison
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
-from forest_fire_retrain.core.ledger.state import Reign
+from forest_fire_retrain.core.ledger.reigns import Reign
 
 SIZE_INCHES = (5.2, 3.2)
 DOTS_PER_INCH = 70

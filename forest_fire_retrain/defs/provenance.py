@@ -3,6 +3,7 @@
 import dagster as dg
 
 from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
@@ -24,7 +25,7 @@ CHAMPION_CHECK = "champion_reproduces_its_predictions"
 CHECKS = {
     CHAIN_CHECK: "Every row of the ledger links to the one before it and has the hash it was written with.",
     ALIAS_CHECK: "The registry's alias champion points at the version the ledger confirmed last.",
-    EXPORT_CHECK: "The copy for lock-free reading holds exactly the ledger's rows.",
+    EXPORT_CHECK: "The copy for lock-free reading holds exactly the ledger's rows, and their reigns.",
     REGISTRY_CHECK: "Every version that was champion is registered and tagged as the ledger says; no other is there.",
     CHAMPION_CHECK: "The champion's artifact has its recorded hash, loads, and predicts what it did at its training.",
 }
@@ -67,8 +68,10 @@ def check_custody(installation: Installation, entries: list[LedgerEntry]) -> lis
         _result(CHAIN_CHECK, chain, f"All {len(entries)} rows are linked and unchanged."),
         _result(
             EXPORT_CHECK,
-            check_copy(entries, lambda: read_export(settings.export_folder)),
-            f"All {len(entries)} rows are exported.",
+            check_copy(
+                entries, lambda: read_export(settings.export_folder), lambda: read_reigns(settings.export_folder)
+            ),
+            f"All {len(entries)} rows are exported, and the reigns that follow from them.",
         ),
     ]
     return checks + (_blame(chain) if chain else _verify_registry(installation, entries))

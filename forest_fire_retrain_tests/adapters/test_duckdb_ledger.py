@@ -20,6 +20,7 @@ import pytest
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, STATUS_FILE, export_ledger, read_export
+from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, find_first_fault
 
@@ -285,7 +286,7 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
         decide(15, 1, "PROMOTED"),
         settle(15, "confirmation", 2),
         draft(recorded_at=day(16), kind="replay", decision_id="d16", champion_before=2),
-        draft(recorded_at=day(17), kind="rollback", decision_id="d17", champion_before=2),
+        draft(recorded_at=day(17), kind="rollback", decision_id="d17", champion_before=2, payload_json=ROLLBACK),
         settle(17, "confirmation", 1),
         decide(22, 1, "PROMOTED"),
         draft(recorded_at=day(23), kind="abandonment", decision_id="d22", champion_after=1),
@@ -293,6 +294,7 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
     return [ledger.append(row) for row in rows]
 
 
+ROLLBACK = '{"reason":"false alarms","target_version":1}'
 REGISTRY_STATUS_ROWS = [
     (MODEL, 1, True, day(1)),
     (MODEL, 1, False, day(8)),
@@ -332,7 +334,7 @@ def test_an_export_replaces_the_earlier_one_and_leaves_nothing_beside_it(ledger:
     assert pq.read_table(folder / STATUS_FILE).num_rows == 0
     export_ledger(ledger.entries(), folder)
     assert read_export(folder) == ledger.entries()
-    assert {file.name for file in folder.iterdir()} == {LEDGER_FILE, STATUS_FILE}
+    assert {file.name for file in folder.iterdir()} == {LEDGER_FILE, STATUS_FILE, REIGNS_FILE}
 
 
 def test_an_export_that_cannot_be_written_says_that_the_ledger_is_complete(

@@ -146,7 +146,7 @@ def ask(served: Served, query: str, **variables: object) -> dict[str, object]:
 
 
 def test_ranges_backfill_from_the_graph_page_and_from_the_job_page(served: Served) -> None:
-    rows = json.loads(command(served, "history", "--json"))
+    rows = json.loads(command(served, "history", "--retrainings", "--json"))
     keys = [row["partition"] for row in rows[:2]]
     location = {"repositoryName": "__repository__", "repositoryLocationName": "forest_fire_retrain"}
     job = {"partitionSetName": "retraining_job_partition_set", "repositorySelector": location}
@@ -157,7 +157,7 @@ def test_ranges_backfill_from_the_graph_page_and_from_the_job_page(served: Serve
     events = json.loads(command(served, "history", "--events", "--json"))
     replays = [row["partition_key"] for row in events if row["kind"] == "replay"]
     assert sorted(replays) == sorted(keys * 2)
-    assert json.loads(command(served, "history", "--json")) == rows
+    assert json.loads(command(served, "history", "--retrainings", "--json")) == rows
 
 
 def wait_for_backfills(served: Served) -> dict[str, str]:

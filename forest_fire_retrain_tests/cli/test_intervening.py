@@ -75,7 +75,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
     assert registry_of(reigned).champion(MODEL) == 1
     assert "missed two fires" in forest_fire("history", "--events").out
-    assert json.loads(forest_fire("champion", "--json").out)["by_partition_time"]["version"] == 1
+    assert json.loads(forest_fire("champion", "--json").out)["champion"]["version"] == 1
     assert json.loads(forest_fire("status", "--json").out)["frozen until"] == "2025-09-01"
     assert forest_fire("verify").out.strip() == CLEAN
 

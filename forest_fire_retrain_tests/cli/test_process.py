@@ -12,6 +12,7 @@ from forest_fire_retrain.cli.process import exit_code_of
 HEAVY = ("sklearn", "scipy", "pandas", "dagster", "mlflow", "matplotlib", "numpy", "pyarrow")
 LIGHT_COMMANDS = {
     "history": ("history", "--json"),
+    "retrainings": ("history", "--retrainings"),
     "events": ("history", "--events"),
     "champion": ("champion",),
     "skill": ("skill",),

@@ -27,23 +27,30 @@ def decided(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -> I
 
 
 def test_history_has_one_row_per_retraining_also_when_nothing_changed(decided: Path, forest_fire: Run) -> None:
-    rows = json.loads(forest_fire("history", "--json").out)
+    rows = json.loads(forest_fire("history", "--retrainings", "--json").out)
     assert [row["partition"] for row in rows] == ["2025-07-07", "2025-07-14", "2025-07-21"]
     assert [row["updated"] for row in rows] == [True, False, False]
     assert [row["production_version"] for row in rows] == [1, 1, 1]
     assert list(rows[0])[:4] == ["model_name", "production_version", "updated", "training_time"]
-    assert json.loads(forest_fire("history", "--model", "another", "--json").out) == []
+    assert forest_fire("history", "--retrainings", "--model", "another").code == 2
     assert decided.exists()
 
 
 def test_champion_says_which_why_and_on_what_it_was_trained(decided: Path, forest_fire: Run) -> None:
-    answer = json.loads(forest_fire("champion", "--on", "2025-07-20", "--json").out)
-    by_period = answer["by_partition_time"]
-    assert by_period["version"] == 1
-    assert "Promoted the candidate of 2025-07-07" in by_period["why"]
-    assert by_period["trained on"] == "[2024-05-05, 2025-06-09)"
-    assert answer["by_wall_clock"] is None
-    assert json.loads(forest_fire("champion", "--on", "2025-07-01", "--json").out)["by_partition_time"] is None
+    held = json.loads(forest_fire("champion", "--json").out)["champion"]
+    assert (held["version"], held["until"]) == (1, None)
+    assert "Promoted the candidate of 2025-07-07" in held["decision"]
+    assert held["trained_on"] == "[2024-05-05, 2025-06-09)"
+    assert decided.exists()
+
+
+def test_nothing_was_in_production_on_the_days_that_a_home_was_only_backfilled_for(
+    decided: Path, forest_fire: Run
+) -> None:
+    answer = json.loads(forest_fire("champion", "--at", "2025-07-20", "--json").out)
+    assert answer["champion"] is None
+    assert answer["by_partition_time"]["version"] == 1
+    assert json.loads(forest_fire("champion", "--at", "2025-07-01", "--json").out)["by_partition_time"] is None
     assert decided.exists()
 
 

@@ -127,7 +127,7 @@ def test_a_locked_ledger_names_the_process_that_holds_it(small_park: Path, fores
     assert answer.code == 2
     assert "Traceback" not in answer.err
     assert f"process {holder}" in answer.err
-    history = forest_fire("history", "--json")
+    history = forest_fire("history", "--retrainings", "--json")
     assert "2025-07-07" in history.out
     assert "2025-07-14" not in history.out
 
@@ -136,7 +136,7 @@ def test_a_locked_ledger_names_the_process_that_holds_it(small_park: Path, fores
 def test_history_and_champion_are_read_while_the_ledger_is_locked(small_park: Path, forest_fire: Run) -> None:
     assert forest_fire(*WEEK).code == 0
     with holding_open(small_park / "ledger.duckdb"):
-        assert "2025-07-07" in forest_fire("history").out
+        assert "2025-07-07" in forest_fire("history", "--retrainings").out
         assert forest_fire("champion", "--json").code == 0
 
 

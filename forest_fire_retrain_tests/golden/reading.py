@@ -67,7 +67,7 @@ def live_decisions(entries: list[LedgerEntry]) -> list[tuple[LedgerEntry, Decisi
 def read_state(state: LedgerState) -> dict[str, object]:
     """What the rows come to: reigns, champion, whom a rollback would take, what is quarantined and vouched for."""
     names = ("version", "decision_id", "as_of", "since", "until")
-    reigns = [dict(zip(names, (_text(value) for value in reign), strict=True)) for reign in state.reigns]
+    reigns = [{name: _text(getattr(reign, name)) for name in names} for reign in state.reigns]
     return {
         "reigns": reigns,
         "champion": state.champion,

@@ -14,7 +14,8 @@ import pytest
 import skops.io
 
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
-from forest_fire_retrain.adapters.ledger_export import export_ledger, read_export
+from forest_fire_retrain.adapters.ledger_export import export_ledger, open_reigns, read_export
+from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE, FollowedRows, read_reigns
 from forest_fire_retrain.cli.console import stamp_now
 from forest_fire_retrain.cli.intervening import roll_champion_back
 from forest_fire_retrain.cli.running import retrain_partition
@@ -22,6 +23,7 @@ from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.recomputation import WORDS, is_same, recompute
+from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Candidate, Knowledge
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_VERSION, feature_version
@@ -126,9 +128,22 @@ def test_the_copy_is_written_today_as_it_was_written_then(
 ) -> None:
     export_ledger(entries, tmp_path)
     names = sorted(path.name for path in golden.settings.export_folder.iterdir())
-    assert names == sorted(path.name for path in tmp_path.iterdir())
+    assert sorted([*names, REIGNS_FILE]) == sorted(path.name for path in tmp_path.iterdir())
     for name in names:
         assert pq.read_table(tmp_path / name).equals(pq.read_table(golden.settings.export_folder / name))
+
+
+def test_a_copy_without_reigns_tells_the_reigns_that_follow_from_its_rows(
+    golden: Installation, entries: list[LedgerEntry], expected: Expected
+) -> None:
+    assert read_reigns(golden.settings.export_folder) is None
+    with open_reigns(golden.settings.export_folder) as told:
+        assert isinstance(told, FollowedRows)
+        found = told.read_all()
+    assert found == reigns_of(entries)
+    state = expected["state"]
+    assert isinstance(state, dict)
+    assert [reign.decision_id for reign in found] == [reign["decision_id"] for reign in state["reigns"]]
 
 
 def test_a_ledger_made_today_has_the_schema_of_the_golden_one(golden: Installation, tmp_path: Path) -> None:

@@ -12,9 +12,7 @@ Rules
 import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import (
     DeliveryAcceptedPayload,
@@ -24,30 +22,9 @@ from forest_fire_retrain.core.ledger.payloads import (
     RollbackPayload,
     SourceAcceptedPayload,
 )
+from forest_fire_retrain.core.ledger.reigns import Reign, Succession, reign_at, reign_for
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.windows import Interval
-
-
-class Reign(NamedTuple):
-    """An interval during which a version was champion.
-
-    Attributes
-    ----------
-    version : int
-        The version.
-    decision_id : str
-        The decision or rollback that made it champion.
-    as_of : datetime.date, optional
-        Knowledge cut-off of the decision; of a rollback, that of the newest decision before it.
-    since, until : datetime.datetime
-        Confirmation of this reign and of the next; `until` is `None` for the present champion.
-    """
-
-    version: int
-    decision_id: str
-    as_of: dt.date | None
-    since: dt.datetime
-    until: dt.datetime | None
 
 
 @dataclass
@@ -58,12 +35,10 @@ class LedgerState:
     ----------
     decisions : dict
         Partition key to its live decision.
-    reigns : list of Reign
-        Oldest first; the last is the present champion's.
+    succession : Succession
+        The reigns, and the intent that is open.
     candidates : dict
         Version to the candidate that was confirmed as it.
-    open_intent : LedgerEntry, optional
-        A promotion or rollback that is neither confirmed nor abandoned.
     meddling : LedgerEntry, optional
         The row that notes a registry which disagrees.
     quarantined : set of str
@@ -79,15 +54,24 @@ class LedgerState:
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
-    reigns: list[Reign] = field(default_factory=list)
+    succession: Succession = field(default_factory=Succession)
     candidates: dict[int, Candidate] = field(default_factory=dict)
-    open_intent: LedgerEntry | None = None
     meddling: LedgerEntry | None = None
     quarantined: set[str] = field(default_factory=set)
     frozen_until: dt.date | None = None
     cleared: list[Interval] = field(default_factory=list)
     accepted_source: str | None = None
     accepted_deliveries: set[str] = field(default_factory=set)
+
+    @property
+    def reigns(self) -> list[Reign]:
+        """All reigns in the order of their rows; the last is the present champion's."""
+        return self.succession.reigns
+
+    @property
+    def open_intent(self) -> LedgerEntry | None:
+        """A promotion or rollback that is neither confirmed nor abandoned."""
+        return self.succession.open_intent
 
     @property
     def champion(self) -> int | None:
@@ -112,17 +96,20 @@ class LedgerState:
 
     def champion_on(self, instant: dt.datetime) -> Reign | None:
         """The reign that held at `instant` by the wall clock."""
-        return next((r for r in self.reigns if r.since <= instant and (r.until is None or instant < r.until)), None)
+        return reign_at(self.reigns, instant)
 
     def champion_for(self, day: dt.date) -> Reign | None:
-        """The reign that held on `day` by partition time: of the last promotion known by then."""
-        return next((r for r in reversed(self.reigns) if r.as_of is not None and r.as_of <= day), None)
+        """The reign that a prediction made afterwards takes for `day`, by partition time; see `reigns.reign_for`."""
+        return reign_for(self.reigns, day)
 
 
 def fold(entries: Sequence[LedgerEntry]) -> LedgerState:
     """State after `entries`, the rows of one model in their order."""
     state = LedgerState()
     for entry in entries:
+        carried_out = state.succession.follow(entry)
+        if carried_out is not None:
+            _apply_reign(state, carried_out)
         _APPLY.get(entry.kind, _ignore)(state, entry)
     return state
 
@@ -139,7 +126,12 @@ def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
 
 def candidate_of(entry: LedgerEntry) -> Candidate | None:
     """The candidate that a decision's row embeds, if it embeds one."""
-    embedded = entry.payload.get("candidate")
+    return candidate_in(entry.payload)
+
+
+def candidate_in(payload: Mapping[str, object]) -> Candidate | None:
+    """The candidate that the payload of a decision's row embeds, if it embeds one."""
+    embedded = payload.get("candidate")
     return None if embedded is None else Candidate.model_validate(embedded)
 
 
@@ -158,15 +150,23 @@ def _ignore(_state: LedgerState, _entry: LedgerEntry) -> None:
     """Replays, migrations and the like change nothing."""
 
 
+def _apply_reign(state: LedgerState, intent: LedgerEntry) -> None:
+    """A promotion or rollback was carried out."""
+    candidate = candidate_of(intent)
+    if candidate is not None and state.champion is not None:
+        state.candidates[state.champion] = candidate
+    left = RollbackPayload.read(intent).quarantined_candidate_id if intent.kind is EntryKind.ROLLBACK else None
+    if left is not None:
+        state.quarantined.add(left)
+    state.meddling = None
+
+
 def _apply_decision(state: LedgerState, entry: LedgerEntry) -> None:
     if entry.partition_key is not None:
         state.decisions[entry.partition_key] = entry
-    if entry.outcome is Outcome.PROMOTED:
-        state.open_intent = entry
 
 
 def _apply_rollback(state: LedgerState, entry: LedgerEntry) -> None:
-    state.open_intent = entry
     state.frozen_until = RollbackPayload.read(entry).until or state.frozen_until
 
 
@@ -176,28 +176,6 @@ def _apply_freeze(state: LedgerState, entry: LedgerEntry) -> None:
 
 def _apply_unfreeze(state: LedgerState, _entry: LedgerEntry) -> None:
     state.frozen_until = None
-
-
-def _apply_confirmation(state: LedgerState, entry: LedgerEntry) -> None:
-    intent, version = state.open_intent, entry.champion_after
-    if intent is None or intent.decision_id != entry.decision_id or version is None:
-        return
-    candidate = candidate_of(intent)
-    if candidate is not None:
-        state.candidates[version] = candidate
-    left = RollbackPayload.read(intent).quarantined_candidate_id if intent.kind is EntryKind.ROLLBACK else None
-    if left is not None:
-        state.quarantined.add(left)
-    if state.reigns:
-        state.reigns[-1] = state.reigns[-1]._replace(until=entry.recorded_at)
-    state.reigns.append(Reign(version, str(entry.decision_id), intent.as_of, entry.recorded_at, None))
-    state.open_intent = None
-    state.meddling = None
-
-
-def _apply_abandonment(state: LedgerState, entry: LedgerEntry) -> None:
-    if state.open_intent is not None and state.open_intent.decision_id == entry.decision_id:
-        state.open_intent = None
 
 
 def _apply_external(state: LedgerState, entry: LedgerEntry) -> None:
@@ -226,8 +204,6 @@ _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.ROLLBACK: _apply_rollback,
     EntryKind.FREEZE: _apply_freeze,
     EntryKind.UNFREEZE: _apply_unfreeze,
-    EntryKind.CONFIRMATION: _apply_confirmation,
-    EntryKind.ABANDONMENT: _apply_abandonment,
     EntryKind.EXTERNAL: _apply_external,
     EntryKind.REPAIR: _apply_repair,
     EntryKind.LABELS_CLEARED: _apply_labels_cleared,

@@ -8,6 +8,7 @@ Rules
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import zip_longest
 
 from pydantic import ValidationError
 
@@ -17,6 +18,7 @@ from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
 from forest_fire_retrain.core.ledger.promotion import RegistryView
 from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
+from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.rows.ports import Lake
@@ -32,9 +34,12 @@ from forest_fire_retrain.pipeline.custody.proving_versions import find_version_f
 
 RESTORE = "forest-fire ledger restore BACKUP"
 ReadCopy = Callable[[], list[LedgerEntry]]
+ReadReigns = Callable[[], list[Reign] | None]
 
 
-def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy: ReadCopy) -> list[Fault]:
+def verify(
+    stores: Stores, model_name: str, *, rollback_horizon: int, read_copy: ReadCopy, read_reigns: ReadReigns
+) -> list[Fault]:
     """Every fault there is, in the order in which they should be looked at; empty if all is well.
 
     Parameters
@@ -45,8 +50,8 @@ def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy:
         The registered model; the chain and the copy are checked for all models.
     rollback_horizon : int
         Reigns whose versions must load and reproduce their reference predictions.
-    read_copy : callable
-        Reads the ledger's exported copy.
+    read_copy, read_reigns : callable
+        Read the ledger's exported copy, and the reigns in it.
 
     Raises
     ------
@@ -56,7 +61,7 @@ def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy:
     try:
         with stores.ledger.exclusive():
             rows = stores.ledger.entries()
-            faults = [*check_chain(rows), *check_copy(rows, read_copy)]
+            faults = [*check_chain(rows), *check_copy(rows, read_copy, read_reigns)]
             if find_first_fault(rows) is not None:
                 return faults
             view = _look_at(stores, model_name)
@@ -84,8 +89,8 @@ def check_chain(entries: Sequence[LedgerEntry]) -> list[Fault]:
     return [Fault("ledger", what, RESTORE, repairable=False)]
 
 
-def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy) -> list[Fault]:
-    """Whether the exported copy holds exactly the ledger's rows.
+def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy, read_reigns: ReadReigns) -> list[Fault]:
+    """Whether the exported copy holds exactly the ledger's rows, and the reigns that follow from them.
 
     A copy that is behind or damaged can be written again. A sound copy with rows that the ledger lacks
     or has changed is a witness against the ledger, and is kept.
@@ -97,7 +102,7 @@ def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy) -> list[Faul
         return [Fault("copy", _one_line(error), REPAIR, repairable=chain_holds)]
     other = first_difference(entries, copied)
     if other is None:
-        return []
+        return check_reigns(copied, read_reigns)
     if len(copied) < other:
         what = f"row {other} is in the ledger and not yet in its copy, which ends at row {len(copied)}"
         return [Fault("copy", what, REPAIR, repairable=chain_holds)]
@@ -107,6 +112,28 @@ def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy) -> list[Faul
     missing = len(entries) < other
     what = f"row {other} is in the copy and not in the ledger" if missing else f"row {other} differs from its copy"
     return [Fault("ledger", f"{what}: rows were removed or replaced", RESTORE, repairable=False)]
+
+
+def check_reigns(copied: Sequence[LedgerEntry], read_reigns: ReadReigns) -> list[Fault]:
+    """Whether the exported reigns follow from the exported rows; a copy of an earlier release is whole without them."""
+    try:
+        exported = read_reigns()
+    except LedgerError as error:
+        return [Fault("copy", _one_line(error), REPAIR, repairable=True)]
+    pairs = enumerate(zip_longest(reigns_of(copied), exported or []), start=1)
+    other = next(((number, right, wrong) for number, (right, wrong) in pairs if right != wrong), None)
+    if exported is None or other is None:
+        return []
+    number, right, wrong = other
+    what = f"reign {number} of the copy does not follow from its rows: it is {_describe(wrong)}, not {_describe(right)}"
+    return [Fault("copy", what, REPAIR, repairable=True)]
+
+
+def _describe(reign: Reign | None) -> str:
+    if reign is None:
+        return "none"
+    until = "now" if reign.until is None else reign.until.isoformat()
+    return f"version {reign.version} of {reign.model_name} from {reign.since.isoformat()} to {until}"
 
 
 def check_intents(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:

@@ -133,7 +133,7 @@ def _read_last(decided: list[LedgerEntry], holdout: HoldoutSet, n_days: int) -> 
 
 def _decided_in_reign(decided: list[LedgerEntry], state: LedgerState) -> list[LedgerEntry]:
     """Decisions since the champion came into production: what spoke against it before it was rolled back to is over."""
-    return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].since]
+    return [entry for entry in decided if not state.reigns or entry.recorded_at >= state.reigns[-1].confirmed_at]
 
 
 def _champion_facts(
