@@ -151,18 +151,11 @@ def is_included(leaf: bytes, index: int, size: int, proof: Sequence[bytes], root
     """
     if not 0 <= index < size or not _are_hashes(proof):
         return False
-    place, last, computed = index, size - 1, hash_leaf(leaf)
-    for sibling in proof:
-        if last == 0:
-            return False
-        if place & 1 or place == last:
-            computed = hash_node(sibling, computed)
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
-        else:
-            computed = hash_node(computed, sibling)
-        place, last = place >> 1, last >> 1
-    return last == 0 and computed == root
+    sides = _sides(index, size - 1)
+    computed = hash_leaf(leaf)
+    for sibling, is_left in zip(proof, sides, strict=False):
+        computed = hash_node(sibling, computed) if is_left else hash_node(computed, sibling)
+    return len(sides) == len(proof) and computed == root
 
 
 def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
@@ -181,26 +174,30 @@ def is_consistent(old_size: int, old_root: bytes, size: int, root: bytes, proof:
         return not proof and old_root == root
     if old_size == 0:
         return not proof and old_root == EMPTY_ROOT
-    path = list(proof)
-    if old_size & (old_size - 1) == 0:
-        path.insert(0, old_root)
-    if not path:
-        return False
+    first, *path = [old_root, *proof] if old_size & (old_size - 1) == 0 else [*proof] or [b""]
     place, last = old_size - 1, size - 1
     while place & 1:
         place, last = place >> 1, last >> 1
-    computed_old = computed = path[0]
-    for sibling in path[1:]:
-        if last == 0:
-            return False
-        if place & 1 or place == last:
-            computed_old, computed = hash_node(sibling, computed_old), hash_node(sibling, computed)
-            while place and not place & 1:
-                place, last = place >> 1, last >> 1
-        else:
-            computed = hash_node(computed, sibling)
+    sides, computed_old, computed = _sides(place, last), first, first
+    for sibling, is_left in zip(path, sides, strict=False):
+        computed_old = hash_node(sibling, computed_old) if is_left else computed_old
+        computed = hash_node(sibling, computed) if is_left else hash_node(computed, sibling)
+    return len(sides) == len(path) and computed_old == old_root and computed == root
+
+
+def _sides(place: int, last: int) -> list[bool]:
+    """Of each sibling on the way up from `place`, whether it stands to the left.
+
+    The loop of 2.1.3.2 and 2.1.4.2, whose shifts are the same; `last` is the last place of the level.
+    """
+    sides = list[bool]()
+    while last:
+        is_left = bool(place & 1) or place == last
+        while is_left and place and not place & 1:
+            place, last = place >> 1, last >> 1
+        sides.append(is_left)
         place, last = place >> 1, last >> 1
-    return last == 0 and computed_old == old_root and computed == root
+    return sides
 
 
 def _are_hashes(proof: Sequence[bytes]) -> bool:
