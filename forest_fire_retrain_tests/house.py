@@ -107,6 +107,7 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
+    "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
     "adapters/worker_processes": room("core/errors"),
     # a history under several rules
     "backtest": room(
