@@ -71,6 +71,7 @@ HOUSE: dict[str, Room] = {
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
+    "adapters/kept_files": room("core/errors"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
@@ -127,7 +128,14 @@ HOUSE: dict[str, Room] = {
     "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
-        "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
+        "installation",
+        "adapters/kept_files",
+        "adapters/ledger_export",
+        "adapters/witness_key",
+        "pipeline/custody",
+        "pipeline/preparing",
+        *BASE,
+        "core/ledger",
     ),
     "defs": room(
         "installation",
@@ -159,6 +167,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "adapters/atomic_files",
         "adapters/duckdb_ledger",
+        "adapters/kept_files",
         "adapters/ledger_backup",
         "adapters/ledger_export",
         "adapters/record_files",

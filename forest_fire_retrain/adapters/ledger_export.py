@@ -1,4 +1,4 @@
-"""The ledger's lock-free copy: Parquet files, each written beside and renamed into place.
+"""The ledger's lock-free copy: Parquet files and a checkpoint, each written beside and renamed into place.
 
 DuckDB alone reads and writes them: whoever only reads waits for no other library.
 """
@@ -12,13 +12,23 @@ from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, entry_of_row
-from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
+from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
+from forest_fire_retrain.core.ledger.checkpoints import (
+    PublicKey,
+    leaves_of,
+    read_notes,
+    sign_checkpoint,
+    take_checkpoint,
+)
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
-from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.merkle import MerkleTree
+from forest_fire_retrain.core.ledger.ports import Ledger, Signer
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.ledger.witnessing import find_contradiction
 
 LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
+CHECKPOINT_FILE, PUBLIC_KEY_FILE = "checkpoint.txt", "witness.pub"
 STATUS_COLUMNS = {
     "model_name": "VARCHAR",
     "production_version": "INTEGER",
@@ -27,13 +37,24 @@ STATUS_COLUMNS = {
 }
 
 
-def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
+def export_ledger(entries: Sequence[LedgerEntry], folder: Path, signer: Signer | None = None) -> None:
     """Write the rows, and the table `registry_status` made of them, for reading without a lock.
+
+    Parameters
+    ----------
+    entries : sequence of LedgerEntry
+        All rows.
+    folder : Path
+        Where to.
+    signer : Signer, optional
+        Who signs the checkpoint of these rows, which is written beside them with the public key.
 
     Raises
     ------
     LedgerError
         If the folder cannot be written; the earlier copy stands then.
+    ProofError
+        If the checkpoint cannot be signed; the rows are written then.
     """
     tables = (
         (LEDGER_FILE, COLUMNS, entries),
@@ -44,12 +65,24 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
         for name, columns, rows in tables:
             with written_beside(folder / name) as beside:
                 _write(beside, columns, rows)
+        for name, text in _make_checkpoint(entries, signer).items():
+            with written_beside(folder / name) as beside:
+                beside.write_text(text, encoding="utf-8", newline="")
     except (OSError, duckdb.Error) as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
             "correct the permissions, then run: forest-fire ledger export"
         )
         raise LedgerError(msg) from error
+
+
+def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None) -> dict[str, str]:
+    """Name and text of the files that bear witness; none for a ledger without rows, which has no name yet."""
+    if signer is None or not entries:
+        return {}
+    checkpoint = take_checkpoint(entries)
+    note = sign_checkpoint(checkpoint, signer)
+    return {CHECKPOINT_FILE: note, PUBLIC_KEY_FILE: f"{PublicKey(checkpoint.origin, signer.public_key)}\n"}
 
 
 def _write(path: Path, columns: dict[str, str], rows: Sequence[object]) -> None:
@@ -72,21 +105,27 @@ def _open() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list[LedgerEntry]:
+def refresh_export(
+    ledger: Ledger, folder: Path, *, signer: Signer | None = None, force: bool = False
+) -> list[LedgerEntry]:
     """Bring the copy to the ledger's present rows, under its lock; returns them.
 
     Raises
     ------
     LedgerTamperedError
-        If the copy holds rows that the ledger lacks or has changed, which makes it a witness; `force` overrules it.
+        If the copy or its checkpoint is of rows that the ledger lacks or has changed, which makes it a witness; `force`
+        overrules it.
     LedgerError
         If the ledger cannot be read or the folder cannot be written.
+    ProofError
+        If the checkpoint cannot be signed.
     """
     with ledger.exclusive():
         entries = ledger.entries()
         if not force:
             _refuse_to_forget(entries, folder)
-        export_ledger(entries, folder)
+            _refuse_to_contradict(entries, folder)
+        export_ledger(entries, folder, signer)
     return entries
 
 
@@ -105,6 +144,34 @@ def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
             "right all the same: forest-fire ledger export --force"
         )
         raise LedgerTamperedError(msg)
+
+
+def _refuse_to_contradict(entries: Sequence[LedgerEntry], folder: Path) -> None:
+    """Refuse to sign what the last checkpoint contradicts."""
+    try:
+        checkpoints = [note.checkpoint for note in read_notes(read_checkpoint(folder) or "")]
+    except (OSError, UnicodeDecodeError, ProofError):
+        return  # it is damaged, or none was written yet: a new one takes its place
+    tree = MerkleTree(leaves_of(entries))
+    found = next(filter(None, (find_contradiction(entries, checkpoint, tree) for checkpoint in checkpoints)), None)
+    if found is not None:
+        msg = (
+            f"{folder / CHECKPOINT_FILE}: {found}. Nothing was written or signed. Run: forest-fire verify; if the "
+            "ledger is right all the same: forest-fire ledger export --force"
+        )
+        raise LedgerTamperedError(msg)
+
+
+def read_checkpoint(folder: Path) -> str | None:
+    """The signed checkpoint of the copy, if there is one.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        If the file is there and cannot be read.
+    """
+    path = folder / CHECKPOINT_FILE
+    return path.read_bytes().decode() if path.exists() else None
 
 
 def read_export(folder: Path) -> list[LedgerEntry]:

@@ -2,7 +2,7 @@
 
 Rules
 -----
-- The home's own key is made on first use; a key that somebody names is never made, only read.
+- The home's own key is made when it signs first, never for reading; a key that somebody names is never made, only read.
 - A key is written beside and linked into its place: of two processes that make one at once, both use the same.
 - The private key is never printed, logged or copied.
 """
@@ -45,7 +45,7 @@ class WitnessKey:
         Raises
         ------
         ProofError
-            If the key cannot be read, or not be made.
+            If the key cannot be read.
         """
         return self._key.public_key().public_bytes_raw()
 
@@ -57,47 +57,46 @@ class WitnessKey:
         ProofError
             If the key cannot be read, or not be made.
         """
+        if self._is_made and not self._path.exists():
+            self._make()
         return self._key.sign(text)
 
     @cached_property
     def _key(self) -> "Ed25519PrivateKey":
         try:
-            if self._is_made and not self._path.exists():
-                self._make()
             written = self._path.read_bytes()
             mode = self._path.stat().st_mode
         except OSError as error:
-            msg = (
-                f"the key that signs checkpoints, {self._path}, cannot be used: {error.strerror}. Nothing was signed. "
-                "Correct that, or name another key in FOREST_FIRE_WITNESS_KEY; one is made by: "
-                "openssl genpkey -algorithm ed25519 -out KEY.pem"
-            )
-            raise ProofError(msg) from error
+            raise self._refusal(error) from error
         if mode & OTHERS:
             msg = f"the key {self._path} can be read by others, and nothing was signed. Run: chmod 600 {self._path}"
             raise ProofError(msg)
         return _read_key(written, self._path)
 
+    def _refusal(self, error: OSError) -> ProofError:
+        return ProofError(
+            f"the key that signs checkpoints, {self._path}, cannot be used: {error.strerror}. Nothing was signed. "
+            "Correct that, or name another key in FOREST_FIRE_WITNESS_KEY; one is made by: "
+            "openssl genpkey -algorithm ed25519 -out KEY.pem"
+        )
+
     def _make(self) -> None:
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey  # noqa: PLC0415 - see below
 
         written = _write_key(Ed25519PrivateKey.generate())
-        folder = self._path.parent
-        folder.mkdir(parents=True, exist_ok=True)
-        remove_left_overs(folder)
         beside = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
         try:
+            beside.parent.mkdir(parents=True, exist_ok=True)
+            remove_left_overs(beside.parent)
             with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, OWNER_ONLY), "wb") as file:
                 file.write(written)
                 file.flush()
                 os.fsync(file.fileno())
             with suppress(FileExistsError):  # another process was first: its key it is
                 os.link(beside, self._path)
-            descriptor = os.open(folder, os.O_RDONLY)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        finally:
-            beside.unlink(missing_ok=True)
+            beside.unlink()
+        except OSError as error:
+            raise self._refusal(error) from error
 
 
 def is_signed(public_key: bytes, text: bytes, signature: bytes) -> bool:

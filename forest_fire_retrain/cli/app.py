@@ -33,6 +33,10 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
+Against = Annotated[Path | None, typer.Option("--against", help="Checkpoints kept outside; - for standard input.")]
+PublicKeyFile = Annotated[
+    Path | None, typer.Option("--key", help="File with the public key that they are signed by.", dir_okay=False)
+]
 
 
 def _settings() -> "Settings":
@@ -213,12 +217,29 @@ def accept_delivery(*, reason: Reason) -> None:
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,
+    against: Against = None,
+    key: PublicKeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, registry, copy, models and lake; one line per fault, exit code 1 if there is one."""
     from forest_fire_retrain.cli.intervening import verify_all  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.proving import read_kept_file, read_public_key  # noqa: PLC0415 - as above
 
-    verify_all(_settings(), with_repair=repair, as_json=as_json)
+    kept = None if against is None else read_kept_file(against)
+    verify_all(_settings(), with_repair=repair, kept=kept, public_key=read_public_key(key), as_json=as_json)
+
+
+@app.command()
+def witness(
+    *,
+    append: Annotated[Path | None, typer.Option("--append", help="File to append it to; printed otherwise.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Key to sign with; the home's own by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign what the ledger comes to, in a few lines to keep outside."""
+    from forest_fire_retrain.cli.proving import bear_witness  # noqa: PLC0415 - imports DuckDB
+
+    bear_witness(_settings(), append, key, as_json=as_json)
 
 
 @ledger_app.command("backup")

@@ -18,6 +18,8 @@ TEXT = b"what is signed\n"
 def test_the_homes_key_is_made_on_first_use_and_is_the_same_ever_after(tmp_path: Path) -> None:
     path = tmp_path / "home" / "witness.key"
     made = WitnessKey(path, is_made=True)
+    with pytest.raises(ProofError, match="cannot be used"):  # reading makes none
+        _ = WitnessKey(path, is_made=True).public_key
     assert not path.exists()
     signature = made.sign(TEXT)
     again = WitnessKey(path, is_made=False)
@@ -42,6 +44,7 @@ def test_whoever_makes_a_key_at_the_same_time_uses_the_same(tmp_path: Path) -> N
 def test_a_changed_text_signature_or_key_does_not_hold(tmp_path: Path, place: int) -> None:
     key = WitnessKey(tmp_path / "witness.key", is_made=True)
     other, signature = WitnessKey(tmp_path / "other.key", is_made=True), key.sign(TEXT)
+    assert other.sign(TEXT) != signature
     changed = signature[:place] + bytes([signature[place] ^ 1]) + signature[place + 1 :]
     assert not is_signed(key.public_key, TEXT, changed)
     assert not is_signed(key.public_key, TEXT + b" ", signature)

@@ -171,8 +171,8 @@ def take_checkpoint(entries: Sequence[LedgerEntry], tree: MerkleTree | None = No
 
 def sign_text(text: str, signer: Signer, name: str) -> str:
     """The line that signs `text`, which ends in a newline, under `name`."""
-    key = PublicKey(name, signer.public_key)
-    return f"{DASH} {name} {_encode(key.key_id + signer.sign(text.encode()))}\n"
+    signature = signer.sign(text.encode())
+    return f"{DASH} {name} {_encode(PublicKey(name, signer.public_key).key_id + signature)}\n"
 
 
 def sign_checkpoint(checkpoint: Checkpoint, signer: Signer) -> str:

@@ -7,7 +7,6 @@ from typing import NamedTuple, Protocol
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry
 from forest_fire_retrain.core.records import Candidate
 
-
 IsSigned = Callable[[bytes, bytes, bytes], bool]
 """Whether, of a public key, a text and a signature, the last is that key's over the text."""
 

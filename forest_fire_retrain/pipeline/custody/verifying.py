@@ -29,12 +29,20 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
+from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
 RESTORE = "forest-fire ledger restore BACKUP"
 ReadCopy = Callable[[], list[LedgerEntry]]
 
 
-def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy: ReadCopy) -> list[Fault]:
+def verify(
+    stores: Stores,
+    model_name: str,
+    *,
+    rollback_horizon: int,
+    read_copy: ReadCopy,
+    read_checkpoint: Callable[[], str | None] = lambda: None,
+) -> list[Fault]:
     """Every fault there is, in the order in which they should be looked at; empty if all is well.
 
     Parameters
@@ -47,6 +55,8 @@ def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy:
         Reigns whose versions must load and reproduce their reference predictions.
     read_copy : callable
         Reads the ledger's exported copy.
+    read_checkpoint : callable
+        Reads the checkpoint beside it, if there is one.
 
     Raises
     ------
@@ -56,7 +66,7 @@ def verify(stores: Stores, model_name: str, *, rollback_horizon: int, read_copy:
     try:
         with stores.ledger.exclusive():
             rows = stores.ledger.entries()
-            faults = [*check_chain(rows), *check_copy(rows, read_copy)]
+            faults = [*check_chain(rows), *check_copy(rows, read_copy), *check_own_checkpoint(rows, read_checkpoint())]
             if find_first_fault(rows) is not None:
                 return faults
             view = _look_at(stores, model_name)

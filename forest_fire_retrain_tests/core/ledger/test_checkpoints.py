@@ -26,13 +26,11 @@ from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 # The first test of RFC 8032, section 7.1, gives key, public key and the signature over nothing.
 SECRET = bytes.fromhex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60")
 PUBLIC = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
-GOLDEN = """\
-forest-fire-retrain/ledger-4bf5122f344554c5
-7
-AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=
-
-\u2014 forest-fire-retrain/ledger-4bf5122f344554c5 ORbEgksID5vpk4R53ijukb80fvAypzScaJF+L8QuoSMwsMkwvg0qrhBz4hQsNR7QA5PWwqURnO1Brdcsj55cd6o8ZAw=
-"""
+GOLDEN = (
+    "forest-fire-retrain/ledger-4bf5122f344554c5\n7\nAAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n\n"
+    "\u2014 forest-fire-retrain/ledger-4bf5122f344554c5 "
+    "ORbEgksID5vpk4R53ijukb80fvAypzScaJF+L8QuoSMwsMkwvg0qrhBz4hQsNR7QA5PWwqURnO1Brdcsj55cd6o8ZAw=\n"
+)
 """Its key id and its signature were computed once more with openssl."""
 
 
@@ -155,7 +153,7 @@ def test_signatures_of_other_keys_are_passed_over_and_one_of_this_key_that_does_
     ],
 )
 def test_what_is_no_note_is_refused(written: str) -> None:
-    with pytest.raises(ProofError, match="Keep the lines|not followed by"):
+    with pytest.raises(ProofError, match=r"Keep the lines|not followed by"):
         read_notes(written)
 
 
