@@ -88,7 +88,7 @@ class Installation:
     @property
     def stores(self) -> Stores:
         """What an adjudication reads and writes."""
-        return Stores(self.lake, self.engine, self.models, self.registry, self.ledger)
+        return Stores(self.lake, self.engine, self.models, self.registry, self.ledger, self.records)
 
     @property
     def workshop(self) -> Workshop:

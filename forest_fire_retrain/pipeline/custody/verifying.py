@@ -28,6 +28,7 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
     check_versions_known,
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
 from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
@@ -77,6 +78,7 @@ def verify(
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
     faults += [*check_intents(state, entries), *check_decisions(state, entries)]
+    faults += _unless_blind("page", lambda: check_pages(stores.records, entries))
     if isinstance(view, Fault):
         faults.append(view)
     else:
