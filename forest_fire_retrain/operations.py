@@ -12,12 +12,9 @@ Rules
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.kept_files import append_note, read_text
 from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export, refresh_export
-from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
@@ -25,7 +22,6 @@ from forest_fire_retrain.core.errors import (
     RegistryError,
     list_capped,
 )
-from forest_fire_retrain.core.ledger.checkpoints import PublicKey
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -38,7 +34,6 @@ from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standi
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
-from forest_fire_retrain.pipeline.custody.witnessing import check_against, read_kept, sign_ledger
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 
@@ -211,74 +206,6 @@ def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp)
     return repairing.repair(
         installation.stores, published.model_name, faults, stamp, rewrite_copy=lambda: publish(published)
     )
-
-
-class Witness(NamedTuple):
-    """What the ledger came to, signed.
-
-    Attributes
-    ----------
-    note : str
-        The signed checkpoint.
-    public_key : str
-        The line that others check it with.
-    is_appended : bool
-        Whether it was written to the file; not if it stands there last already.
-    """
-
-    note: str
-    public_key: str
-    is_appended: bool
-
-
-def witness(published: PublishedLedger, *, append_to: Path | None = None) -> Witness:
-    """Sign what the ledger comes to, and append it to a file if one is named.
-
-    Raises
-    ------
-    RefusedRequestError
-        If the ledger has no row yet.
-    LedgerTamperedError
-        If it is broken, or does not continue what stands in the file or beside its copy; nothing is signed then.
-    ProofError
-        If the key or the file cannot be used.
-    """
-    with published.ledger.exclusive():
-        entries = published.ledger.entries()
-        exported = read_checkpoint(published.export_folder)
-        appended = read_text(append_to) if append_to is not None and append_to.exists() else ""
-        kept = [note for written in (exported, appended) if written and written.strip() for note in read_kept(written)]
-        note = sign_ledger(entries, published.signer, kept)
-        is_new = append_to is not None and not appended.rstrip("\n").endswith(note.rstrip("\n"))
-        if append_to is not None and is_new:
-            append_note(append_to, note)
-    origin = read_kept(note)[0].checkpoint.origin
-    return Witness(note, str(PublicKey(origin, published.signer.public_key)), is_new)
-
-
-def check_checkpoints(
-    published: PublishedLedger, written: str, public_key: str | None = None
-) -> tuple[list[str], list[Fault]]:
-    """What checkpoints that somebody kept prove of the ledger, and where it does not continue them.
-
-    Parameters
-    ----------
-    published : PublishedLedger
-        What is checked.
-    written : str
-        The text that was kept.
-    public_key : str, optional
-        The line of the key that it has to be signed by; the installation's own by default.
-
-    Raises
-    ------
-    ProofError
-        If the text or the key is none.
-    LedgerError
-        If the ledger cannot be read.
-    """
-    key = published.signer.public_key if public_key is None else PublicKey.read(public_key).key
-    return check_against(published.ledger.entries(), read_kept(written), key, is_signed)
 
 
 def find_waiting(installation: Installation, now: dt.datetime) -> list[str]:

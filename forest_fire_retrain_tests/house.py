@@ -20,7 +20,7 @@ def room(*imports: str) -> Room:
     return Room(rooms, frozenset(imports) - rooms)
 
 
-TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
+TOP_LEVEL = {"clock", "settings", "installation", "operations", "proofs", "definitions", "defs", "backtest", "cli"}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
@@ -71,7 +71,7 @@ HOUSE: dict[str, Room] = {
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
-    "adapters/kept_files": room("core/errors"),
+    "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
@@ -128,14 +128,17 @@ HOUSE: dict[str, Room] = {
     "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
+        "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
+    ),
+    "proofs": room(
         "installation",
         "adapters/kept_files",
         "adapters/ledger_export",
         "adapters/witness_key",
         "pipeline/custody",
-        "pipeline/preparing",
         *BASE,
         "core/ledger",
+        "core/ports",
     ),
     "defs": room(
         "installation",
@@ -162,6 +165,7 @@ HOUSE: dict[str, Room] = {
         "defs",
         "installation",
         "operations",
+        "proofs",
         "settings",
         *CORE,
         "pipeline/custody",

@@ -242,6 +242,28 @@ def witness(
     bear_witness(_settings(), append, key, as_json=as_json)
 
 
+@app.command()
+def evidence(
+    partition: Annotated[str | None, typer.Argument(help="Start of the period to make a pack of, YYYY-MM-DD.")] = None,
+    *,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write the pack to.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also over a file that is there.")] = False,
+    check: Annotated[Path | None, typer.Option("--check", help="Check this pack instead of making one.")] = None,
+    against: Against = None,
+    key: PublicKeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a pack that proves one decision to somebody outside, or check one with nothing else at hand."""
+    from forest_fire_retrain.cli.proving import check_evidence, make_evidence  # noqa: PLC0415 - imports DuckDB
+
+    if check is not None and partition is None and out is None and not force:
+        check_evidence(check, against, key, as_json=as_json)
+    elif check is None and key is None and partition is not None and out is not None:
+        make_evidence(_settings(), partition, out, against, is_replaced=force, as_json=as_json)
+    else:
+        raise typer.BadParameter("either PARTITION with --out FILE makes a pack, or --check FILE checks one")
+
+
 @ledger_app.command("backup")
 def back_up_ledger(target: Annotated[Path, typer.Argument(help="File to write; it must not exist.")]) -> None:
     """Write a consistent, verified copy of the ledger."""

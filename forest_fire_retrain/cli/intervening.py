@@ -4,7 +4,7 @@ import datetime as dt
 
 import typer
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
 from forest_fire_retrain.installation import build_installation, build_ledger
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
@@ -85,7 +85,7 @@ def verify_all(
     """
     installation, stamp = build_installation(settings), stamp_now()
     published = installation.published_ledger
-    proved, contradicted = ([], []) if kept is None else operations.check_checkpoints(published, kept, public_key)
+    proved, contradicted = ([], []) if kept is None else proofs.check_checkpoints(published, kept, public_key)
     faults = operations.find_faults(installation, stamp)
     repaired = operations.repair_faults(installation, faults, stamp) if with_repair else None
     if repaired is not None:

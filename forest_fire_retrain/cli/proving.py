@@ -3,11 +3,17 @@
 import sys
 from pathlib import Path
 
-from forest_fire_retrain import operations
+import typer
+
+from forest_fire_retrain import proofs
 from forest_fire_retrain.adapters.kept_files import read_text
+from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.console import out, print_json
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.checkpoints import read_notes
+from forest_fire_retrain.core.ledger.evidence_check import Report
 from forest_fire_retrain.installation import build_ledger
+from forest_fire_retrain.operations import parse_day
 from forest_fire_retrain.settings import Settings
 
 STANDARD_INPUT = Path("-")
@@ -23,7 +29,7 @@ def bear_witness(settings: Settings, append_to: Path | None, key: Path | None, *
     """
     if key is not None:
         settings = settings.model_copy(update={"witness_key": key.expanduser().resolve()})
-    done = operations.witness(build_ledger(settings), append_to=append_to)
+    done = proofs.witness(build_ledger(settings), append_to=append_to)
     checkpoint = read_notes(done.note)[0].checkpoint
     if as_json:
         facts = {"origin": checkpoint.origin, "rows": checkpoint.size, "root": checkpoint.root.hex()}
@@ -35,6 +41,70 @@ def bear_witness(settings: Settings, append_to: Path | None, key: Path | None, *
         what = "is appended to" if done.is_appended else "stands already at the end of"
         out.print(f"The checkpoint of {checkpoint} {what} {append_to}.", markup=False)
         out.print(f"The public key to keep with it: {done.public_key}", markup=False)
+
+
+def make_evidence(
+    settings: Settings, partition: str, target: Path, against: Path | None, *, is_replaced: bool, as_json: bool
+) -> None:
+    """Write the evidence pack of a period.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        If there is nothing to prove, something is wrong with it, or it cannot be written.
+    """
+    n_files = proofs.write_evidence(
+        build_ledger(settings),
+        RecordFiles(settings.records_folder),
+        parse_day(partition).isoformat(),
+        target,
+        now=read_clock(),
+        kept=None if against is None else read_kept_file(against),
+        is_replaced=is_replaced,
+    )
+    if as_json:
+        print_json({"pack": str(target), "partition": partition, "files": n_files})
+    else:
+        out.print(f"The evidence on {partition} is in {target}, {n_files} files.", markup=False)
+        out.print("Whoever gets it checks it with: forest-fire evidence --check FILE", markup=False)
+
+
+def check_evidence(pack: Path, against: Path | None, key: Path | None, *, as_json: bool) -> None:
+    """Say what a pack proves and what it does not; nothing of an installation is read.
+
+    Raises
+    ------
+    typer.Exit
+        With code 1, if anything in it is not as it should be.
+    """
+    kept = None if against is None else read_kept_file(against)
+    report = proofs.check_evidence(pack, kept=kept, public_key=read_public_key(key))
+    if as_json:
+        findings = [finding._asdict() for finding in report.findings]
+        print_json(
+            {
+                "subject": report.subject,
+                "holds": report.holds,
+                "findings": findings,
+                "not_proved": list(report.not_proved),
+            }
+        )
+    else:
+        _print_report(report)
+    if not report.holds:
+        raise typer.Exit(1)
+
+
+def _print_report(report: Report) -> None:
+    out.print(f"Evidence on {report.subject}", markup=False)
+    for finding in report.findings:
+        out.print(f"  {'proved' if finding.holds else 'WRONG '}  {finding.sentence}", markup=False)
+    if not report.holds:
+        out.print("The pack proves nothing as it is.", markup=False)
+        return
+    out.print("It does not prove:", markup=False)
+    for sentence in report.not_proved:
+        out.print(f"  - {sentence}", markup=False)
 
 
 def read_kept_file(path: Path) -> str:
