@@ -85,6 +85,7 @@ def check_evidence(pack: Path, against: Path | None, key: Path | None, *, as_jso
             {
                 "subject": report.subject,
                 "holds": report.holds,
+                "is_wrong": report.is_wrong,
                 "findings": findings,
                 "not_proved": list(report.not_proved),
             }
@@ -98,9 +99,10 @@ def check_evidence(pack: Path, against: Path | None, key: Path | None, *, as_jso
 def _print_report(report: Report) -> None:
     out.print(f"Evidence on {report.subject}", markup=False)
     for finding in report.findings:
-        out.print(f"  {'proved' if finding.holds else 'WRONG '}  {finding.sentence}", markup=False)
-    if not report.holds:
-        out.print("The pack proves nothing as it is.", markup=False)
+        verdict = "proved" if finding.holds else "open" if finding.is_open else "WRONG"
+        out.print(f"  {verdict:<6}  {finding.sentence}", markup=False)
+    if report.is_wrong:
+        out.print("Something in it is wrong: nothing of it can be believed.", markup=False)
         return
     out.print("It does not prove:", markup=False)
     for sentence in report.not_proved:

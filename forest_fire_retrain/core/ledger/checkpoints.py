@@ -107,7 +107,7 @@ class Checkpoint(NamedTuple):
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.size} row(s), root {self.root.hex()[:ORIGIN_DIGITS]}, of {self.origin}"
+        return f"{self.size} row(s) (root {self.root.hex()[:ORIGIN_DIGITS]})"
 
 
 class SignedNote(NamedTuple):

@@ -67,8 +67,13 @@ class Report(NamedTuple):
 
     @property
     def holds(self) -> bool:
-        """Whether everything that was looked at is as it should be."""
+        """Whether everything that was looked at is proved."""
         return bool(self.findings) and all(finding.holds for finding in self.findings)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether anything is not as it should be, so that nothing of the pack can be believed."""
+        return any(not finding.holds and not finding.is_open for finding in self.findings)
 
 
 class _Pack(NamedTuple):
@@ -198,7 +203,7 @@ def _check_signatures(pack: _Pack, is_signed: IsSigned, trusted: PublicKey | Non
     if len(pack.note.signatures) != 1 or not is_signed_by(pack.note, key.key, is_signed):
         faults.append(describe_foreign(pack.note, pack.checkpoint, key.key))
     whose = "the trusted key" if trusted is not None else "the key in the pack"
-    return _sum_up(faults, f"The list and the checkpoint of {pack.checkpoint} are signed by {whose}, {key}.")
+    return _sum_up(faults, f"The list and the checkpoint of {pack.checkpoint} are signed by {whose}: {key}")
 
 
 def _check_rows(pack: _Pack) -> list[Finding]:
@@ -297,11 +302,11 @@ def _compare(pack: _Pack, note: SignedNote, is_signed: IsSigned) -> Finding:
             f"{said} is younger than the pack's of {new.size} row(s), and the pack alone cannot say whether it "
             f"continues that. Where the ledger is: forest-fire verify --against, with the pack's {CHECKPOINT}"
         )
-        return Finding(holds=False, sentence=what)
+        return Finding(holds=False, sentence=what, is_open=True)
     hashes = [] if old.size == new.size else _find_consistency(pack, note)
     if hashes is None:
         what = f"the pack holds no proof for {said}. Ask for one that was made with --against it"
-        return Finding(holds=False, sentence=what)
+        return Finding(holds=False, sentence=what, is_open=True)
     if not is_consistent(old.size, old.root, new.size, new.root, hashes):
         what = f"the ledger of the pack does not continue {said}: rows were edited, removed or replaced"
         return Finding(holds=False, sentence=what)
@@ -334,4 +339,4 @@ def _list_not_proved(pack: _Pack, trusted: PublicKey | None, kept: Sequence[Sign
     yield "When rows were written: their times are those of the machine; a checkpoint kept outside bounds them."
     yield "That these are all rows of the period: the pack holds those that its maker took from the ledger."
     attached = [name for name in sorted(pack.files) if name.startswith(ATTACHMENTS)]
-    yield f"What {', '.join([INDEX, *attached])} say: the pack's maker signed them, no row vouches for them."
+    yield f"Anything in {', '.join([INDEX, *attached])}: the pack's maker signed it, and no row vouches for it."

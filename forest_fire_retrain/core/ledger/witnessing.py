@@ -24,11 +24,14 @@ class Finding(NamedTuple):
     holds : bool
         Whether it is as it should be.
     sentence : str
-        What is proved, or what is wrong.
+        What is proved, what is wrong, or what cannot be said.
+    is_open : bool
+        Whether nothing is wrong, but nothing is proved either with what is at hand.
     """
 
     holds: bool
     sentence: str
+    is_open: bool = False
 
 
 def compare_with_notes(
@@ -77,8 +80,8 @@ def describe_foreign(note: SignedNote, checkpoint: Checkpoint, key: bytes) -> st
     """That a note is not signed by the key it has to be signed by."""
     names = ", ".join(line.split(" ")[1] for line in note.signatures)
     return (
-        f"the checkpoint of {checkpoint} is not signed by the key {PublicKey(checkpoint.origin, key)}, "
-        f"but by another one that calls itself {names}, or it was changed after it was signed"
+        f"the checkpoint of {checkpoint} is not signed by the key {PublicKey(checkpoint.origin, key)}: "
+        f"the key of {names} is another one, or it was changed after it was signed"
     )
 
 
@@ -88,7 +91,10 @@ def _compare(tree: MerkleTree, origin: str, checkpoint: Checkpoint) -> Finding:
         what = f"{said} has {size - tree.size} row(s) more than the ledger with its {tree.size}: rows were removed"
         return Finding(holds=False, sentence=what)
     if size and checkpoint.origin != origin:
-        what = f"{said} is not of this ledger, {origin}: it is another one, or was rewritten from its first row on"
+        what = (
+            f"{said} is of {checkpoint.origin}, not of this ledger, {origin}: it is another one, or was rewritten "
+            "from its first row on"
+        )
         return Finding(holds=False, sentence=what)
     if checkpoint.root != (tree.root(size) if size else EMPTY_ROOT):
         what = f"{said} is of other rows than the first {size} of the ledger: rows were edited, replaced or reordered"
