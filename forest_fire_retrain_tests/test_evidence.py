@@ -13,7 +13,7 @@ from forest_fire_retrain.adapters.kept_files import pack as zip_pack
 from forest_fire_retrain.adapters.kept_files import read_pack
 from forest_fire_retrain.adapters.witness_key import WitnessKey, is_signed
 from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, RefusedRequestError
-from forest_fire_retrain.core.ledger.checkpoints import PublicKey, read_notes, sign_text
+from forest_fire_retrain.core.ledger.checkpoints import PublicKey, read_notes, sign_checkpoint, sign_text
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.evidence_check import Report, check_pack
@@ -330,6 +330,19 @@ def test_parts_rows_and_pages_that_say_otherwise_are_found_although_they_are_sig
     for changed, listed, said in cheats:
         report = check(sign_again({**files, **changed}, home.key, **listed))
         assert any(said in sentence for sentence in wrong(report)), (said, report)
+
+
+def test_a_checkpoint_or_key_that_is_of_another_key_or_ledger_is_found_although_the_list_is_signed(home: Home) -> None:
+    files, forger = files_of(home.make()), WitnessKey(home.folder / "forger.key", is_made=True)
+    checkpoint = read_notes(files["checkpoint.txt"].decode())[0].checkpoint
+    foreign = sign_checkpoint(checkpoint, forger).encode()
+    assert "is not signed by the key" in wrong(check(sign_again({**files, "checkpoint.txt": foreign}, home.key)))[0]
+    renamed = f"{PublicKey('example.com/log', home.key.public_key)}\n".encode()
+    report = check(sign_again({**files, "witness.pub": renamed}, home.key))
+    assert "key, checkpoint and signature are not of the same ledger" in wrong(report)
+    elsewhere = sign_checkpoint(checkpoint._replace(origin="example.com/log"), home.key)
+    (sentence,) = wrong(check_pack(files, is_signed, kept=read_notes(elsewhere)))
+    assert "is of another ledger than the pack's" in sentence
 
 
 def test_checkpoints_that_were_kept_are_compared_as_far_as_the_pack_can(home: Home) -> None:
