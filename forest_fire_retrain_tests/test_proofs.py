@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, read_checkpoint
+from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, read_checkpoint, read_export
 from forest_fire_retrain.adapters.witness_key import WitnessKey
 from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, RefusedRequestError
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey, read_notes, sign_checkpoint, take_checkpoint
@@ -200,6 +200,14 @@ def test_the_export_bears_the_checkpoint_and_is_not_written_over_one_that_it_con
         witness(home.published)
     publish(home.published, force=True)
     assert check_own_checkpoint(home.ledger.rows, read_checkpoint(folder)) == []
+
+
+def test_a_key_that_cannot_be_used_leaves_a_whole_copy_and_says_so(home: Home, tmp_path: Path) -> None:
+    missing = home.published._replace(signer=WitnessKey(tmp_path / "none.pem", is_made=False))
+    with pytest.raises(ProofError, match=r"the ledger and its copy are complete, .*openssl genpkey.*ledger export"):
+        publish(missing)
+    assert read_export(home.published.export_folder) == home.ledger.rows
+    assert read_checkpoint(home.published.export_folder) is None
 
 
 def test_a_damaged_checkpoint_of_the_export_is_a_fault_and_written_anew(home: Home) -> None:

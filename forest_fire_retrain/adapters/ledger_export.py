@@ -28,6 +28,7 @@ from forest_fire_retrain.core.ledger.witnessing import find_contradiction
 
 LEDGER_FILE = "ledger.parquet"
 STATUS_FILE = "registry_status.parquet"
+EXPORT = "forest-fire ledger export"
 CHECKPOINT_FILE, PUBLIC_KEY_FILE = "checkpoint.txt", "witness.pub"
 STATUS_COLUMNS = {
     "model_name": "VARCHAR",
@@ -37,7 +38,9 @@ STATUS_COLUMNS = {
 }
 
 
-def export_ledger(entries: Sequence[LedgerEntry], folder: Path, signer: Signer | None = None) -> None:
+def export_ledger(
+    entries: Sequence[LedgerEntry], folder: Path, signer: Signer | None = None, tree: MerkleTree | None = None
+) -> None:
     """Write the rows, and the table `registry_status` made of them, for reading without a lock.
 
     Parameters
@@ -48,6 +51,8 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path, signer: Signer |
         Where to.
     signer : Signer, optional
         Who signs the checkpoint of these rows, which is written beside them with the public key.
+    tree : MerkleTree, optional
+        The tree over the rows, where it is made already.
 
     Raises
     ------
@@ -65,7 +70,7 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path, signer: Signer |
         for name, columns, rows in tables:
             with written_beside(folder / name) as beside:
                 _write(beside, columns, rows)
-        for name, text in _make_checkpoint(entries, signer).items():
+        for name, text in _make_checkpoint(entries, signer, tree).items():
             with written_beside(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
     except (OSError, duckdb.Error) as error:
@@ -76,12 +81,16 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path, signer: Signer |
         raise LedgerError(msg) from error
 
 
-def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None) -> dict[str, str]:
+def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None) -> dict[str, str]:
     """Name and text of the files that bear witness; none for a ledger without rows, which has no name yet."""
     if signer is None or not entries:
         return {}
-    checkpoint = take_checkpoint(entries)
-    note = sign_checkpoint(checkpoint, signer)
+    checkpoint = take_checkpoint(entries, tree)
+    try:
+        note = sign_checkpoint(checkpoint, signer)
+    except ProofError as error:
+        msg = f"the ledger and its copy are complete, but the copy's checkpoint is not: {error}; then: {EXPORT}"
+        raise ProofError(msg) from error
     return {CHECKPOINT_FILE: note, PUBLIC_KEY_FILE: f"{PublicKey(checkpoint.origin, signer.public_key)}\n"}
 
 
@@ -122,10 +131,11 @@ def refresh_export(
     """
     with ledger.exclusive():
         entries = ledger.entries()
+        tree = MerkleTree(leaves_of(entries))
         if not force:
             _refuse_to_forget(entries, folder)
-            _refuse_to_contradict(entries, folder)
-        export_ledger(entries, folder, signer)
+            _refuse_to_contradict(entries, tree, folder)
+        export_ledger(entries, folder, signer, tree)
     return entries
 
 
@@ -146,13 +156,12 @@ def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
         raise LedgerTamperedError(msg)
 
 
-def _refuse_to_contradict(entries: Sequence[LedgerEntry], folder: Path) -> None:
+def _refuse_to_contradict(entries: Sequence[LedgerEntry], tree: MerkleTree, folder: Path) -> None:
     """Refuse to sign what the last checkpoint contradicts."""
     try:
         checkpoints = [note.checkpoint for note in read_notes(read_checkpoint(folder) or "")]
     except (OSError, UnicodeDecodeError, ProofError):
         return  # it is damaged, or none was written yet: a new one takes its place
-    tree = MerkleTree(leaves_of(entries))
     found = next(filter(None, (find_contradiction(entries, checkpoint, tree) for checkpoint in checkpoints)), None)
     if found is not None:
         msg = (
