@@ -106,6 +106,11 @@ def sign_again(files: dict[str, bytes], key: WitnessKey, **changes: object) -> d
     return {**files, "manifest.json": text, "manifest.sig": sign_text(text.decode(), key, origin).encode()}
 
 
+def with_payload(files: dict[str, bytes], text: str) -> dict[str, bytes]:
+    """Row 3 with another payload."""
+    return {"rows/000003.json": write_json({**json.loads(files["rows/000003.json"]), "payload_json": text})}
+
+
 def test_a_pack_proves_its_decision_with_nothing_else_at_hand(home: Home) -> None:
     report = check_evidence(home.make())
     assert report.holds
@@ -318,6 +323,10 @@ def test_parts_rows_and_pages_that_say_otherwise_are_found_although_they_are_sig
         ({"pages/000099.html": b"<p>better</p>"}, {}, "pages/000099.html is the page of no row"),
         ({"rows/000003.json": files["rows/000004.json"]}, {}, "rows/000003.json holds row 4"),
         ({"rows/000003.json": b"{}\n"}, {}, "holds no row of a ledger"),
+        (with_payload(files, "[]"), {}, "rows/000003.json holds row 3"),
+        (with_payload(files, "[" * 100_000), {}, "holds no row of a ledger"),
+        (with_payload(files, '{"decision":{"comparison":NaN}}'), {}, "hold what cannot be read"),
+        (with_payload(files, '{"used_partitions":7,"page_sha256":[]}'), {}, "cannot be taken again"),
         ({"rows/000003.json": files["rows/000003.json"].replace(b"PROMOTED", b"INCONCLUSIVE")}, {}, "was edited"),
         ({"proofs/000003.json": files["proofs/000004.json"]}, {}, "its proof is of another place"),
         ({"proofs/000003.json": b'{"hashes":["zz"],"index":2,"size":9}\n'}, {}, "row 3: is not in the ledger"),

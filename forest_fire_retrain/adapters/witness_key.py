@@ -59,6 +59,8 @@ class WitnessKey:
         """
         if self._is_made and not self._path.exists():
             self._make()
+        elif self._is_made:
+            remove_left_overs(self._path.parent)  # a process that was killed while it made the key left it twice
         return self._key.sign(text)
 
     @cached_property

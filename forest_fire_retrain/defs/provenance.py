@@ -15,6 +15,7 @@ from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, check_alias, check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import check_chain, check_copy, check_horizon
+from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
 CHECKPOINT_TAG = "ledger_checkpoint"
 CHAIN_CHECK = "ledger_chain_is_intact"
@@ -70,7 +71,10 @@ def check_custody(installation: Installation, entries: list[LedgerEntry]) -> lis
         _result(CHAIN_CHECK, chain, f"All {len(entries)} rows are linked and unchanged."),
         _result(
             EXPORT_CHECK,
-            check_copy(entries, lambda: read_export(settings.export_folder)),
+            [
+                *check_copy(entries, lambda: read_export(settings.export_folder)),
+                *check_own_checkpoint(entries, read_checkpoint(settings.export_folder)),
+            ],
             f"All {len(entries)} rows are exported.",
         ),
     ]

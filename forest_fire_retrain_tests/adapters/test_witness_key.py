@@ -30,6 +30,15 @@ def test_the_homes_key_is_made_on_first_use_and_is_the_same_ever_after(tmp_path:
     assert [left.name for left in path.parent.iterdir()] == ["witness.key"]
 
 
+def test_what_a_killed_process_left_of_a_key_is_removed(tmp_path: Path) -> None:
+    path = tmp_path / "witness.key"
+    key = WitnessKey(path, is_made=True)
+    key.sign(TEXT)
+    (tmp_path / "witness.key.4194303.part").write_bytes(path.read_bytes())
+    WitnessKey(path, is_made=True).sign(TEXT)
+    assert list(tmp_path.iterdir()) == [path]
+
+
 def test_whoever_makes_a_key_at_the_same_time_uses_the_same(tmp_path: Path) -> None:
     keys = [WitnessKey(tmp_path / "witness.key", is_made=True) for _ in range(2)]
     keys[0]._make()

@@ -155,12 +155,12 @@ def _read_subject(files: Files, manifest: Mapping[str, object]) -> Subject:
 def _read_row(files: Files, number: int) -> LedgerEntry:
     try:
         entry = LedgerEntry.model_validate(read_json(files, row_file(number)))
-        _ = entry.payload
-    except ValueError as error:  # pydantic's and JSON's
+        is_row = isinstance(entry.payload, dict)
+    except (ValueError, RecursionError) as error:  # pydantic's and JSON's
         msg = f"{row_file(number)} holds no row of a ledger"
         raise ProofError(msg) from error
-    if entry.sequence != number:
-        msg = f"{row_file(number)} holds row {entry.sequence}"
+    if entry.sequence != number or not is_row:
+        msg = f"{row_file(number)} holds row {entry.sequence}, or none"
         raise ProofError(msg)
     return entry
 
@@ -170,6 +170,8 @@ def _guard(check: Callable[[_Pack], Sequence[Finding]], pack: _Pack) -> list[Fin
         return list(check(pack))
     except ProofError as error:
         return [Finding(holds=False, sentence=str(error))]
+    except (ValueError, LookupError, ArithmeticError, RecursionError) as error:  # what no ledger ever wrote
+        return [Finding(holds=False, sentence=f"the rows hold what cannot be read: {type(error).__name__}")]
 
 
 def _sum_up(faults: Sequence[str], sound: str) -> list[Finding]:

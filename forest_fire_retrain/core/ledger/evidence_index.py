@@ -40,10 +40,14 @@ def render_index(
         The period.
     """
     decision = subject.decision
-    rows = [(row.sequence, str(row.kind), row.partition_key, str(row.recorded_at), row.summary) for row in subject.rows]
-    said = "only replays were made of this period" if decision is None else decision.summary
+    rows = [
+        (row.sequence, str(row.kind), row.partition_key, f"{row.recorded_at:%Y-%m-%d %H:%M:%S}", row.summary)
+        for row in subject.rows
+    ]
+    pages = [name for name in sorted(files) if name.startswith("pages/")]
     facts = {
-        "what was decided": said,
+        "what was decided": "only replays were made of this period" if decision is None else decision.summary,
+        "read first": pages[0] if pages else "decision.json",
         "checkpoint": str(checkpoint),
         "root": checkpoint.root.hex(),
         "public key": str(key),
