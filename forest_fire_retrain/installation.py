@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.ledger.ports import Ledger, Registry
+from forest_fire_retrain.core.ledger.ports import Ledger, Registry, Signer
 from forest_fire_retrain.core.models.ports import ModelStore, RecipeSearch, Tracker
 from forest_fire_retrain.core.ports import Progress, RecordStore, Stores, Workshop
 from forest_fire_retrain.core.records import Environment
@@ -33,11 +33,12 @@ class Silence:
 
 
 class PublishedLedger(NamedTuple):
-    """A ledger, the folder of the copy that readers see, and the model that orders are about."""
+    """A ledger, the folder of the copy that readers see, the model that orders are about, who signs checkpoints."""
 
     ledger: Ledger
     export_folder: Path
     model_name: str
+    signer: Signer
 
 
 def _build_search() -> RecipeSearch:
@@ -87,7 +88,7 @@ class Installation:
     @property
     def stores(self) -> Stores:
         """What an adjudication reads and writes."""
-        return Stores(self.lake, self.engine, self.models, self.registry, self.ledger)
+        return Stores(self.lake, self.engine, self.models, self.registry, self.ledger, self.records)
 
     @property
     def workshop(self) -> Workshop:
@@ -99,7 +100,9 @@ class Installation:
     @property
     def published_ledger(self) -> PublishedLedger:
         """The ledger with the copy that readers see."""
-        return PublishedLedger(self.ledger, self.settings.export_folder, self.settings.model_name)
+        return PublishedLedger(
+            self.ledger, self.settings.export_folder, self.settings.model_name, build_signer(self.settings)
+        )
 
 
 def build_installation(settings: Settings, *, progress: Progress | None = None) -> Installation:
@@ -130,7 +133,14 @@ def build_ledger(settings: Settings) -> PublishedLedger:
     from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger  # noqa: PLC0415 - see the module's docstring
 
     ledger = DuckDbLedger(settings.ledger_file, patience_seconds=settings.ledger_patience_seconds)
-    return PublishedLedger(ledger, settings.export_folder, settings.model_name)
+    return PublishedLedger(ledger, settings.export_folder, settings.model_name, build_signer(settings))
+
+
+def build_signer(settings: Settings) -> Signer:
+    """Who signs the installation's checkpoints; the home's own key is made when it signs first."""
+    from forest_fire_retrain.adapters.witness_key import WitnessKey  # noqa: PLC0415 - see the module's docstring
+
+    return WitnessKey(settings.witness_key_file, is_made=settings.witness_key is None)
 
 
 def build_source(settings: Settings, today: dt.date) -> Source:

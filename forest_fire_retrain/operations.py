@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
+from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export, refresh_export
 from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
@@ -52,7 +52,7 @@ def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEn
     LedgerError
         If the ledger cannot be read or the copy cannot be written.
     """
-    return refresh_export(published.ledger, published.export_folder, force=force)
+    return refresh_export(published.ledger, published.export_folder, signer=published.signer, force=force)
 
 
 @contextmanager
@@ -230,6 +230,7 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
+        read_checkpoint=lambda: read_checkpoint(settings.export_folder),
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)

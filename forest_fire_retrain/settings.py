@@ -106,6 +106,8 @@ class Settings(BaseSettings):
         Ports on `host`.
     mlflow_tracking_uri, lake_uri, ledger_path : optional
         Elsewhere than in `home`.
+    witness_key : Path, optional
+        The key that signs checkpoints, in place of the one in `home`.
     ledger_patience_seconds : float
         How long to wait for another process to release the ledger.
     """
@@ -148,6 +150,7 @@ class Settings(BaseSettings):
     mlflow_tracking_uri: str | None = None
     lake_uri: str | None = None
     ledger_path: Path | None = None
+    witness_key: Path | None = None
     ledger_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
 
     @classmethod
@@ -164,7 +167,7 @@ class Settings(BaseSettings):
         toml = (TomlConfigSettingsSource(settings_cls, Path(config)),) if config else ()
         return (init_settings, env_settings, *toml)
 
-    @field_validator("home", "data", "ledger_path")
+    @field_validator("home", "data", "ledger_path", "witness_key")
     @classmethod
     def _make_absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
@@ -273,6 +276,11 @@ class Settings(BaseSettings):
     def ledger_file(self) -> Path:
         """The ledger's database."""
         return self.ledger_path or self.home / "ledger.duckdb"
+
+    @property
+    def witness_key_file(self) -> Path:
+        """The key that signs checkpoints."""
+        return self.witness_key or self.home / "witness.key"
 
     @property
     def export_folder(self) -> Path:

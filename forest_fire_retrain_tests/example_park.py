@@ -117,11 +117,12 @@ class Bench(NamedTuple):
     tracker: FakeTracker
     registry: FakeRegistry
     ledger: FakeLedger
+    records: FakeRecordStore
 
     @property
     def stores(self) -> Stores:
         """As the pipeline wants them."""
-        return Stores(self.lake, ENGINE, self.tracker, self.registry, self.ledger)
+        return Stores(self.lake, ENGINE, self.tracker, self.registry, self.ledger, self.records)
 
     def kinds(self) -> list[str]:
         """What the ledger's rows are."""
@@ -155,6 +156,7 @@ class Bench(NamedTuple):
             FakeTracker(list(self.tracker.runs), dict(self.tracker.models), dict(self.tracker.digests)),
             FakeRegistry(models=models, aliases=dict(held.aliases), n_registered=dict(held.n_registered)),
             FakeLedger(list(self.ledger.rows)),
+            FakeRecordStore(pages=dict(self.records.pages)),
         )
 
     def decide(self, *periods: int, rule: DecisionRule = EAGER) -> Adjudication:
@@ -181,7 +183,7 @@ class Bench(NamedTuple):
 
 def empty_bench() -> Bench:
     """A filled lake, and nothing decided."""
-    return Bench(example_lake(), FakeTracker(), FakeRegistry(), FakeLedger())
+    return Bench(example_lake(), FakeTracker(), FakeRegistry(), FakeLedger(), FakeRecordStore())
 
 
 @lru_cache

@@ -20,7 +20,10 @@ def room(*imports: str) -> Room:
     return Room(rooms, frozenset(imports) - rooms)
 
 
-TOP_LEVEL = {"clock", "settings", "installation", "operations", "production", "definitions", "defs", "backtest", "cli"}
+TOP_LEVEL = {
+    *("clock", "settings", "installation", "operations", "production", "proofs", "definitions", "defs", "backtest"),
+    "cli",
+}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
@@ -73,6 +76,7 @@ HOUSE: dict[str, Room] = {
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
+    "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
@@ -117,6 +121,7 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
+    "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
     "adapters/worker_processes": room("core/errors"),
     # a history under several rules
     "backtest": room(
@@ -150,6 +155,16 @@ HOUSE: dict[str, Room] = {
     "production": room(
         "settings", "adapters/ledger_export", "adapters/reigns_file", "core/moments", *BASE, "core/ledger"
     ),
+    "proofs": room(
+        "installation",
+        "adapters/kept_files",
+        "adapters/ledger_export",
+        "adapters/witness_key",
+        "pipeline/custody",
+        *BASE,
+        "core/ledger",
+        "core/ports",
+    ),
     "defs": room(
         "installation",
         "operations",
@@ -177,6 +192,7 @@ HOUSE: dict[str, Room] = {
         "installation",
         "operations",
         "production",
+        "proofs",
         "settings",
         *CORE,
         "pipeline/custody",
@@ -184,6 +200,7 @@ HOUSE: dict[str, Room] = {
         "adapters/atomic_files",
         "adapters/delta_lake",
         "adapters/duckdb_ledger",
+        "adapters/kept_files",
         "adapters/ledger_backup",
         "adapters/ledger_export",
         "adapters/record_files",

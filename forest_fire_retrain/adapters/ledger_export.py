@@ -1,4 +1,4 @@
-"""The ledger's lock-free copy: Parquet files, each written beside and renamed into place.
+"""The ledger's lock-free copy: Parquet files and a checkpoint, each written beside and renamed into place.
 
 Rules
 -----
@@ -28,13 +28,24 @@ from forest_fire_retrain.adapters.reigns_file import (
     row_of,
 )
 from forest_fire_retrain.core.canonical_json import fingerprint_text
-from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
+from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
+from forest_fire_retrain.core.ledger.checkpoints import (
+    PublicKey,
+    leaves_of,
+    read_notes,
+    sign_checkpoint,
+    take_checkpoint,
+)
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry, find_first_fault
-from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.merkle import MerkleTree
+from forest_fire_retrain.core.ledger.ports import Ledger, Signer
 from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.ledger.witnessing import find_contradiction
 
 STATUS_FILE = "registry_status.parquet"
+EXPORT = "forest-fire ledger export"
+CHECKPOINT_FILE, PUBLIC_KEY_FILE = "checkpoint.txt", "witness.pub"
 STATUS_COLUMNS = {
     "model_name": "VARCHAR",
     "production_version": "INTEGER",
@@ -46,13 +57,28 @@ ROWS_TOGETHER = 2048
 HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
-def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
+def export_ledger(
+    entries: Sequence[LedgerEntry], folder: Path, signer: Signer | None = None, tree: MerkleTree | None = None
+) -> None:
     """Write the rows, and the tables `registry_status` and `reigns` made of them, for reading without a lock.
+
+    Parameters
+    ----------
+    entries : sequence of LedgerEntry
+        All rows.
+    folder : Path
+        Where to.
+    signer : Signer, optional
+        Who signs the checkpoint of these rows, which is written beside them with the public key.
+    tree : MerkleTree, optional
+        The tree over the rows, where it is made already.
 
     Raises
     ------
     LedgerError
         If the folder cannot be written; the earlier copy stands then. Or if a row does not hold what its kind needs.
+    ProofError
+        If the checkpoint cannot be signed; the rows are written then.
     """
     retrainings, reigns = list_retrainings(entries), [row_of(reign) for reign in reigns_of(entries)]
     head = entries[-1].entry_hash if entries else GENESIS_HASH
@@ -64,12 +90,28 @@ def export_ledger(entries: Sequence[LedgerEntry], folder: Path) -> None:
             write_rows(beside, STATUS_COLUMNS, retrainings, {})
         with written_beside(folder / REIGNS_FILE) as beside:
             write_rows(beside, REIGN_COLUMNS, reigns, {MADE_BESIDE: fingerprint_end(folder / LEDGER_FILE)})
+        for name, text in _make_checkpoint(entries, signer, tree).items():
+            with written_beside(folder / name) as beside:
+                beside.write_text(text, encoding="utf-8", newline="")
     except (OSError, duckdb.Error) as error:
         msg = (
             f"the ledger's copy in {folder} cannot be written: {error}. The ledger itself is complete; free space or "
             "correct the permissions, then run: forest-fire ledger export"
         )
         raise LedgerError(msg) from error
+
+
+def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None) -> dict[str, str]:
+    """Name and text of the files that bear witness; none for a ledger without rows, which has no name yet."""
+    if signer is None or not entries:
+        return {}
+    checkpoint = take_checkpoint(entries, tree)
+    try:
+        note = sign_checkpoint(checkpoint, signer)
+    except ProofError as error:
+        msg = f"the ledger and its copy are complete, but the copy's checkpoint is not: {error}; then: {EXPORT}"
+        raise ProofError(msg) from error
+    return {CHECKPOINT_FILE: note, PUBLIC_KEY_FILE: f"{PublicKey(checkpoint.origin, signer.public_key)}\n"}
 
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[object], notes: dict[str, str]) -> None:
@@ -99,21 +141,28 @@ def _open() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def refresh_export(ledger: Ledger, folder: Path, *, force: bool = False) -> list[LedgerEntry]:
+def refresh_export(
+    ledger: Ledger, folder: Path, *, signer: Signer | None = None, force: bool = False
+) -> list[LedgerEntry]:
     """Bring the copy to the ledger's present rows, under its lock; returns them.
 
     Raises
     ------
     LedgerTamperedError
-        If the copy holds rows that the ledger lacks or has changed, which makes it a witness; `force` overrules it.
+        If the copy or its checkpoint is of rows that the ledger lacks or has changed, which makes it a witness; `force`
+        overrules it.
     LedgerError
         If the ledger cannot be read or the folder cannot be written.
+    ProofError
+        If the checkpoint cannot be signed.
     """
     with ledger.exclusive():
         entries = ledger.entries()
+        tree = MerkleTree(leaves_of(entries))
         if not force:
             _refuse_to_forget(entries, folder)
-        export_ledger(entries, folder)
+            _refuse_to_contradict(entries, tree, folder)
+        export_ledger(entries, folder, signer, tree)
     return entries
 
 
@@ -132,6 +181,33 @@ def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
             "right all the same: forest-fire ledger export --force"
         )
         raise LedgerTamperedError(msg)
+
+
+def _refuse_to_contradict(entries: Sequence[LedgerEntry], tree: MerkleTree, folder: Path) -> None:
+    """Refuse to sign what the last checkpoint contradicts."""
+    try:
+        checkpoints = [note.checkpoint for note in read_notes(read_checkpoint(folder) or "")]
+    except (OSError, UnicodeDecodeError, ProofError):
+        return  # it is damaged, or none was written yet: a new one takes its place
+    found = next(filter(None, (find_contradiction(entries, checkpoint, tree) for checkpoint in checkpoints)), None)
+    if found is not None:
+        msg = (
+            f"{folder / CHECKPOINT_FILE}: {found}. Nothing was written or signed. Run: forest-fire verify; if the "
+            "ledger is right all the same: forest-fire ledger export --force"
+        )
+        raise LedgerTamperedError(msg)
+
+
+def read_checkpoint(folder: Path) -> str | None:
+    """The signed checkpoint of the copy, if there is one.
+
+    Raises
+    ------
+    OSError, UnicodeDecodeError
+        If the file is there and cannot be read.
+    """
+    path = folder / CHECKPOINT_FILE
+    return path.read_bytes().decode() if path.exists() else None
 
 
 def read_export(folder: Path) -> list[LedgerEntry]:

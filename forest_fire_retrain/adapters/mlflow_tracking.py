@@ -113,6 +113,17 @@ class MlflowTracker:
         with refusals_as(TrackingError, self._tracking_uri, "looking for the experiment"):
             return f"#/experiments/{self._experiment_id(connect(self._tracking_uri))}/runs/{run_id}"
 
+    def tag_run(self, run_id: str, name: str, value: str) -> None:
+        """Set a tag on a run, open or over.
+
+        Raises
+        ------
+        TrackingError
+            If there is no such run, or it cannot be written.
+        """
+        with refusals_as(TrackingError, self._tracking_uri, f"tagging run {run_id}"):
+            connect(self._tracking_uri).set_tag(run_id, name, value)
+
     def end_active_run(self, *, failed: bool) -> None:
         """End the process's active run, if there is one, FINISHED or FAILED."""
         if import_mlflow().active_run() is not None:

@@ -35,6 +35,10 @@ Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the led
 PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
 FirstDay = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of a range.")]
 LastDay = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of it, included.")]
+Against = Annotated[Path | None, typer.Option("--against", help="Checkpoints kept outside; - for standard input.")]
+PublicKeyFile = Annotated[
+    Path | None, typer.Option("--key", help="File with the public key that they are signed by.", dir_okay=False)
+]
 
 
 def _day(given: dt.datetime | None) -> dt.date | None:
@@ -269,12 +273,51 @@ def accept_delivery(*, reason: Reason) -> None:
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,
+    against: Against = None,
+    key: PublicKeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare ledger, registry, copy, models and lake; one line per fault, exit code 1 if there is one."""
     from forest_fire_retrain.cli.intervening import verify_all  # noqa: PLC0415 - imports DuckDB
+    from forest_fire_retrain.cli.proving import read_kept_file, read_public_key  # noqa: PLC0415 - as above
 
-    verify_all(_settings(), with_repair=repair, as_json=as_json)
+    kept = None if against is None else read_kept_file(against)
+    verify_all(_settings(), with_repair=repair, kept=kept, public_key=read_public_key(key), as_json=as_json)
+
+
+@app.command()
+def witness(
+    *,
+    append: Annotated[Path | None, typer.Option("--append", help="File to append it to; printed otherwise.")] = None,
+    key: Annotated[Path | None, typer.Option("--key", help="Key to sign with; the home's own by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Sign what the ledger comes to, in a few lines to keep outside."""
+    from forest_fire_retrain.cli.proving import bear_witness  # noqa: PLC0415 - imports DuckDB
+
+    bear_witness(_settings(), append, key, as_json=as_json)
+
+
+@app.command()
+def evidence(
+    partition: Annotated[str | None, typer.Argument(help="Start of the period to make a pack of, YYYY-MM-DD.")] = None,
+    *,
+    out: Annotated[Path | None, typer.Option("--out", help="File to write the pack to.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Also over a file that is there.")] = False,
+    check: Annotated[Path | None, typer.Option("--check", help="Check this pack instead of making one.")] = None,
+    against: Against = None,
+    key: PublicKeyFile = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a pack that proves one decision to somebody outside, or check one with nothing else at hand."""
+    from forest_fire_retrain.cli.proving import check_evidence, make_evidence  # noqa: PLC0415 - imports DuckDB
+
+    if check is not None and partition is None and out is None and not force:
+        check_evidence(check, against, key, as_json=as_json)
+    elif check is None and key is None and partition is not None and out is not None:
+        make_evidence(_settings(), partition, out, against, is_replaced=force, as_json=as_json)
+    else:
+        raise typer.BadParameter("either PARTITION with --out FILE makes a pack, or --check FILE checks one")
 
 
 @ledger_app.command("backup")

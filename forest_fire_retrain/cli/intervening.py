@@ -4,7 +4,7 @@ import datetime as dt
 
 import typer
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
 from forest_fire_retrain.installation import build_installation, build_ledger
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
@@ -64,8 +64,19 @@ def accept_smaller_delivery(settings: Settings, reason: str) -> None:
     out.print(entry.summary, markup=False)
 
 
-def verify_all(settings: Settings, *, with_repair: bool, as_json: bool) -> None:
+def verify_all(
+    settings: Settings, *, with_repair: bool, as_json: bool, kept: str | None = None, public_key: str | None = None
+) -> None:
     """Print every fault, one line each; exit code 1 if one remains.
+
+    Parameters
+    ----------
+    settings : Settings
+        The installation.
+    with_repair, as_json : bool
+        Whether what is safe is carried out; whether JSON is printed.
+    kept, public_key : str, optional
+        Checkpoints that the ledger has to continue, and the key that they are signed by.
 
     Raises
     ------
@@ -73,16 +84,21 @@ def verify_all(settings: Settings, *, with_repair: bool, as_json: bool) -> None:
         With code 1, if a fault remains.
     """
     installation, stamp = build_installation(settings), stamp_now()
+    published = installation.published_ledger
+    proved, contradicted = ([], []) if kept is None else proofs.check_checkpoints(published, kept, public_key)
     faults = operations.find_faults(installation, stamp)
     repaired = operations.repair_faults(installation, faults, stamp) if with_repair else None
     if repaired is not None:
         faults = operations.find_faults(installation, stamp)
+    faults = [*contradicted, *faults]
     if as_json:
         done = None if repaired is None else repaired.summary
-        print_json({"faults": [fault._asdict() for fault in faults], "repaired": done})
+        print_json({"faults": [fault._asdict() for fault in faults], "repaired": done, "proved": proved})
     else:
         for line in [repaired.summary] if repaired is not None else []:
             out.print(line, markup=False)
+        for sentence in proved:
+            out.print(f"Proved: {sentence}", markup=False)
         for fault in faults:
             out.print(str(fault), markup=False)
         if not faults:

@@ -9,6 +9,7 @@ from forest_fire_retrain.cli.console import out, stamp_now
 from forest_fire_retrain.core.ledger.drafts import draft_restoration
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.installation import build_signer
 from forest_fire_retrain.settings import Settings
 
 
@@ -36,15 +37,16 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
         )
         champion = fold(ledger.entries(settings.model_name)).champion
         ledger.append(draft_restoration(payload, model_name=settings.model_name, champion=champion, stamp=stamp))
-        refresh_export(ledger, settings.export_folder, force=force)
+        refresh_export(ledger, settings.export_folder, signer=build_signer(settings), force=force)
     kept = "" if kept_as is None else f" What was there before is kept as {kept_as}."
     out.print(f"The ledger holds the {done.n_rows} row(s) of the backup.{kept} Run: forest-fire verify", markup=False)
 
 
 def export_copy(settings: Settings, *, force: bool) -> None:
     """Write the lock-free copy again."""
-    n_rows = len(refresh_export(_open_file(settings), settings.export_folder, force=force))
-    out.print(f"{n_rows} row(s) are exported to {settings.export_folder}.", markup=False)
+    signer = build_signer(settings)
+    rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force)
+    out.print(f"{len(rows)} row(s) are exported to {settings.export_folder}.", markup=False)
 
 
 def _open_file(settings: Settings) -> DuckDbLedger:

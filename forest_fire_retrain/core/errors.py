@@ -100,6 +100,10 @@ class LedgerTamperedError(LedgerError):
     """The hash chain is broken: rows were edited, removed, inserted or reordered."""
 
 
+class ProofError(ForestFireRetrainError):
+    """A checkpoint, a key or an evidence pack is none, or cannot be read or written: whoever keeps it acts."""
+
+
 def list_capped(values: Sequence[object], limit: int = 5) -> str:
     """Sort and join `values`, naming at most `limit` of them and counting the rest."""
     ordered = sorted(str(value) for value in values)

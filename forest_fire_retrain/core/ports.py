@@ -13,7 +13,7 @@ from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 
 
 class RecordStore(Protocol):
-    """Keeps step records per partition; never overwrites one."""
+    """Keeps step records per partition, and pages of decisions; never overwrites one."""
 
     def put(self, kind: str, partition_key: str, record: Record) -> None:
         """Store `record` as the newest of its kind and partition (the same again changes nothing)."""
@@ -21,6 +21,14 @@ class RecordStore(Protocol):
 
     def newest(self, kind: str, partition_key: str) -> str | None:
         """JSON text of the newest record of that kind and partition, if any."""
+        ...
+
+    def keep_page(self, page: str) -> str:
+        """Keep a decision's page under its own SHA-256, which is returned; one that is kept is not touched."""
+        ...
+
+    def page(self, sha256: str) -> str | None:
+        """What is kept under that SHA-256, whatever it has become since; `None` if nothing is."""
         ...
 
 
@@ -55,3 +63,4 @@ class Stores(NamedTuple):
     models: ModelStore
     registry: Registry
     ledger: Ledger
+    records: RecordStore

@@ -2,21 +2,23 @@
 
 import dagster as dg
 
-from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export
 from forest_fire_retrain.adapters.reigns_file import read_reigns
-from forest_fire_retrain.core.errors import LedgerTamperedError
+from forest_fire_retrain.core.errors import LedgerTamperedError, TrackingError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
-from forest_fire_retrain.defs.run_context import tell
+from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, check_alias, check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import check_chain, check_copy, check_horizon
+from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
+CHECKPOINT_TAG = "ledger_checkpoint"
 CHAIN_CHECK = "ledger_chain_is_intact"
 ALIAS_CHECK = "champion_alias_matches_ledger"
 EXPORT_CHECK = "export_matches_ledger"
@@ -51,9 +53,11 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         entries = _publish(installation)
+        checkpoint = read_checkpoint(installation.settings.export_folder)
         for key in context.partition_keys:
             rows = [entry for entry in entries if entry.partition_key == key]
-            context.add_asset_metadata(_describe(rows), partition_key=key)
+            context.add_asset_metadata({**_describe(rows), "checkpoint": text(checkpoint or "none")}, partition_key=key)
+        _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
         return dg.MaterializeResult(check_results=check_custody(installation, entries))
 
@@ -68,9 +72,12 @@ def check_custody(installation: Installation, entries: list[LedgerEntry]) -> lis
         _result(CHAIN_CHECK, chain, f"All {len(entries)} rows are linked and unchanged."),
         _result(
             EXPORT_CHECK,
-            check_copy(
-                entries, lambda: read_export(settings.export_folder), lambda: read_reigns(settings.export_folder)
-            ),
+            [
+                *check_copy(
+                    entries, lambda: read_export(settings.export_folder), lambda: read_reigns(settings.export_folder)
+                ),
+                *check_own_checkpoint(entries, read_checkpoint(settings.export_folder)),
+            ],
             f"All {len(entries)} rows are exported, and the reigns that follow from them.",
         ),
     ]
@@ -106,6 +113,20 @@ def _publish(installation: Installation) -> list[LedgerEntry]:
         return publish(installation.published_ledger)
     except LedgerTamperedError:
         return installation.ledger.entries()
+
+
+def _tag_runs(
+    context: dg.AssetExecutionContext, installation: Installation, entries: list[LedgerEntry], checkpoint: str | None
+) -> None:
+    """Write the checkpoint to the runs of the candidates that this Dagster run decided on."""
+    run_ids = {entry.mlflow_run_id for entry in entries if entry.dagster_run_id == context.run.run_id}
+    if checkpoint is None:
+        return
+    for run_id in sorted(filter(None, run_ids)):
+        try:
+            installation.tracker.tag_run(run_id, CHECKPOINT_TAG, checkpoint)
+        except TrackingError as error:
+            warn(context, installation, "provenance", f"the checkpoint is not tagged in MLflow: {error}")
 
 
 def _describe(rows: list[LedgerEntry]) -> Metadata:

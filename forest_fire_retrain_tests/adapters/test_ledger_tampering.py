@@ -21,6 +21,7 @@ from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, En
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain_tests.fakes.lake import FakeLake
+from forest_fire_retrain_tests.fakes.records import FakeRecordStore
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
 from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 
@@ -79,7 +80,7 @@ def draft(number: int) -> EntryDraft:
 def first_row_named(path: Path, copy: list[LedgerEntry]) -> int | None:
     """The smallest row number in the faults that `verify` finds."""
     ledger = DuckDbLedger(path, patience_seconds=5)
-    stores = Stores(FakeLake(), DuckDbEngine(), FakeTracker(), FakeRegistry(), ledger)
+    stores = Stores(FakeLake(), DuckDbEngine(), FakeTracker(), FakeRegistry(), ledger, FakeRecordStore())
     faults = verify(stores, MODEL, rollback_horizon=5, read_copy=lambda: copy)
     named = [int(number) for fault in faults for number in re.findall(r"row (\d+)", fault.what)[:1]]
     return min(named, default=None)

@@ -1,5 +1,6 @@
 """What every `RecordStore` promises, run on the fake and on the record files."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -70,6 +71,24 @@ def test_kinds_and_partitions_are_kept_apart(bench: Bench) -> None:
     bench.store.put("candidate_model", KEY, record("c"))
     assert bench.store.newest(KIND, KEY) == record("a").model_dump_json()
     assert bench.store.newest("candidate_model", "2024-01-08") is None
+
+
+def test_a_page_is_kept_under_its_own_hash_as_it_was_given_and_once(bench: Bench) -> None:
+    page = "<p>première\r\n</p>\n"
+    digest = bench.store.keep_page(page)
+    assert digest == hashlib.sha256(page.encode()).hexdigest() == bench.store.keep_page(page)
+    assert bench.store.page(digest) == page
+    assert bench.store.page(hashlib.sha256(b"another").hexdigest()) is None
+    assert bench.store.page("../../etc/passwd") is None
+    assert bench.kept() == []
+
+
+def test_a_page_that_somebody_changed_comes_back_changed_and_is_not_written_over(tmp_path: Path) -> None:
+    store = RecordFiles(tmp_path)
+    digest = store.keep_page("as it was")
+    (tmp_path / "decision_page" / f"{digest}.html").write_bytes(b"changed \xff")
+    assert store.keep_page("as it was") == digest
+    assert store.page(digest) == "changed \ufffd"
 
 
 @pytest.mark.parametrize("name", ["../elsewhere", "/etc", "", ".", "..", "a/b", "a b", "a\n"])

@@ -92,6 +92,16 @@ def test_a_run_that_completes_ends_finished_with_the_callers_tags(bench: Bench) 
     assert OURS.items() <= bench.tags_of(run.run_id).items()
 
 
+def test_a_run_can_be_tagged_when_it_is_over_and_one_that_is_not_there_cannot(bench: Bench) -> None:
+    with bench.tracker.candidate_run("2024-01-01 small", OURS) as run:
+        pass
+    bench.tracker.tag_run(run.run_id, "ledger_checkpoint", "origin\n7\nroot\n\n\u2014 origin signature\n")
+    assert bench.tags_of(run.run_id)["ledger_checkpoint"] == "origin\n7\nroot\n\n\u2014 origin signature\n"
+    assert bench.status_of(run.run_id) == "FINISHED"
+    with pytest.raises(TrackingError):
+        bench.tracker.tag_run("0" * 32, "ledger_checkpoint", "x")
+
+
 def test_a_run_whose_block_raises_ends_failed(bench: Bench) -> None:
     with pytest.raises(ValueError, match="one class"), bench.tracker.candidate_run("x", OURS) as run:
         raise ValueError("one class")

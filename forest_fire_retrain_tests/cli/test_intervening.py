@@ -209,3 +209,32 @@ def test_another_source_is_refused_until_it_is_accepted_with_a_reason(
     again = forest_fire("accept-source", "--reason", "once more")
     assert (again.code, len(rows_of(reigned))) == (2, len(before) + 1)
     assert "is accepted already" in again.err
+
+
+def test_a_ledger_that_was_rewritten_with_a_sound_chain_and_copy_is_found_by_what_was_kept(
+    reigned: Path, forest_fire: Run, tmp_path: Path
+) -> None:
+    kept, key = tmp_path / "kept.txt", tmp_path / "witness.pub"
+    assert forest_fire("witness", "--append", str(kept)).code == 0
+    key.write_bytes((reigned / "export" / "witness.pub").read_bytes())
+    sound = forest_fire("verify", "--against", str(kept), "--key", str(key))
+    assert sound.code == 0, sound
+    assert sound.out.splitlines()[0].startswith("Proved: The first 4 row(s) of the ledger are those that")
+    assert sound.out.splitlines()[-1] == CLEAN
+    rows = rows_of(reigned)
+    (reigned / "ledger.duckdb").unlink()
+    shutil.rmtree(reigned / "export")
+    forged = DuckDbLedger(reigned / "ledger.duckdb", patience_seconds=1)
+    for row in rows:
+        forged.append(row.model_copy(update={"actor": "nobody"}))
+    assert forest_fire("ledger", "export").code == 0
+    assert forest_fire("verify").out.strip() == CLEAN  # inside, nothing shows it
+    found = forest_fire("verify", "--against", str(kept))
+    assert found.code == 1, found
+    assert found.out.startswith("witness: the checkpoint of 4 row(s)")
+    assert "rewritten from its first row on" in found.out
+    (reigned / "witness.key").unlink()
+    assert forest_fire("verify", "--against", str(kept)).code == 2
+    said = json.loads(forest_fire("verify", "--against", str(kept), "--key", str(key), "--json").out)
+    assert [fault["where"] for fault in said["faults"]] == ["witness"]
+    assert said["proved"] == []

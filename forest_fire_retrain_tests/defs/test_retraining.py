@@ -8,12 +8,14 @@ import pytest
 
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.errors import TrackingError
+from forest_fire_retrain.core.ledger.checkpoints import read_notes, take_checkpoint
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import example_installation
+from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 
 pytestmark = pytest.mark.slow
 
@@ -85,13 +87,27 @@ def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation,
         ("candidate_model", {"training window", "holdout log loss", "training hash", "MLflow run"}),
         ("adjudication_decision", {"decision", "relative gain", "guardrails", "reliability", "evidence", "ledger row"}),
         ("registry_state", {"what happened", "production version", "champion timeline", "MLflow model"}),
-        ("provenance", {"rows of this period", "row hash"}),
+        ("provenance", {"rows of this period", "row hash", "checkpoint"}),
     ],
 )
 def test_each_materialization_carries_what_a_person_asks_next(
     retrained: tuple[Installation, dg.DagsterInstance], asset: str, expected: set[str]
 ) -> None:
     assert expected <= set(metadata_of(retrained[1], asset, WEEKS[1]))
+
+
+def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_candidates(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, instance = retrained
+    written = (installation.settings.export_folder / "checkpoint.txt").read_text(encoding="utf-8")
+    (note,) = read_notes(written)
+    assert note.checkpoint == take_checkpoint(installation.ledger.entries())
+    assert metadata_of(instance, "provenance", WEEKS[1])["checkpoint"] == written
+    tracker = installation.tracker
+    assert isinstance(tracker, FakeTracker)
+    decided = {entry.mlflow_run_id for entry in installation.ledger.entries() if entry.kind is EntryKind.DECISION}
+    assert {run.run_id for run in tracker.runs if run.tags.get("ledger_checkpoint") == written} == decided
 
 
 def test_pictures_are_images_in_markdown(retrained: tuple[Installation, dg.DagsterInstance]) -> None:

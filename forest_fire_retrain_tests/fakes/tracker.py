@@ -56,6 +56,12 @@ class FakeTracker:
     def page_of_run(self, run_id: str) -> str:
         return f"#/experiments/0/runs/{run_id}"
 
+    def tag_run(self, run_id: str, name: str, value: str) -> None:
+        run = next((run for run in self.runs if run.run_id == run_id), None)
+        if run is None:
+            raise TrackingError(f"there is no run {run_id}")
+        run.tags[name] = value
+
     def for_workers(self) -> "FakeTracker":
         return self
 

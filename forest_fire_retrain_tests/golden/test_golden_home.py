@@ -31,6 +31,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
+from forest_fire_retrain.proofs import check_evidence, witness, write_evidence
 from forest_fire_retrain_tests.golden import reading
 from forest_fire_retrain_tests.golden.unpacking import ARCHIVE, HERE, settings_of, unpack
 
@@ -215,7 +216,9 @@ def test_what_a_decision_embeds_is_written_today_as_it_was_written_then(entries:
         if entry.kind in (EntryKind.DECISION, EntryKind.REPLAY):
             then = json.loads(entry.payload_json)
             assert {name: then["rule"].pop(name) for name in UNREAD} == UNREAD
-            assert without_additions(json.loads(read_payload(entry).to_json())) == then
+            written = json.loads(read_payload(entry).to_json())
+            assert written.pop("page_sha256") is None  # there were no pages then
+            assert without_additions(written) == then
 
 
 def test_every_record_is_read_and_written_today_as_it_was_written_then(
@@ -262,6 +265,24 @@ def test_every_pinned_version_of_the_lake_holds_its_rows_and_every_table_its_mar
 def test_verify_finds_no_fault_in_the_golden_home(golden: Installation, entries: list[LedgerEntry]) -> None:
     assert find_faults(golden, stamp_now()) == []
     assert golden.ledger.entries() == entries
+
+
+def test_evidence_on_decisions_that_are_older_than_the_pages_is_sound(own: Installation, tmp_path: Path) -> None:
+    published, n_rows = own.published_ledger, len(own.ledger.entries())
+    for period in fold(own.ledger.entries()).decisions:
+        target = tmp_path / f"{period}.zip"
+        write_evidence(published, own.records, period, target, now=stamp_now().recorded_at)
+        report = check_evidence(target, kept=witness(published).note)
+        assert report.holds, report
+        assert any("older than the pages" in finding.sentence for finding in report.findings)
+    assert len(own.ledger.entries()) == n_rows
+
+
+def test_a_pack_that_an_earlier_release_made_still_proves_what_it_did() -> None:
+    kept = (HERE / "checkpoints.txt").read_text(encoding="utf-8")
+    report = check_evidence(HERE / "evidence.zip", kept=kept)
+    assert report.holds, report
+    assert len(report.findings) == 8
 
 
 def test_a_rollback_takes_the_earlier_version_back_into_production(own: Installation, expected: Expected) -> None:

@@ -22,8 +22,8 @@ Watch = Callable[[str, str], None]
 
 PORT_WRITES = {
     "lake": ("replace", "overwrite", "append"),
-    "records": ("put",),
-    "tracker": ("prepare", "close_abandoned_runs", "end_active_run"),
+    "records": ("put", "keep_page"),
+    "tracker": ("prepare", "close_abandoned_runs", "tag_run", "end_active_run"),
     "ledger": ("append",),
 }
 RUN_WRITES = ("log", "save_model")

@@ -59,6 +59,8 @@ class DecisionPayload(Record):
         Of a replay, against the original.
     attribution : Attribution, optional
         Where the gain of a candidate that replaces a champion comes from.
+    page_sha256 : str, optional
+        SHA-256 of the decision's page, made before the row; `None` in rows that are older than the pages.
     """
 
     holdout: HoldoutSet
@@ -74,6 +76,7 @@ class DecisionPayload(Record):
     decision: Decision
     differences: tuple[Difference, ...] = ()
     attribution: Attribution | None = None
+    page_sha256: str | None = None
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""

@@ -1,11 +1,39 @@
-"""What custody needs of the outside world: a ledger that is only appended to, and a model registry."""
+"""What custody needs of the outside world: a ledger that is only appended to, a model registry, a key to sign with."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry
 from forest_fire_retrain.core.records import Candidate
+
+IsSigned = Callable[[bytes, bytes, bytes], bool]
+"""Whether, of a public key, a text and a signature, the last is that key's over the text."""
+
+
+class Signer(Protocol):
+    """A private key; what it signs, whoever has its public key can check."""
+
+    @property
+    def public_key(self) -> bytes:
+        """The 32 bytes that others check signatures with.
+
+        Raises
+        ------
+        ProofError
+            If the key cannot be read, or not be made.
+        """
+        ...
+
+    def sign(self, text: bytes) -> bytes:
+        """The signature over `text`; the same text has the same.
+
+        Raises
+        ------
+        ProofError
+            If the key cannot be read, or not be made.
+        """
+        ...
 
 
 class RegisteredVersion(NamedTuple):

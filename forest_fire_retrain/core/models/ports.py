@@ -44,6 +44,16 @@ class Tracker(Protocol):
         """Path of the run's page in the tracking UI."""
         ...
 
+    def tag_run(self, run_id: str, name: str, value: str) -> None:
+        """Set a tag on a run, open or over.
+
+        Raises
+        ------
+        TrackingError
+            If there is no such run, or it cannot be written.
+        """
+        ...
+
     def end_active_run(self, *, failed: bool) -> None:
         """End the process's active run, if there is one, FINISHED or FAILED."""
         ...

@@ -10,7 +10,8 @@ Rules
 
 import datetime as dt
 
-from forest_fire_retrain.core.ledger.state import LedgerState, Reign
+from forest_fire_retrain.core.ledger.reigns import Reign
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.serving.scored_days import ServingModel
 
 

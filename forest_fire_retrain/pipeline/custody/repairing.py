@@ -3,7 +3,7 @@
 Rules
 -----
 - Nothing is repaired in a ledger that cannot be trusted: its chain broken, its rows fewer than its copy's.
-- The ledger is right: the registry and the copy are brought to what it says, never the reverse.
+- The ledger is right: the registry, the copy and the pages are brought to what it says, never the reverse.
 - Every step can be done again: a repair that is cut is finished by the next one.
 """
 
@@ -17,6 +17,7 @@ from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, find_wrong_tags
 from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
+from forest_fire_retrain.pipeline.custody.proving_pages import mend_pages
 from forest_fire_retrain.pipeline.custody.verifying import check_chain
 
 
@@ -61,6 +62,7 @@ def repair(
             )
         )
         _mend_registry(stores, model_name)
+        mend_pages(stores.records, stores.ledger.entries(model_name))
         settle(stores.ledger, stores.registry, model_name, stamp)
         rewrite_copy()
     return entry

@@ -30,7 +30,9 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
     check_versions_known,
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
+from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
 RESTORE = "forest-fire ledger restore BACKUP"
 ReadCopy = Callable[[], list[LedgerEntry]]
@@ -38,7 +40,13 @@ ReadReigns = Callable[[], list[Reign] | None]
 
 
 def verify(
-    stores: Stores, model_name: str, *, rollback_horizon: int, read_copy: ReadCopy, read_reigns: ReadReigns
+    stores: Stores,
+    model_name: str,
+    *,
+    rollback_horizon: int,
+    read_copy: ReadCopy,
+    read_reigns: ReadReigns,
+    read_checkpoint: Callable[[], str | None] = lambda: None,
 ) -> list[Fault]:
     """Every fault there is, in the order in which they should be looked at; empty if all is well.
 
@@ -52,6 +60,8 @@ def verify(
         Reigns whose versions must load and reproduce their reference predictions.
     read_copy, read_reigns : callable
         Read the ledger's exported copy, and the reigns in it.
+    read_checkpoint : callable
+        Reads the checkpoint beside it, if there is one.
 
     Raises
     ------
@@ -61,7 +71,11 @@ def verify(
     try:
         with stores.ledger.exclusive():
             rows = stores.ledger.entries()
-            faults = [*check_chain(rows), *check_copy(rows, read_copy, read_reigns)]
+            faults = [
+                *check_chain(rows),
+                *check_copy(rows, read_copy, read_reigns),
+                *check_own_checkpoint(rows, read_checkpoint()),
+            ]
             if find_first_fault(rows) is not None:
                 return faults
             view = _look_at(stores, model_name)
@@ -72,6 +86,7 @@ def verify(
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
     faults += [*check_intents(state, entries), *check_decisions(state, entries)]
+    faults += _unless_blind("page", lambda: check_pages(stores.records, entries))
     if isinstance(view, Fault):
         faults.append(view)
     else:

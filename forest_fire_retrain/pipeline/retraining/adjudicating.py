@@ -6,14 +6,18 @@ Rules
 - A live partition is judged against today's champion; a replay against the champion as of then, and it
   is recorded beside the original and moves nothing.
 - The decision that is acted on is the one that is recorded.
+- The page that says what a person was shown is kept before the row that holds its hash.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
+from forest_fire_retrain.core.ledger.decision_page import render_decision_page
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, find_differences, read_payload
 from forest_fire_retrain.core.ledger.drafts import draft_decision, draft_replay
-from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.promotion import Standing, classify
 from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.ports import Stores
@@ -72,11 +76,11 @@ def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Ad
         if standing is Standing.REPLAY:
             return _replay(stores, question, original, stamp)
         payload, rows = judge(stores, state, question)
-        entry = stores.ledger.append(
-            draft_decision(
-                payload, model_name=model_name, idempotency_key=question.key, champion=state.champion, stamp=stamp
-            )
+        draft = partial(
+            draft_decision, model_name=model_name, idempotency_key=question.key, champion=state.champion, stamp=stamp
         )
+        payload = _keep_page(stores, payload, draft)
+        entry = stores.ledger.append(draft(payload))
         settle(stores.ledger, stores.registry, model_name, stamp)
         return Adjudication(standing, entry, payload, rows)
 
@@ -88,13 +92,24 @@ def _replay(stores: Stores, question: Question, original: LedgerEntry | None, st
     payload, rows = judge(stores, state, question)
     if original is not None:
         payload = payload.model_copy(update={"differences": find_differences(read_payload(original), payload)})
-    draft = draft_replay(
-        payload,
+    draft = partial(
+        draft_replay,
         model_name=question.model_name,
         idempotency_key=question.key,
         champion=state.champion,
         stamp=stamp,
     )
-    written = (entry for entry in entries if entry.kind is EntryKind.REPLAY)
-    existing = next((entry for entry in written if entry.decision_id == draft.decision_id), None)
-    return Adjudication(Standing.REPLAY, existing or stores.ledger.append(draft), payload, rows)
+    written, decision_id = (entry for entry in entries if entry.kind is EntryKind.REPLAY), draft(payload).decision_id
+    existing = next((entry for entry in written if entry.decision_id == decision_id), None)
+    if existing is not None:
+        return Adjudication(Standing.REPLAY, existing, payload, rows)
+    payload = _keep_page(stores, payload, draft)
+    return Adjudication(Standing.REPLAY, stores.ledger.append(draft(payload)), payload, rows)
+
+
+def _keep_page(
+    stores: Stores, payload: DecisionPayload, draft: Callable[[DecisionPayload], EntryDraft]
+) -> DecisionPayload:
+    """Make and keep the page of what is about to be recorded; the payload that holds its hash."""
+    page = render_decision_page(draft(payload), payload)
+    return payload.model_copy(update={"page_sha256": stores.records.keep_page(page)})
