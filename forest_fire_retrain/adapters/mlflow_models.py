@@ -19,6 +19,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     import_mlflow,
     import_sklearn_flavour,
+    is_absent,
     is_missing,
     mlflow_exception,
     refusals_as,
@@ -96,11 +97,18 @@ class MlflowModels:
         TrackingError
             If the artifact cannot be read.
         """
+        self._refuse_absent(stored)
         with (
             refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
             _model_file(connect(self._tracking_uri), stored.model_uri) as path,
         ):
             return load_verified(path, expected_sha256=stored.artifact_sha256)
+
+    def _refuse_absent(self, stored: StoredModel) -> None:
+        """Whoever only reads creates no store."""
+        if is_absent(self._tracking_uri):
+            msg = f"the model {stored.model_uri} cannot be read: there is no MLflow store at {self._tracking_uri}"
+            raise TrackingError(f"{msg}. Restore it from a backup, then run: forest-fire verify")
 
 
 @contextmanager
