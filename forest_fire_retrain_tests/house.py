@@ -20,7 +20,9 @@ def room(*imports: str) -> Room:
     return Room(rooms, frozenset(imports) - rooms)
 
 
-TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
+TOP_LEVEL = {
+    *("clock", "settings", "installation", "operations", "model_access", "definitions", "defs", "backtest", "cli"),
+}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
@@ -81,6 +83,7 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
     "adapters/mlflow_models": room(
         *MLFLOW,
+        "adapters/model_folders",
         "adapters/runtime_environment",
         "adapters/verified_models",
         "core/models",
@@ -91,6 +94,7 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),
@@ -106,6 +110,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/worker_processes": room("core/errors"),
@@ -129,6 +134,19 @@ HOUSE: dict[str, Room] = {
     "operations": room(
         "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
     ),
+    "model_access": room(
+        "settings",
+        "adapters/ledger_export",
+        "adapters/mlflow_models",
+        "adapters/model_folders",
+        "adapters/spark_scoring",
+        "adapters/verified_models",
+        *BASE,
+        "core/ledger",
+        "core/models",
+        "pyspark",
+    ),
+    "__init__": room("model_access"),
     "defs": room(
         "installation",
         "operations",

@@ -3,8 +3,8 @@
 Rules
 -----
 - A model is stored with the run that made it, by skops: nothing in it is executed when it is loaded.
-- It is hashed as the store hands it back, and loaded only after its bytes were checked, under this project's own
-  list of trusted types.
+- It is hashed with its whole folder as the store hands it back, and loaded only after its bytes were checked, under
+  this project's own list of trusted types.
 """
 
 from collections.abc import Iterator
@@ -23,7 +23,9 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     is_missing,
     mlflow_exception,
     refusals_as,
+    tracking_uri_kept,
 )
+from forest_fire_retrain.adapters.model_folders import hash_files
 from forest_fire_retrain.adapters.runtime_environment import read_requirements
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import TrackingError
@@ -82,10 +84,10 @@ class MlflowModels:
                     pyfunc_predict_fn="predict_proba",
                     params=model.resolved_parameters,
                 )
-            with _model_file(client, info.model_uri) as path:
-                digest = sha256_of_file(path)
+            with _downloaded(client, info.model_uri) as folder:
+                files, digest = hash_files(folder), sha256_of_file(folder / MODEL_FILE)
             client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
-        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest)
+        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest, files=files)
 
     def load(self, stored: StoredModel) -> RiskModel:
         """Load a model after checking its bytes.
@@ -100,9 +102,28 @@ class MlflowModels:
         self._refuse_absent(stored)
         with (
             refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
-            _model_file(connect(self._tracking_uri), stored.model_uri) as path,
+            _downloaded(connect(self._tracking_uri), stored.model_uri, MODEL_FILE) as path,
         ):
             return load_verified(path, expected_sha256=stored.artifact_sha256)
+
+    @contextmanager
+    def open_folder(self, stored: StoredModel) -> Iterator[Path]:
+        """A copy of the model's whole folder as the store holds it now, for as long as the block lasts; proves nothing.
+
+        Whoever works with MLflow in the same process finds its tracking URI as it was.
+
+        Raises
+        ------
+        TrackingError
+            If the folder cannot be read.
+        """
+        self._refuse_absent(stored)
+        with (
+            tracking_uri_kept(),
+            refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
+            _downloaded(connect(self._tracking_uri), stored.model_uri) as folder,
+        ):
+            yield folder
 
     def _refuse_absent(self, stored: StoredModel) -> None:
         """Whoever only reads creates no store."""
@@ -129,13 +150,14 @@ def _requirements_as_given() -> Iterator[None]:
 
 
 @contextmanager
-def _model_file(client: "MlflowClient", model_uri: str) -> Iterator[Path]:
-    """A local copy of the model's skops file, or the file itself where the store is local."""
+def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None) -> Iterator[Path]:
+    """A local copy of the model's folder, or of one file in it."""
     mlflow = import_mlflow()
     with TemporaryDirectory(prefix="forest_fire_model_") as folder:
         try:
             location = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
-            path = mlflow.artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=folder)
+            address = location if name is None else f"{location}/{name}"
+            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
         except mlflow_exception() as error:
             if not is_missing(error):
                 raise
