@@ -90,7 +90,7 @@ class MlflowRegistry:
         decision_id : str
             The decision that asks for it.
         description : str
-            One paragraph for people.
+            What people read of the version, in Markdown.
 
         Raises
         ------

@@ -47,18 +47,22 @@ class Snapshot(Record):
         Rows recorded at or after this instant were left out.
     time_zone : str
         Whose days the windows are; it is not written where it is UTC.
+    source : str
+        Whose rows they are; empty, and not written, in records that are older than the field and where it is not known.
     """
 
     knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
     time_zone: str = UTC
+    source: str = ""
 
     @model_serializer(mode="wrap")
-    def _leave_utc_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """What is UTC is written as it was before there were zones, to the byte."""
+    def _leave_usual_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is UTC, or of no known source, is written as it was before there were zones and sources, to the byte."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if (name, value) != ("time_zone", UTC)}
+        usual = {"time_zone": UTC, "source": ""}
+        return {name: value for name, value in written.items() if name not in usual or value != usual[name]}
 
 
 class HoldoutSet(Record):
