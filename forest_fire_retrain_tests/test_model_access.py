@@ -20,6 +20,7 @@ import pytest
 import forest_fire_retrain
 from forest_fire_retrain import get_model
 from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.cli.console import stamp_now
 from forest_fire_retrain.core.errors import (
     ArtifactTamperedError,
     LedgerTamperedError,
@@ -31,6 +32,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.installation import build_installation
+from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.investigating.finding_decisions import find_decision
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
 from forest_fire_retrain.settings import Settings, load_settings
@@ -40,6 +42,7 @@ from forest_fire_retrain_tests.prepared_store import prepare_store
 
 pytestmark = pytest.mark.slow
 VERSIONS = (1, 2)
+TABLES = ("model_versions", "registered_model_aliases", "logged_models")
 EVIL = "flavors:\n  python_function:\n    loader_module: evil\n    code: code\nartifact_path: x\n"
 
 
@@ -81,7 +84,11 @@ def home(made: Path, tmp_path: Path) -> Iterator[Home]:
     shutil.rmtree(made / "cache", ignore_errors=True)
     for path in [path for path in made.rglob("*") if path.is_file() and not (kept / path.relative_to(made)).exists()]:
         path.unlink()
-    shutil.copytree(kept, made, dirs_exist_ok=True)  # into the same files: MLflow keeps its database open
+    shutil.copytree(kept, made, dirs_exist_ok=True, ignore=shutil.ignore_patterns("mlflow.db*"))
+    with closing(sqlite3.connect(made / "mlflow" / "mlflow.db")) as connection:  # MLflow keeps it open, so it stays
+        connection.execute("ATTACH ? AS kept", (str(kept / "mlflow" / "mlflow.db"),))
+        for table in TABLES:
+            connection.executescript(f"DELETE FROM {table}; INSERT INTO {table} SELECT * FROM kept.{table};")  # noqa: S608 - constant names
 
 
 def get_candidate(settings: Settings, version: int) -> Candidate:
@@ -147,6 +154,17 @@ def test_whatever_the_registry_is_made_to_say_the_ledgers_champion_is_served(hom
     home.run_sql("UPDATE registered_model_aliases SET version = 1")
     served = get_model(settings=home.settings)
     assert (served.version, served.artifact_sha256) == (2, get_candidate(home.settings, 2).stored.artifact_sha256)
+
+
+def test_verify_names_a_version_that_leads_elsewhere_and_a_loader_that_was_changed(home: Home) -> None:
+    assert find_faults(build_installation(home.settings), stamp_now()) == []
+    home.run_sql("UPDATE model_versions SET storage_location = 'file:///elsewhere' WHERE version = 2")
+    home.file_of(1, "MLmodel").write_text(EVIL)
+    said = [fault.what for fault in find_faults(build_installation(home.settings), stamp_now())]
+    assert len(said) == 2
+    assert "version 2 " in said[0]
+    assert "leads whoever loads it from the registry to file:///elsewhere" in said[0]
+    assert "version 1 has 1 file(s) beside the model that are not as recorded: MLmodel" in said[1]
 
 
 def test_an_artifact_address_that_was_moved_to_another_model_is_refused(home: Home) -> None:

@@ -25,7 +25,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
     tracking_uri_kept,
 )
-from forest_fire_retrain.adapters.model_folders import hash_files
+from forest_fire_retrain.adapters.model_folders import find_other_files, hash_files
 from forest_fire_retrain.adapters.runtime_environment import read_requirements
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import TrackingError
@@ -106,6 +106,31 @@ class MlflowModels:
         ):
             return load_verified(path, expected_sha256=stored.artifact_sha256)
 
+    def address(self, stored: StoredModel) -> str:
+        """Where MLflow keeps the model's folder.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow does not know the model.
+        """
+        self._refuse_absent(stored)
+        with refusals_as(TrackingError, self._tracking_uri, f"looking for the model {stored.model_uri}"):
+            return _locate(connect(self._tracking_uri), stored.model_uri)
+
+    def find_other_files(self, stored: StoredModel) -> list[str]:
+        """Files of the model's folder that are not as recorded, are gone or were added; none where none was recorded.
+
+        Raises
+        ------
+        TrackingError
+            If the folder cannot be read.
+        """
+        if not stored.files:
+            return []
+        with self.open_folder(stored) as folder:
+            return find_other_files(stored, folder)
+
     @contextmanager
     def open_folder(self, stored: StoredModel) -> Iterator[Path]:
         """A copy of the model's whole folder as the store holds it now, for as long as the block lasts; proves nothing.
@@ -155,7 +180,7 @@ def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None)
     mlflow = import_mlflow()
     with TemporaryDirectory(prefix="forest_fire_model_") as folder:
         try:
-            location = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+            location = _locate(client, model_uri)
             address = location if name is None else f"{location}/{name}"
             path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
         except mlflow_exception() as error:
@@ -164,3 +189,8 @@ def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None)
             msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
             raise TrackingError(msg) from error
         yield Path(path)
+
+
+def _locate(client: "MlflowClient", model_uri: str) -> str:
+    location: str = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+    return location
