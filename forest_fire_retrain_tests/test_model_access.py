@@ -2,17 +2,20 @@
 
 import datetime as dt
 import os
+import re
 import shutil
 import sqlite3
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from unittest.mock import patch
 
-import mlflow
+import mlflow.sklearn
 import numpy as np
+import pandas as pd
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
@@ -42,6 +45,9 @@ from forest_fire_retrain_tests.prepared_store import prepare_store
 
 pytestmark = pytest.mark.slow
 VERSIONS = (1, 2)
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "use-the-model.md"
+SNIPPET = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+N_SNIPPETS = 6
 TABLES = ("model_versions", "registered_model_aliases", "logged_models")
 EVIL = "flavors:\n  python_function:\n    loader_module: evil\n    code: code\nartifact_path: x\n"
 
@@ -216,3 +222,46 @@ def test_whoever_works_with_mlflow_finds_it_pointed_where_it_was(home: Home, tmp
     get_model(settings=home.settings)
     assert mlflow.get_tracking_uri() == os.environ["MLFLOW_TRACKING_URI"] == f"sqlite:///{tmp_path / 'own.db'}"
     mlflow.set_tracking_uri(None)
+
+
+def run_snippets(first: int, last: int, known: dict[str, object]) -> None:
+    """Run the page's snippets in their order, as a reader would: in one session."""
+    snippets = SNIPPET.findall(PAGE.read_text(encoding="utf-8"))
+    assert len(snippets) == N_SNIPPETS
+    for snippet in snippets[first:last]:
+        exec(compile(snippet, PAGE.name, "exec"), known)  # noqa: S102 - the project's own page
+
+
+def test_every_snippet_of_the_page_runs_as_it_stands(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    known: dict[str, object] = {}
+    run_snippets(0, 3, known)
+    run_snippets(4, N_SNIPPETS, known)
+    said = capsys.readouterr().out
+    assert "<forest_fire_risk version 2, trained on [2024-05-12, 2025-06-16), 28 features, SHA-256" in said
+    assert "# forest_fire_risk, candidate of 2025-07-14" in said
+    assert len(known["highest"]) == 5  # type: ignore[arg-type] # a table
+    assert home.settings.model_cache.is_dir()
+
+
+def test_the_pages_snippet_for_spark_runs_as_it_stands(home: Home) -> None:
+    pytest.importorskip("pyspark", reason="pyspark is not installed: pip install -e '.[spark]', and a Java of 17 or up")
+    known: dict[str, object] = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what Spark says of itself
+        run_snippets(0, 4, known)
+        scored = known["scored"].toPandas().set_index(["cell_id", "date"])["probability"]  # type: ignore[attr-defined]
+        known["spark"].stop()  # type: ignore[attr-defined]
+    expected = known["today"].set_index(["cell_id", "date"])["probability"]  # type: ignore[attr-defined]
+    assert scored.sort_index().tolist() == expected.sort_index().tolist()
+    assert home.settings.model_cache.is_dir()
+
+
+def test_the_verified_folder_can_be_handed_to_mlflows_own_loader(home: Home) -> None:
+    served = get_model(settings=home.settings)
+    rows = example_table(served.feature_names)
+    loaded = mlflow.sklearn.load_model(served.folder)
+    assert np.array_equal(loaded.predict_proba(rows)[:, 1], served.score(rows))
+
+
+def example_table(names: tuple[str, ...]) -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(50, len(names))), columns=list(names))
