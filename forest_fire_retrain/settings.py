@@ -283,6 +283,11 @@ class Settings(BaseSettings):
         return self.witness_key or self.home / "witness.key"
 
     @property
+    def model_cache(self) -> Path:
+        """Where verified models are kept for use; what is in it can be fetched again."""
+        return self.home / "cache" / "models"
+
+    @property
     def export_folder(self) -> Path:
         """Where the ledger's lock-free copy lies."""
         return self.home / "export"

@@ -7,6 +7,7 @@ A plain window has 7 days of 100 cells with one fire a day; the champion loses 1
 import datetime as dt
 import json
 from collections.abc import Sequence
+from functools import lru_cache
 
 from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.decision.adjudication import adjudicate
@@ -216,8 +217,15 @@ def draft(kind: EntryKind, **fields: object) -> EntryDraft:
     return EntryDraft.model_validate({**plain, **fields})
 
 
+@lru_cache
+def _payload_of_week(week: int) -> dict[str, object]:
+    """What the row of a week embeds, whatever its columns say."""
+    payload: dict[str, object] = json.loads(example_payload(example_case([0.0]), week).to_json())
+    return payload
+
+
 def decision_draft(week: int, outcome: Outcome = Outcome.PROMOTED, before: int | None = None) -> EntryDraft:
-    """The live decision of a week, with its candidate embedded."""
+    """The live decision of a week, with its candidate embedded; what else it embeds is that of no particular case."""
     candidate = candidate_of_week(week)
     reason = ReasonCode.SUPERIOR if outcome is Outcome.PROMOTED else ReasonCode.NOT_SUPERIOR
     return draft(
@@ -230,7 +238,7 @@ def decision_draft(week: int, outcome: Outcome = Outcome.PROMOTED, before: int |
         reason_code=reason,
         champion_before=before,
         champion_after=before,
-        payload={"candidate": json.loads(candidate.model_dump_json())},
+        payload=_payload_of_week(week),
     )
 
 

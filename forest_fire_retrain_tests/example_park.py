@@ -154,7 +154,12 @@ class Bench(NamedTuple):
         return Bench(
             FakeLake(tables={name: list(versions) for name, versions in self.lake.tables.items()}),
             FakeTracker(list(self.tracker.runs), dict(self.tracker.models), dict(self.tracker.digests)),
-            FakeRegistry(models=models, aliases=dict(held.aliases), n_registered=dict(held.n_registered)),
+            FakeRegistry(
+                models=models,
+                aliases=dict(held.aliases),
+                n_registered=dict(held.n_registered),
+                addresses=dict(held.addresses),
+            ),
             FakeLedger(list(self.ledger.rows)),
             FakeRecordStore(pages=dict(self.records.pages)),
         )

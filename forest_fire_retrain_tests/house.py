@@ -21,8 +21,8 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {
-    *("clock", "settings", "installation", "operations", "production", "proofs", "definitions", "defs", "backtest"),
-    "cli",
+    *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "definitions"),
+    *("defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -59,6 +59,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
+    "pipeline/investigating": room(*CORE, "pipeline/preparing", "pipeline/retraining", "numpy", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
@@ -93,6 +94,7 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
     "adapters/mlflow_models": room(
         *MLFLOW,
+        "adapters/model_folders",
         "adapters/runtime_environment",
         "adapters/verified_models",
         "core/models",
@@ -103,10 +105,11 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
-    "adapters/runtime_environment": room("core/models", "core/records"),
+    "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),
     "adapters/simulated_settings": room("pydantic"),
     "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),
     "adapters/simulated_fires": room("adapters/simulated_settings", "adapters/simulated_weather", "core/rows", "numpy"),
@@ -119,6 +122,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
@@ -165,6 +169,19 @@ HOUSE: dict[str, Room] = {
         "core/ledger",
         "core/ports",
     ),
+    "model_access": room(
+        "settings",
+        "adapters/ledger_export",
+        "adapters/mlflow_models",
+        "adapters/model_folders",
+        "adapters/spark_scoring",
+        "adapters/verified_models",
+        *BASE,
+        "core/ledger",
+        "core/models",
+        "pyspark",
+    ),
+    "__init__": room("model_access"),
     "defs": room(
         "installation",
         "operations",
@@ -197,6 +214,7 @@ HOUSE: dict[str, Room] = {
         *CORE,
         "pipeline/custody",
         "pipeline/serving",
+        "pipeline/investigating",
         "adapters/atomic_files",
         "adapters/delta_lake",
         "adapters/duckdb_ledger",

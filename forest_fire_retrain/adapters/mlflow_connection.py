@@ -125,6 +125,22 @@ def import_warnings_muted() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def tracking_uri_kept() -> Iterator[None]:
+    """At the end of the block, MLflow's fluent interface is pointed where it was: the process may be somebody's own."""
+    mlflow, variable = import_mlflow(), "MLFLOW_TRACKING_URI"
+    from mlflow.tracking import _tracking_service  # noqa: PLC0415 - imported by the above
+
+    before, environment = _tracking_service.utils._tracking_uri, os.environ.get(variable)  # noqa: SLF001 - not set: None
+    try:
+        yield
+    finally:
+        mlflow.set_tracking_uri(before)
+        os.environ.pop(variable, None)
+        if environment is not None:
+            os.environ[variable] = environment
+
+
 def is_absent(tracking_uri: str) -> bool:
     """Whether the installation is an sqlite store that nobody has created yet; needs no MLflow."""
     path = sqlite_path(tracking_uri)

@@ -3,8 +3,8 @@
 Rules
 -----
 - A model is stored with the run that made it, by skops: nothing in it is executed when it is loaded.
-- It is hashed as the store hands it back, and loaded only after its bytes were checked, under this project's own
-  list of trusted types.
+- It is hashed with its whole folder as the store hands it back, and loaded only after its bytes were checked, under
+  this project's own list of trusted types.
 """
 
 from collections.abc import Iterator
@@ -19,10 +19,13 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     import_mlflow,
     import_sklearn_flavour,
+    is_absent,
     is_missing,
     mlflow_exception,
     refusals_as,
+    tracking_uri_kept,
 )
+from forest_fire_retrain.adapters.model_folders import find_other_files, hash_files
 from forest_fire_retrain.adapters.runtime_environment import read_requirements
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import TrackingError
@@ -81,10 +84,10 @@ class MlflowModels:
                     pyfunc_predict_fn="predict_proba",
                     params=model.resolved_parameters,
                 )
-            with _model_file(client, info.model_uri) as path:
-                digest = sha256_of_file(path)
+            with _downloaded(client, info.model_uri) as folder:
+                files, digest = hash_files(folder), sha256_of_file(folder / MODEL_FILE)
             client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
-        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest)
+        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest, files=files)
 
     def load(self, stored: StoredModel) -> RiskModel:
         """Load a model after checking its bytes.
@@ -96,11 +99,62 @@ class MlflowModels:
         TrackingError
             If the artifact cannot be read.
         """
+        self._refuse_absent(stored)
         with (
             refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
-            _model_file(connect(self._tracking_uri), stored.model_uri) as path,
+            _downloaded(connect(self._tracking_uri), stored.model_uri, MODEL_FILE) as path,
         ):
             return load_verified(path, expected_sha256=stored.artifact_sha256)
+
+    def address(self, stored: StoredModel) -> str:
+        """Where MLflow keeps the model's folder.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow does not know the model.
+        """
+        self._refuse_absent(stored)
+        with refusals_as(TrackingError, self._tracking_uri, f"looking for the model {stored.model_uri}"):
+            return _locate(connect(self._tracking_uri), stored.model_uri)
+
+    def find_other_files(self, stored: StoredModel) -> list[str]:
+        """Files of the model's folder that are not as recorded, are gone or were added; none where none was recorded.
+
+        Raises
+        ------
+        TrackingError
+            If the folder cannot be read.
+        """
+        if not stored.files:
+            return []
+        with self.open_folder(stored) as folder:
+            return find_other_files(stored, folder)
+
+    @contextmanager
+    def open_folder(self, stored: StoredModel) -> Iterator[Path]:
+        """A copy of the model's whole folder as the store holds it now, for as long as the block lasts; proves nothing.
+
+        Whoever works with MLflow in the same process finds its tracking URI as it was.
+
+        Raises
+        ------
+        TrackingError
+            If the folder cannot be read.
+        """
+        self._refuse_absent(stored)
+        with (
+            tracking_uri_kept(),
+            refusals_as(TrackingError, self._tracking_uri, f"reading the model {stored.model_uri}"),
+            _downloaded(connect(self._tracking_uri), stored.model_uri) as folder,
+        ):
+            yield folder
+
+    def _refuse_absent(self, stored: StoredModel) -> None:
+        """Whoever only reads creates no store."""
+        if is_absent(self._tracking_uri):
+            msg = f"the model {stored.model_uri} cannot be read: there is no MLflow store at {self._tracking_uri}"
+            raise TrackingError(f"{msg}. Restore it from a backup, then run: forest-fire verify")
 
 
 @contextmanager
@@ -121,16 +175,22 @@ def _requirements_as_given() -> Iterator[None]:
 
 
 @contextmanager
-def _model_file(client: "MlflowClient", model_uri: str) -> Iterator[Path]:
-    """A local copy of the model's skops file, or the file itself where the store is local."""
+def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None) -> Iterator[Path]:
+    """A local copy of the model's folder, or of one file in it."""
     mlflow = import_mlflow()
     with TemporaryDirectory(prefix="forest_fire_model_") as folder:
         try:
-            location = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
-            path = mlflow.artifacts.download_artifacts(artifact_uri=f"{location}/{MODEL_FILE}", dst_path=folder)
+            location = _locate(client, model_uri)
+            address = location if name is None else f"{location}/{name}"
+            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
         except mlflow_exception() as error:
             if not is_missing(error):
                 raise
             msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
             raise TrackingError(msg) from error
         yield Path(path)
+
+
+def _locate(client: "MlflowClient", model_uri: str) -> str:
+    location: str = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
+    return location

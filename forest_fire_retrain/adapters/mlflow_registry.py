@@ -90,7 +90,7 @@ class MlflowRegistry:
         decision_id : str
             The decision that asks for it.
         description : str
-            One paragraph for people.
+            What people read of the version, in Markdown.
 
         Raises
         ------
@@ -126,6 +126,20 @@ class MlflowRegistry:
             client = connect(self._tracking_uri)
             for name, value in tags.items():
                 client.set_model_version_tag(model_name, str(version), name, value)
+
+    def address(self, model_name: str, version: int) -> str | None:
+        """Where whoever loads the version by name and number, or by alias, is led to; `None` if nothing says so.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or MLflow cannot be asked.
+        """
+        with refusals_as(
+            RegistryError, self._tracking_uri, f"reading the address of version {version} of {model_name}"
+        ):
+            address: str = connect(self._tracking_uri).get_model_version_download_uri(model_name, str(version))
+        return address or None
 
     def point_champion(self, model_name: str, version: int) -> None:
         """Move the alias and read it back.

@@ -33,7 +33,24 @@ def read_environment(n_threads: int) -> Environment:
         installed={name: found for name in TRAINING_PACKAGES if (found := _installed_version(name)) is not None},
         code_version=read_code_version(*TRAINING_WINGS),
         n_threads=n_threads,
+        processor=read_processor(),
     )
+
+
+@cache
+def read_processor() -> str:
+    """Kind of processor: its instruction set, the best one that numpy uses, and the kernels that BLAS chose for it.
+
+    The kernels are BLAS's own choice at start, so that the same processor can be another one under another release.
+    """
+    import numpy as np  # noqa: PLC0415 - whoever only asks for the code's version waits for no library
+    import scipy.linalg  # noqa: F401, PLC0415 - has a BLAS of its own
+    from threadpoolctl import threadpool_info  # noqa: PLC0415 - as above
+
+    instructions = np.show_config(mode="dicts")["SIMD Extensions"]
+    best = [*instructions["baseline"], *instructions["found"]][-1:]
+    kernels = sorted({str(pool["architecture"]) for pool in threadpool_info() if "architecture" in pool})
+    return ", ".join([platform.machine(), *(f"numpy {name}" for name in best), *(f"BLAS {name}" for name in kernels)])
 
 
 @cache

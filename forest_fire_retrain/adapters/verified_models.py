@@ -45,7 +45,8 @@ def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
     TrackingError
         If the file cannot be read, or holds something else than a risk model of trusted types.
     """
-    observed = sha256_of_file(path)
+    content = _read(path)
+    observed = hashlib.sha256(content).hexdigest()
     if observed != expected_sha256:
         msg = (
             f"the stored model {path.name} has the SHA-256 {observed}, but {expected_sha256} was recorded; it was not "
@@ -55,13 +56,21 @@ def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
     if observed not in _parsed:
         while len(_parsed) >= MAX_PARSED:
             del _parsed[next(iter(_parsed))]
-        _parsed[observed] = _parse(path)
+        _parsed[observed] = _parse(path, content)
     return _parsed[observed]
 
 
-def _parse(path: Path) -> RiskModel:
+def _read(path: Path) -> bytes:
+    """The file's bytes, read once: those that were checked are those that are interpreted."""
     try:
-        model = skops.io.load(path, trusted=list(TRUSTED_TYPES))
+        return path.read_bytes()
+    except OSError as error:
+        raise _unreadable(path, f"cannot be read ({error})") from error
+
+
+def _parse(path: Path, content: bytes) -> RiskModel:
+    try:
+        model = skops.io.loads(content, trusted=list(TRUSTED_TYPES))
     except (UntrustedTypesFoundException, UnsupportedTypeException) as error:
         raise _unreadable(path, f"holds types that are not trusted: {error}") from error
     except (OSError, BadZipFile, KeyError, TypeError, ValueError, AttributeError, ImportError) as error:

@@ -172,6 +172,18 @@ def champion(
 
 
 @app.command()
+def reproduce(
+    decision: Annotated[str, typer.Argument(metavar="PARTITION|VERSION", help="A decided period, or a version.")],
+    *,
+    as_json: AsJson = False,
+) -> None:
+    """Train a recorded candidate again from its pinned data, and compare; exit code 1 if it is another one."""
+    from forest_fire_retrain.cli.reproducing import print_reproduction  # noqa: PLC0415 - imports scikit-learn
+
+    print_reproduction(_settings(), decision, as_json=as_json)
+
+
+@app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Say what is decided, what is waiting, and where everything lies."""
     from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster

@@ -47,18 +47,22 @@ class Snapshot(Record):
         Rows recorded at or after this instant were left out.
     time_zone : str
         Whose days the windows are; it is not written where it is UTC.
+    source : str
+        Whose rows they are; empty, and not written, in records that are older than the field and where it is not known.
     """
 
     knowledge: Knowledge
     table_versions: dict[str, int]
     known_at: dt.datetime
     time_zone: str = UTC
+    source: str = ""
 
     @model_serializer(mode="wrap")
-    def _leave_utc_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """What is UTC is written as it was before there were zones, to the byte."""
+    def _leave_usual_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What is UTC, or of no known source, is written as it was before there were zones and sources, to the byte."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if (name, value) != ("time_zone", UTC)}
+        usual = {"time_zone": UTC, "source": ""}
+        return {name: value for name, value in written.items() if name not in usual or value != usual[name]}
 
 
 class HoldoutSet(Record):
@@ -160,12 +164,29 @@ class Environment(Record):
         SHA-256 over the project's own computing code.
     n_threads : int
         Threads that training was pinned to.
+    processor : str
+        Kind of processor, as the numerical libraries see it: another one changes the last bits of a logarithm or a sum.
+        Empty, and not written, in records that are older than the field.
     """
 
     python_version: str
     package_versions: dict[str, str]
     code_version: str
     n_threads: int
+    processor: str = ""
+
+    @model_serializer(mode="wrap")
+    def _leave_unknown_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What nobody recorded is written as it was before there was a field for it, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if (name, value) != ("processor", "")}
+
+
+class StoredFile(Record):
+    """A file of a stored model's folder, by its name below the folder, and the SHA-256 of its bytes."""
+
+    name: str
+    sha256: str
 
 
 class StoredModel(Record):
@@ -179,11 +200,21 @@ class StoredModel(Record):
         Where MLflow keeps it.
     artifact_sha256 : str
         SHA-256 of the serialised model; checked before it is ever loaded.
+    files : tuple of StoredFile
+        All files of the model's folder, sorted by name; empty, and not written, in records that are older than the
+        field, of whose folder the serialised model alone can be proved.
     """
 
     mlflow_run_id: str
     model_uri: str
     artifact_sha256: str
+    files: tuple[StoredFile, ...] = ()
+
+    @model_serializer(mode="wrap")
+    def _leave_unknown_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What nobody recorded is written as it was before there was a field for it, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if name != "files" or value}
 
 
 class Candidate(Record):

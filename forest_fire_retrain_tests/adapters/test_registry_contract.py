@@ -27,6 +27,7 @@ class Bench(NamedTuple):
     drop_alias: Callable[[], None]
     move_alias: Callable[[int], None]
     description_of: Callable[[int], str]
+    address_of: Callable[[Candidate], str]
 
 
 @pytest.fixture(params=["fake", "mlflow"])
@@ -44,6 +45,7 @@ def fake_bench() -> Bench:
         drop_alias=lambda: registry.move_alias_by_hand(MODEL, None),
         move_alias=lambda version: registry.move_alias_by_hand(MODEL, version),
         description_of=lambda version: registry.descriptions[MODEL, version],
+        address_of=lambda candidate: candidate.stored.model_uri,
     )
 
 
@@ -64,6 +66,9 @@ def mlflow_bench(tracking_uri: str) -> Bench:
         drop_alias=lambda: client.delete_registered_model_alias(MODEL, "champion"),
         move_alias=lambda version: client.set_registered_model_alias(MODEL, "champion", str(version)),
         description_of=lambda version: client.get_model_version(MODEL, str(version)).description,
+        address_of=lambda candidate: (
+            client.get_logged_model(candidate.stored.model_uri.removeprefix("models:/")).artifact_location
+        ),
     )
 
 
@@ -89,6 +94,14 @@ def test_a_registered_version_says_which_decision_and_candidate_it_is(bench: Ben
         "training_cutoff": (dt.date(2024, 1, 1) - dt.timedelta(days=28)).isoformat(),
         "artifact_sha256": "d" * 64,
     }
+
+
+def test_a_version_leads_to_its_candidates_model(bench: Bench) -> None:
+    candidate = bench.new_candidate()
+    bench.registry.register(MODEL, candidate, "decision-1", "First of its kind")
+    assert bench.registry.address(MODEL, 1) == bench.address_of(candidate)
+    with pytest.raises(RegistryError):
+        bench.registry.address(MODEL, 2)
 
 
 def test_registering_moves_no_alias(bench: Bench) -> None:

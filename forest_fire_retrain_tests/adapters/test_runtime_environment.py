@@ -37,3 +37,9 @@ def test_requirements_are_pinned() -> None:
     requirements = read_requirements()
     assert f"scikit-learn=={sklearn.__version__}" in requirements
     assert all("==" in line for line in requirements)
+
+
+def test_the_processor_is_named_by_what_the_numerical_libraries_made_of_it() -> None:
+    processor = read_environment(n_threads=1).processor
+    assert processor.startswith(f"{platform.machine()}, numpy ")
+    assert ", BLAS " in processor

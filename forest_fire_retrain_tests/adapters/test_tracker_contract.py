@@ -29,6 +29,7 @@ class Bench(NamedTuple):
     leave_running: Callable[[dict[str, str]], str]
     tamper: Callable[[StoredModel], None]
     forget: Callable[[StoredModel], None]
+    change_loader: Callable[[StoredModel], None]
 
 
 @pytest.fixture(params=["fake", "mlflow"])
@@ -48,7 +49,11 @@ def fake_bench() -> Bench:
     def tags_of(run_id: str) -> dict[str, str]:
         return next(run.tags for run in tracker.runs if run.run_id == run_id)
 
-    return Bench(tracker, tracker, tracker.status_of, tags_of, leave_running, tracker.tamper, tracker.forget)
+    def change_loader(stored: StoredModel) -> None:
+        tracker.other_files[stored.model_uri] = ["MLmodel"]
+
+    held = (tracker.status_of, tags_of, leave_running, tracker.tamper, tracker.forget, change_loader)
+    return Bench(tracker, tracker, *held)
 
 
 def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
@@ -67,6 +72,9 @@ def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
         content[len(content) // 2] ^= 1
         model_file(stored).write_bytes(content)
 
+    def change_text(path: Path) -> None:
+        path.write_text(path.read_text().replace("mlflow.sklearn", "evil"))
+
     return Bench(
         tracker,
         MlflowModels(tracking_uri),
@@ -75,6 +83,7 @@ def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
         leave_running=lambda tags: client.create_run(experiment.experiment_id, tags=tags).info.run_id,
         tamper=tamper,
         forget=lambda stored: model_file(stored).unlink(),
+        change_loader=lambda stored: change_text(model_file(stored).with_name("MLmodel")),
     )
 
 
@@ -126,6 +135,21 @@ def test_a_model_whose_bytes_changed_is_refused(bench: Bench) -> None:
     bench.tamper(stored)
     with pytest.raises(ArtifactTamperedError, match="SHA-256"):
         bench.models.load(stored)
+
+
+def test_a_loader_that_changed_beside_a_model_is_named(bench: Bench) -> None:
+    stored = store_example(bench)
+    assert bench.models.find_other_files(stored) == []
+    bench.change_loader(stored)
+    assert bench.models.find_other_files(stored) == ["MLmodel"]
+    bench.models.load(stored)  # it is not asked how to load
+
+
+def test_the_address_of_a_model_is_known_as_long_as_the_model_is(bench: Bench) -> None:
+    stored = store_example(bench)
+    assert bench.models.address(stored)
+    with pytest.raises(TrackingError):
+        bench.models.address(stored.model_copy(update={"model_uri": "models:/m-00000000000000000000000000000000"}))
 
 
 def test_a_model_that_is_gone_is_a_tracking_error(bench: Bench) -> None:

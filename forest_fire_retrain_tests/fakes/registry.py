@@ -26,6 +26,7 @@ class FakeRegistry:
     loses_alias_moves: bool = False
     n_registered: dict[str, int] = field(default_factory=dict)
     descriptions: dict[tuple[str, int], str] = field(default_factory=dict)
+    addresses: dict[tuple[str, int], str] = field(default_factory=dict)
 
     def champion(self, model_name: str) -> int | None:
         return self.aliases.get(model_name)
@@ -51,6 +52,7 @@ class FakeRegistry:
         registered = RegisteredVersion(version, candidate.stored.mlflow_run_id, tags)
         self.models.setdefault(model_name, {})[version] = registered
         self.descriptions[model_name, version] = description
+        self.addresses[model_name, version] = candidate.stored.model_uri
         self.interrupt("after register")
         return version
 
@@ -59,6 +61,10 @@ class FakeRegistry:
         self.interrupt("before tag")
         self.models[model_name][version] = held._replace(tags={**held.tags, **tags})
         self.interrupt("after tag")
+
+    def address(self, model_name: str, version: int) -> str | None:
+        self._get(model_name, version)
+        return self.addresses.get((model_name, version))
 
     def point_champion(self, model_name: str, version: int) -> None:
         self._get(model_name, version)

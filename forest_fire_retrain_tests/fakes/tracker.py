@@ -49,6 +49,7 @@ class FakeTracker:
     runs: list[FakeRun] = field(default_factory=list)
     models: dict[str, RiskModel] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
+    other_files: dict[str, list[str]] = field(default_factory=dict)
 
     def prepare(self) -> None:
         """A list needs no preparation."""
@@ -95,6 +96,14 @@ class FakeTracker:
         if observed != stored.artifact_sha256:
             raise ArtifactTamperedError(f"{stored.model_uri}: SHA-256 {observed}, recorded {stored.artifact_sha256}")
         return copy.deepcopy(self.models[stored.model_uri])
+
+    def address(self, stored: StoredModel) -> str:
+        if stored.model_uri not in self.models:
+            raise TrackingError(f"model {stored.model_uri} is not known")
+        return stored.model_uri
+
+    def find_other_files(self, stored: StoredModel) -> list[str]:
+        return self.other_files.get(stored.model_uri, [])
 
     def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
         abandoned = [

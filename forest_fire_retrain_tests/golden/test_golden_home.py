@@ -31,6 +31,8 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
+from forest_fire_retrain.pipeline.investigating.finding_decisions import find_decision
+from forest_fire_retrain.pipeline.investigating.reproducing import Cause, Match, reproduce
 from forest_fire_retrain.proofs import check_evidence, witness, write_evidence
 from forest_fire_retrain_tests.golden import reading
 from forest_fire_retrain_tests.golden.unpacking import ARCHIVE, HERE, settings_of, unpack
@@ -293,6 +295,23 @@ def test_a_rollback_takes_the_earlier_version_back_into_production(own: Installa
     assert after[: len(before)] == before
     assert [entry.kind for entry in after[len(before) :]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
     assert find_faults(own, stamp_now()) == []
+
+
+def test_every_version_of_the_golden_home_is_reproduced_from_the_features_of_then(
+    golden: Installation, entries: list[LedgerEntry]
+) -> None:
+    state = fold(entries)
+    for version, candidate in state.candidates.items():
+        pinned = candidate.snapshot.table_versions[TableName.FEATURES]
+        assert feature_version(golden.lake.read(TableName.FEATURES, version=pinned).column_names) == 1
+        named = find_decision(entries, str(version))
+        found = reproduce(golden.lake, golden.engine, golden.models, named=named, environment=golden.environment)
+        is_exact = {True} if candidate.recipe.estimator == "gradient_boosting" else {True, False}  # as the processor is
+        assert found.is_reproduced, found.findings
+        assert (found.match is Match.EXACT) in is_exact, found.findings
+        assert found.training_hash_again == candidate.training_hash
+        assert Cause.CODE in {finding.cause for finding in found.findings}
+    assert golden.ledger.entries() == entries
 
 
 def files_of(installation: Installation, candidate: Candidate) -> tuple[list[str], list[str]]:

@@ -63,6 +63,10 @@ class Registry(Protocol):
         """Set tags on a version."""
         ...
 
+    def address(self, model_name: str, version: int) -> str | None:
+        """Where whoever loads the version by name and number, or by alias, is led to; `None` if nothing says so."""
+        ...
+
     def point_champion(self, model_name: str, version: int) -> None:
         """Move the alias and read it back.
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from threadpoolctl import get_cached_controller
+
 from forest_fire_retrain.core.errors import ConfigurationError, list_capped
 from forest_fire_retrain.core.records import Environment
 
@@ -10,7 +12,7 @@ TRAINING_PACKAGES = ("numpy", "pandas", "pyarrow", "scikit-learn", "scipy", "sko
 
 
 def describe_environment(
-    *, python_version: str, installed: Mapping[str, str], code_version: str, n_threads: int
+    *, python_version: str, installed: Mapping[str, str], code_version: str, n_threads: int, processor: str = ""
 ) -> Environment:
     """The environment record; equal inputs give an equal record.
 
@@ -24,6 +26,8 @@ def describe_environment(
         Fingerprint of the project's own code that trains.
     n_threads : int
         Threads that training is pinned to.
+    processor : str
+        Kind of processor.
 
     Raises
     ------
@@ -39,9 +43,17 @@ def describe_environment(
         package_versions={name: installed[name] for name in TRAINING_PACKAGES},
         code_version=code_version,
         n_threads=n_threads,
+        processor=processor,
     )
 
 
 def pinned_requirements(environment: Environment) -> list[str]:
     """One `name==version` per package of the environment, sorted."""
     return [f"{name}=={version}" for name, version in sorted(environment.package_versions.items())]
+
+
+def granted_threads(wanted: int) -> int:
+    """Threads that the numerical libraries of this process really use when they are pinned to `wanted`."""
+    controller = get_cached_controller()
+    with controller.limit(limits=wanted):
+        return min((int(pool["num_threads"]) for pool in controller.info()), default=wanted)

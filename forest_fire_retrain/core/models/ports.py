@@ -82,6 +82,26 @@ class ModelStore(Protocol):
         """
         ...
 
+    def address(self, stored: StoredModel) -> str:
+        """Where the store keeps the model's folder.
+
+        Raises
+        ------
+        TrackingError
+            If the store does not know the model.
+        """
+        ...
+
+    def find_other_files(self, stored: StoredModel) -> list[str]:
+        """Files of the model's folder that are not as recorded, are gone or were added; none where none was recorded.
+
+        Raises
+        ------
+        TrackingError
+            If the folder cannot be read.
+        """
+        ...
+
 
 class RecipeSearch(Protocol):
     """Proposes parameters for a recipe and learns from how they do."""

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from forest_fire_retrain.core.errors import RegistryError
 from forest_fire_retrain.core.ledger.drafts import draft_abandonment, draft_confirmation, draft_external
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.ports import Ledger, Registry
 from forest_fire_retrain.core.ledger.promotion import (
     STATUS_TAG,
@@ -109,7 +110,7 @@ def _register(registry: Registry, model_name: str, intent: LedgerEntry) -> None:
     if candidate is None:
         msg = f"decision {intent.decision_id} promotes, but its row embeds no candidate. Run: forest-fire verify"
         raise RegistryError(msg)
-    version = registry.register(model_name, candidate, str(intent.decision_id), intent.summary)
+    version = registry.register(model_name, candidate, str(intent.decision_id), model_card(intent))
     tags = {
         "outcome": str(intent.outcome),
         "reason_code": str(intent.reason_code),

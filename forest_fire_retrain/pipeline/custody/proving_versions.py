@@ -1,10 +1,18 @@
-"""Prove that a registered version is still the model the ledger knows: it loads and predicts the same, bit for bit."""
+"""Prove that a registered version is still the model the ledger knows.
+
+The registry leads to it, all files of its folder are as recorded, it loads, and it predicts the same bit for bit.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError
+from forest_fire_retrain.core.errors import (
+    ArtifactTamperedError,
+    ForestFireRetrainError,
+    RegistryError,
+    list_capped,
+)
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import RegistryView
@@ -16,7 +24,7 @@ from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
 
 
 def prove_version(stores: Stores, entries: Sequence[LedgerEntry], view: RegistryView, version: int) -> Candidate:
-    """The candidate behind a version that is registered, known, loadable and predicts what it predicted at training.
+    """The candidate behind a version that is registered, known, whole and predicts what it predicted at training.
 
     Parameters
     ----------
@@ -32,7 +40,8 @@ def prove_version(stores: Stores, entries: Sequence[LedgerEntry], view: Registry
     Raises
     ------
     RegistryError
-        If the version is not registered, was never champion, predicts something else, or its bytes have changed.
+        If the version is not registered, was never champion, predicts something else, its bytes have changed, or the
+        registry leads to another model.
     TrackingError, LakeError, EvidenceError
         If its artifact, or the rows it is compared on, cannot be had any more.
     """
@@ -46,6 +55,8 @@ def prove_version(stores: Stores, entries: Sequence[LedgerEntry], view: Registry
         raise RegistryError(msg)
     payload = read_payload(origin)
     _refuse_other_predictions(stores, payload.candidate, payload.holdout, version)
+    _refuse_other_files(stores, payload.candidate, version)
+    _refuse_other_address(stores, origin.model_name, payload.candidate, version)
     return payload.candidate
 
 
@@ -68,5 +79,26 @@ def _refuse_other_predictions(stores: Stores, candidate: Candidate, holdout: Hol
         msg = (
             f"version {version} predicts something else than at its training on {n_other} of {len(reference)} "
             "reference rows: the packages or the machine differ from those it was trained with"
+        )
+        raise RegistryError(msg)
+
+
+def _refuse_other_files(stores: Stores, candidate: Candidate, version: int) -> None:
+    """`MLmodel` names the code that MLflow loads a model with: it has to be the recorded one too."""
+    other = stores.models.find_other_files(candidate.stored)
+    if other:
+        msg = (
+            f"version {version} has {len(other)} file(s) beside the model that are not as recorded: "
+            f"{list_capped(other)}; whoever loads it by MLflow may run something else. get_model() does not"
+        )
+        raise ArtifactTamperedError(msg)
+
+
+def _refuse_other_address(stores: Stores, model_name: str, candidate: Candidate, version: int) -> None:
+    shown, held = stores.registry.address(model_name, version), stores.models.address(candidate.stored)
+    if shown is not None and shown.rstrip("/") != held.rstrip("/"):
+        msg = (
+            f"version {version} leads whoever loads it from the registry to {shown}; the model of the ledger lies at "
+            f"{held}: somebody changed the registry. get_model() follows the ledger"
         )
         raise RegistryError(msg)

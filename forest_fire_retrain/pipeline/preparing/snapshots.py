@@ -65,7 +65,11 @@ def take_snapshot(
     known_until = windows.as_of if mark is None else max(windows.as_of, mark + DAY)  # what an ingest found stands there
     taken = Knowledge.LIVE if original is None else Knowledge.AS_CORRECTED
     return Snapshot(
-        knowledge=taken, table_versions=pinned, known_at=midnight(known_until, time_zone), time_zone=time_zone
+        knowledge=taken,
+        table_versions=pinned,
+        known_at=midnight(known_until, time_zone),
+        time_zone=time_zone,
+        source=lake.origin(TableName.CELLS) or "",
     )
 
 

@@ -1,6 +1,10 @@
 """Train the candidate of a partition: same inputs, same predictions bit for bit, one tracking run."""
 
 from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
 
 from forest_fire_retrain.core.losses import brier_score, log_loss
 from forest_fire_retrain.core.models.model_rows import (
@@ -20,11 +24,66 @@ from forest_fire_retrain.core.records import (
     RecipeScore,
     name_candidate,
 )
+from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
 
 CANDIDATE_KIND = "candidate_model"
 N_REFERENCE_ROWS = 64
+
+
+class Fitted(NamedTuple):
+    """A recipe fitted to rows, and what it says of the holdout.
+
+    Attributes
+    ----------
+    model : RiskModel
+        The fitted model.
+    n_fires : int
+        Training cell-days with a fire start.
+    training_hash : str
+        SHA-256 over the training rows in their order.
+    probabilities : numpy.ndarray
+        Probability of a fire start per holdout row, shape (n_rows,).
+    metrics : dict
+        Figures measured on the training rows and the holdout.
+    """
+
+    model: RiskModel
+    n_fires: int
+    training_hash: str
+    probabilities: np.ndarray
+    metrics: dict[str, float]
+
+
+def fit_and_score(training: pa.Table, judged: pa.Table, recipe: Recipe, *, seed: int, n_threads: int) -> Fitted:
+    """Fit `recipe` to `training` and score `judged`; the same arguments give the same bits.
+
+    Parameters
+    ----------
+    training, judged : pyarrow.Table
+        Features and labels in the order (date, cell).
+    recipe : Recipe
+        How to build the model.
+    seed, n_threads : int
+        Seed of everything random, and threads that training and predicting are pinned to.
+
+    Raises
+    ------
+    ConfigurationError, EvidenceError
+        As `core.models.training.fit`.
+    """
+    learned = label_array(training)
+    model = fit(recipe, feature_frame(training), learned, seed=seed, n_threads=n_threads)
+    probabilities, labels = predict(model, judged), label_array(judged)
+    metrics = {
+        "holdout_log_loss": log_loss(labels, probabilities),
+        "holdout_brier": brier_score(labels, probabilities),
+        "holdout_expected_fires": float(probabilities.sum()),
+        "holdout_fires": float(labels.sum()),
+        "training_log_loss": log_loss(learned, predict(model, training)),
+    }
+    return Fitted(model, int(learned.sum()), fingerprint_table(training), probabilities, metrics)
 
 
 def train_candidate(
@@ -64,33 +123,22 @@ def train_candidate(
     windows = holdout.windows
     with workshop.tracker.candidate_run(f"{windows.partition_key} {recipe.name}", tags) as run:
         training = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, windows.training)
-        learned = label_array(training)
-        model = fit(recipe, feature_frame(training), learned, seed=seed, n_threads=environment.n_threads)
         judged = read_holdout(workshop.lake, workshop.engine, holdout)
-        probabilities = predict(model, judged)
-        labels = label_array(judged)
-        metrics = {
-            "holdout_log_loss": log_loss(labels, probabilities),
-            "holdout_brier": brier_score(labels, probabilities),
-            "holdout_expected_fires": float(probabilities.sum()),
-            "holdout_fires": float(labels.sum()),
-            "training_log_loss": log_loss(learned, predict(model, training)),
-        }
-        training_hash = fingerprint_table(training)
-        run.log(parameters=_parameters(holdout, recipe, seed, training_hash), metrics=metrics)
-        stored = workshop.models.save(run, model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
+        fitted = fit_and_score(training, judged, recipe, seed=seed, n_threads=environment.n_threads)
+        run.log(parameters=_parameters(holdout, recipe, seed, fitted.training_hash), metrics=fitted.metrics)
+        stored = workshop.models.save(run, fitted.model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
         candidate = Candidate(
-            candidate_id=name_candidate(training_hash, recipe, seed, environment),
+            candidate_id=name_candidate(fitted.training_hash, recipe, seed, environment),
             windows=windows,
             snapshot=holdout.snapshot,
             recipe=recipe,
             seed=seed,
             n_rows=training.num_rows,
-            n_fires=int(learned.sum()),
-            training_hash=training_hash,
-            prediction_hash=hash_probabilities(probabilities),
-            reference_predictions=tuple(float(value) for value in probabilities[:N_REFERENCE_ROWS]),
-            metrics=metrics,
+            n_fires=fitted.n_fires,
+            training_hash=fitted.training_hash,
+            prediction_hash=hash_probabilities(fitted.probabilities),
+            reference_predictions=tuple(float(value) for value in fitted.probabilities[:N_REFERENCE_ROWS]),
+            metrics=fitted.metrics,
             null_share=null_shares(training),
             stored=stored,
             environment=environment,

@@ -6,6 +6,7 @@ from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.models.environment import (
     TRAINING_PACKAGES,
     describe_environment,
+    granted_threads,
     pinned_requirements,
 )
 from forest_fire_retrain.core.records import Environment
@@ -32,3 +33,14 @@ def test_requirements_are_sorted_and_pinned() -> None:
     requirements = pinned_requirements(describe())
     assert requirements == sorted(requirements)
     assert "skops==1.0" in requirements
+
+
+def test_what_is_older_than_the_processor_is_written_as_it_was() -> None:
+    assert "processor" not in describe().model_dump()
+    assert describe(processor="x86_64").model_dump()["processor"] == "x86_64"
+    assert Environment.model_validate_json(describe().model_dump_json()) == describe()
+
+
+def test_a_machine_grants_no_more_threads_than_its_libraries_can_use() -> None:
+    assert granted_threads(1) == 1
+    assert 1 <= granted_threads(100_000) < 100_000

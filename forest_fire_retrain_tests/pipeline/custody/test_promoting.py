@@ -9,6 +9,7 @@ import pytest
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerLockedError, RegistryError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.ledger.promotion import ORIGIN_TAGS
 from forest_fire_retrain.core.ledger.state import fold
@@ -198,7 +199,8 @@ def test_a_version_says_which_decision_it_comes_from() -> None:
     world.settle()
     held = world.version(1)
     candidate = candidate_of_week(0)
-    assert world.registry.descriptions[MODEL, 1] == "For a test."
+    (decision,) = (row for row in world.ledger.entries(MODEL) if row.kind is EntryKind.DECISION)
+    assert world.registry.descriptions[MODEL, 1] == model_card(decision)
     assert held.tags == {
         "decision_id": "decision-0",
         "candidate_id": candidate.candidate_id,

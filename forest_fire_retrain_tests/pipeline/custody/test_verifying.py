@@ -189,6 +189,20 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
         "restore it from a backup",
         False,
     ),
+    "another file beside the model": (
+        lambda b: b.reigns.tracker.other_files.update({b.reigns.state.candidates[2].stored.model_uri: ["MLmodel"]}),
+        "model",
+        "version 2 has 1 file(s) beside the model that are not as recorded: MLmodel",
+        "restore it from a backup",
+        False,
+    ),
+    "version that leads elsewhere": (
+        lambda b: b.reigns.registry.addresses.update({(MODEL, 3): "models:/mine"}),
+        "model",
+        "version 3 leads whoever loads it from the registry to models:/mine; the model of the ledger lies at models:/",
+        "forest-fire rollback --to VERSION",
+        False,
+    ),
     "champion that is lost": (
         lambda b: b.reigns.tracker.forget(b.reigns.state.candidates[3].stored),
         "model",

@@ -11,6 +11,7 @@ from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import ArtifactTamperedError, EvidenceError, LedgerLockedError
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.recomputation import recompute
 from forest_fire_retrain.core.ledger.state import fold
@@ -59,7 +60,7 @@ def test_the_first_candidate_that_beats_climatology_becomes_champion() -> None:
     assert entry.summary == found.payload.decision.sentence
     (version,) = bench.registry.versions(MODEL)
     assert version.tags["decision_id"] == entry.decision_id
-    assert bench.registry.descriptions[MODEL, version.version] == entry.summary
+    assert bench.registry.descriptions[MODEL, version.version] == model_card(entry)
 
 
 def test_the_decision_that_is_acted_on_is_the_one_that_is_recorded() -> None:

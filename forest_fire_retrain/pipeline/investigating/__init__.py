@@ -1,0 +1,1 @@
+"""Questions about what was decided: read, computed again, never written."""
