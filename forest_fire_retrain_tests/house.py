@@ -48,7 +48,10 @@ HOUSE: dict[str, Room] = {
     ),
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
-    "core/serving": room("core/rows", "pyarrow"),
+    "core/serving": room(
+        *("core/errors", "core/losses", "core/records", "core/risk_model", "core/rows"),
+        *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
+    ),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
@@ -93,6 +96,7 @@ HOUSE: dict[str, Room] = {
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/runtime_environment": room("core/models", "core/records"),
+    "adapters/shap_explainer": room("core/serving", "numpy", "shap", "sklearn"),
     "adapters/simulated_settings": room("pydantic"),
     "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),
     "adapters/simulated_fires": room("adapters/simulated_settings", "adapters/simulated_weather", "core/rows", "numpy"),
