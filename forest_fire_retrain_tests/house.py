@@ -57,6 +57,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
+    "pipeline/investigating": room(*CORE, "numpy", "pandas", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
