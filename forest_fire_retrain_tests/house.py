@@ -49,7 +49,7 @@ HOUSE: dict[str, Room] = {
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
     "core/serving": room(
-        *("core/errors", "core/losses", "core/records", "core/risk_model", "core/rows"),
+        *("core/errors", "core/losses", "core/records", "core/risk_model", "core/rows", "core/table_fingerprints"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
@@ -57,7 +57,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
-    "pipeline/investigating": room(*CORE, "numpy", "pandas", "pyarrow"),
+    "pipeline/investigating": room(*CORE, "pipeline/preparing", "numpy", "pandas", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),

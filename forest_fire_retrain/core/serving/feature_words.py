@@ -75,6 +75,13 @@ def topics_of(names: tuple[str, ...], values: Values, day: dt.date) -> list[Topi
     return list(told.values())
 
 
+def name_topics(names: tuple[str, ...]) -> list[Topic]:
+    """One topic per feature of `names`, or per group that is said together, without any value."""
+    told = {topic.features: topic for topic in topics_of(names, {}, dt.date.min)}
+    called = dict(zip(TOGETHER, ("Where the cell lies", "Time of the year"), strict=True))
+    return [Topic(features, called.get(features) or FEATURES[features[0]].description) for features in told]
+
+
 def say(name: str, value: float | None) -> str:
     """A feature's value as a phrase without a full stop."""
     feature = FEATURES.get(name, Feature(name, "", name))
