@@ -20,7 +20,7 @@ def room(*imports: str) -> Room:
     return Room(rooms, frozenset(imports) - rooms)
 
 
-TOP_LEVEL = {"clock", "settings", "installation", "operations", "definitions", "defs", "backtest", "cli"}
+TOP_LEVEL = {"clock", "settings", "installation", "operations", "investigate", "definitions", "defs", "backtest", "cli"}
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
@@ -72,6 +72,7 @@ HOUSE: dict[str, Room] = {
         "filelock",
         "pydantic",
     ),
+    "adapters/explanation_pictures": room("core/serving", "matplotlib"),
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
@@ -133,6 +134,16 @@ HOUSE: dict[str, Room] = {
     "operations": room(
         "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
     ),
+    "investigate": room(
+        "installation",
+        "settings",
+        "adapters/explanation_pictures",
+        "adapters/ledger_export",
+        "pipeline/investigating",
+        *CORE,
+        "matplotlib",
+        "pandas",
+    ),
     "defs": room(
         "installation",
         "operations",
@@ -157,10 +168,12 @@ HOUSE: dict[str, Room] = {
         "definitions",
         "defs",
         "installation",
+        "investigate",
         "operations",
         "settings",
         *CORE,
         "pipeline/custody",
+        "pipeline/investigating",
         "adapters/atomic_files",
         "adapters/duckdb_ledger",
         "adapters/ledger_backup",

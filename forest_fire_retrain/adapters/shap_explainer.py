@@ -5,11 +5,14 @@ Importing shap takes seconds, so that it is imported where trees are taken apart
 
 import warnings
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import numpy as np
-from sklearn.base import BaseEstimator
 
 from forest_fire_retrain.core.serving.ports import TreeShares
+
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 PATH_DEPENDENT = "tree_path_dependent"
 
@@ -17,7 +20,7 @@ PATH_DEPENDENT = "tree_path_dependent"
 class ShapExplainer:
     """Takes trees apart in this process; rows do not influence each other."""
 
-    def take_apart(self, estimator: BaseEstimator, values: np.ndarray) -> TreeShares:
+    def take_apart(self, estimator: "BaseEstimator", values: np.ndarray) -> TreeShares:
         """Shares of the columns of `values`, shape (n_rows, n_columns), and the base; in log odds."""
         explainer = import_shap().TreeExplainer(estimator, feature_perturbation=PATH_DEPENDENT)
         shares = np.asarray(explainer.shap_values(values, check_additivity=False), dtype=np.float64)

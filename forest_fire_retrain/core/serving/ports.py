@@ -1,9 +1,10 @@
 """What answers about predictions need of the outside world: somebody who takes trees apart."""
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-import numpy as np
-from sklearn.base import BaseEstimator
+if TYPE_CHECKING:  # whoever only reads does not wait for NumPy and scikit-learn
+    import numpy as np
+    from sklearn.base import BaseEstimator
 
 
 class TreeShares(NamedTuple):
@@ -17,13 +18,13 @@ class TreeShares(NamedTuple):
         What is said before any column is looked at.
     """
 
-    by_column: np.ndarray
+    by_column: "np.ndarray"
     base: float
 
 
 class TreeExplainer(Protocol):
     """Takes the answers of gradient boosting apart, along the paths that its trees were grown with."""
 
-    def take_apart(self, estimator: BaseEstimator, values: np.ndarray) -> TreeShares:
+    def take_apart(self, estimator: "BaseEstimator", values: "np.ndarray") -> TreeShares:
         """Shares of the columns of `values`, shape (n_rows, n_columns); a row alone has the bits it has in a batch."""
         ...
