@@ -60,8 +60,11 @@ def draw_lines(lines: Sequence[Line], title: str) -> Figure:
     axes.margins(x=0.12)
     axes.spines[["top", "right", "left"]].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    axes.set_xlabel("lowers the chance  ←  log odds; beside the bar, by what the odds are multiplied  →  raises it")
-    figure.suptitle(title, fontsize=10)
+    figure.supxlabel(
+        "left: lowers the chance; right: raises it (log odds). Beside each bar: by what it multiplies the odds",
+        fontsize=8,
+    )
+    figure.suptitle(title, fontsize=10, parse_math=False)
     return figure
 
 

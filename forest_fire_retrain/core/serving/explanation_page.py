@@ -22,7 +22,7 @@ body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 
 h1 { font-size: 1.5em; } h2 { font-size: 1.1em; margin-top: 2em; }
 table { border-collapse: collapse; width: 100%; } th, td { text-align: left; padding: .25em .6em .25em 0; }
 th { border-bottom: 2px solid #888; } td { border-bottom: 1px solid #ddd; vertical-align: top; }
-td.number, th.number { text-align: right; white-space: nowrap; } tr.level td, tr.whole td { font-weight: bold; }
+td.number, th.number { text-align: right; white-space: nowrap; } tr.whole td { font-weight: bold; }
 img { max-width: 100%; } .small { font-size: .85em; overflow-wrap: anywhere; }
 .supposed { border: 2px solid #c1440e; padding: .5em 1em; }
 """
@@ -77,7 +77,7 @@ def render_decision(answer: DecisionExplanation, picture: str) -> str:
     ]
     for name, parts in (("Cells", answer.cells), ("Days", answer.days), ("Regions", answer.regions)):
         blocks.append(f"<h2>{name} in which they disagree most</h2>{_disagreements(parts)}")
-    return _page(f"Why the decision of {answer.partition_key} fell as it did", blocks)
+    return _page(f"Decision of {answer.partition_key}: where candidate and champion disagree", blocks)
 
 
 def _page(title: str, blocks: Sequence[str]) -> str:
@@ -98,9 +98,8 @@ def _image(address: str, alternative: str) -> str:
 
 
 def _parts(rows: Sequence[tuple[str, str, str]]) -> str:
-    """The first row is the general level, the last all of it."""
-    kinds = ["level", *[""] * (len(rows) - 2), "whole"]
-    return _table(PARTS, rows, kinds)
+    """The last row is all of it."""
+    return _table(PARTS, rows, [*[""] * (len(rows) - 1), "whole"])
 
 
 def _days(days: Sequence[LoggedDay]) -> str:

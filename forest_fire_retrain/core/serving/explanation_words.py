@@ -22,6 +22,8 @@ from forest_fire_retrain.core.serving.explanations import (
 N_LINES = 12
 """Lines that are shown one by one; the smaller ones are added up in one."""
 
+TOGETHER_WITH = "A line of a feature that was not changed says how it acts together with one that was."
+
 Row = tuple[str, str, str]
 """What, what it adds in log odds, what it does to the odds."""
 
@@ -105,6 +107,7 @@ def say_what_if(answer: WhatIf) -> list[str]:
         f"SUPPOSED, never predicted and not logged: {told}.",
         f"Version {answer.prediction.model_version} would have said {chance} ({effect}).",
         *(f"Beware: {warning}" for warning in answer.warnings),
+        *([TOGETHER_WITH] if any(_is_unchanged(part, answer) for part in answer.difference.lines) else []),
     ]
 
 
@@ -119,9 +122,10 @@ def rows_of(breakdown: Breakdown, n_lines: int = N_LINES) -> list[Row]:
 
 
 def rows_of_difference(breakdown: Breakdown, n_lines: int = N_LINES) -> list[Row]:
-    """A table of what another model, or another day, says otherwise."""
+    """A table of what another model, or a supposition, says otherwise; a general level that is the same is left out."""
+    level = breakdown.general_level
     last = ("All of it together", show_log_odds(breakdown.log_odds), show_factor(breakdown.log_odds))
-    return [_row(breakdown.general_level), *_rows_of_lines(breakdown, n_lines), last]
+    return [*([_row(level)] if level.log_odds else []), *_rows_of_lines(breakdown, n_lines), last]
 
 
 def facts_of_proof(answer: Explanation) -> dict[str, str]:
@@ -137,6 +141,10 @@ def facts_of_proof(answer: Explanation) -> dict[str, str]:
         "log odds": f"{answer.breakdown.log_odds:.6f}, the parts miss it by {answer.breakdown.deviation:.1g}",
         **({"other issues": ", ".join(answer.other_issues)} if answer.other_issues else {}),
     }
+
+
+def _is_unchanged(part: Line, answer: WhatIf) -> bool:
+    return bool(part.log_odds) and not {change.name for change in answer.changes} & set(part.features)
 
 
 def _say_usual(usual: UsualChance) -> str:

@@ -86,10 +86,21 @@ def values_of(row: pa.Table, names: tuple[str, ...]) -> Values:
 
 
 def find_reign(state: LedgerState, prediction: LoggedPrediction) -> Reign | None:
-    """The reign that held when the prediction was made; of a retro one, by partition time."""
+    """The reign that a prediction was made in; `None` if its version was not champion then.
+
+    That of a live one held when it was scored. A retro one may go by the clock or by partition time: any reign of its
+    version that had begun by then will do.
+    """
     if prediction.kind == PredictionKind.LIVE:
-        return state.champion_on(prediction.scored_at)
-    return state.champion_for(prediction.date)
+        held = state.champion_on(prediction.scored_at)
+        return held if held is not None and held.version == prediction.model_version else None
+    begun = (
+        reign
+        for reign in reversed(state.reigns)
+        if reign.version == prediction.model_version
+        and ((reign.as_of is not None and reign.as_of <= prediction.date) or reign.since.date() <= prediction.date)
+    )
+    return next(begun, None)
 
 
 def _describe_champion(
@@ -97,14 +108,13 @@ def _describe_champion(
 ) -> ChampionThen:
     version = prediction.model_version
     training = state.candidates[version].windows.training
-    reigned = reign if reign is not None and reign.version == version else None
-    intent = None if reigned is None else _intent_of(archive, reigned)
+    intent = None if reign is None else _intent_of(archive, reign)
     return ChampionThen(
         version=version,
         partition_key=None if intent is None else intent.partition_key,
         why=None if intent is None else intent.summary,
-        since=None if reigned is None else reigned.since,
-        until=None if reigned is None else reigned.until,
+        since=None if reign is None else reign.since,
+        until=None if reign is None else reign.until,
         trained_from=training.start,
         trained_until=training.end,
     )
@@ -144,9 +154,8 @@ def _in_one_line(error: ForestFireRetrainError) -> str:
 def _find_notes(found: Found, model: RiskModel, reign: Reign | None) -> list[str]:
     prediction = found.prediction
     notes = []
-    if reign is None or reign.version != prediction.model_version:
-        held = "no champion" if reign is None else f"version {reign.version} as champion"
-        notes.append(f"The ledger has {held} at that time, the log has version {prediction.model_version}.")
+    if reign is None:
+        notes.append(f"By the ledger version {prediction.model_version} was not the champion then.")
     if prediction.kind == PredictionKind.RETRO:
         notes.append("This prediction was made afterwards, on the features as they became final.")
     if not prediction.has_weather:

@@ -124,5 +124,5 @@ def _warn(changes: Mapping[str, float | None], model: RiskModel) -> list[str]:
         warnings.append(f"The model does not look at {', '.join(unused)}: it had no value in training.")
     if fixed := kindred_of(tuple(changes), model.used_features):
         told = ", ".join(FEATURES[name].name for name in fixed)
-        warnings.append(f"What comes from the same measures was left as it was: {told}.")
+        warnings.append(f"What comes from the same measures does not move along, it was left as it was: {told}.")
     return warnings

@@ -186,7 +186,7 @@ def test_a_version_that_was_not_champion_then_is_noted() -> None:
     reigns, _, cell = logged()
     log_predictions(reigns.installation, [DAY], version=1, kind=PredictionKind.LIVE, issue="odd")
     notes = explain_prediction(archive_of(reigns), cell, DAY).notes
-    assert any("the log has version 1" in note for note in notes)
+    assert any("version 1 was not the champion then" in note for note in notes)
 
 
 def test_what_is_not_in_the_log_is_refused_with_the_next_command() -> None:
