@@ -206,9 +206,7 @@ def _day(day: Day) -> dt.date:
         raise RefusedRequestError(msg) from error
 
 
-def _span(first: dt.date | None, last: dt.date | None) -> Interval | None:
-    if first is None and last is None:
-        return None
+def _span(first: dt.date | None, last: dt.date | None) -> Interval:
     start, end = first or dt.date.min, last or dt.date.max - ONE_DAY
     if end < start:
         msg = f"the last day, {end}, lies before the first, {start}"

@@ -1,4 +1,4 @@
-"""What a person orders of an installation: roll back, freeze, vouch for labels, accept a source, verify, publish.
+"""What a person orders of an installation: predict, roll back, freeze, vouch for labels, accept a source, verify.
 
 The command line, the launchpad's jobs and a notebook all come through here, so that an order means the same
 wherever it is given.
@@ -10,7 +10,7 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -36,6 +36,9 @@ from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
+from forest_fire_retrain.pipeline.serving import predicting
+from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
+from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
 
 
 def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
@@ -177,6 +180,38 @@ def intake_of(installation: Installation) -> Intake:
         installation.settings.calendar,
         LedgersConsent(installation),
     )
+
+
+def predict_days(
+    installation: Installation, days: Sequence[dt.date], *, retro: bool, now: dt.datetime, run_id: str | None = None
+) -> list[PredictedDay]:
+    """What is said of days; logged if it is new. See `predicting.predict_days`, also for what is raised.
+
+    Parameters
+    ----------
+    installation : Installation
+        Whose champion predicts.
+    days : sequence of datetime.date
+        Days to predict; with today come the days ahead that the source has a forecast for.
+    retro : bool
+        Whether past days that nobody predicted on the day are predicted now.
+    now : datetime.datetime
+        Now, UTC.
+    run_id : str, optional
+        The Dagster run it happens in.
+    """
+    settings = installation.settings
+    if settings.end_date is not None and any(day >= settings.end_date for day in days):
+        msg = (
+            f"the history ends on {settings.end_date} (FOREST_FIRE_END_DATE), so that only days before can be "
+            "predicted. Run: forest-fire predict --date DAY --retro"
+        )
+        raise RefusedRequestError(msg)
+    rules = ServingRules(
+        settings.model_name, settings.classes, forecast_days=settings.forecast_days, hour=settings.prediction_hour
+    )
+    desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
+    return predicting.predict_days(desk, days, now, retro=retro)
 
 
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:

@@ -22,7 +22,8 @@ from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionR
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
-from forest_fire_retrain.core.windows import UTC, Cadence, WindowPolicy
+from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
+from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
 
 PREFIX = "FOREST_FIRE_"
 CONFIG_VARIABLE = "FOREST_FIRE_CONFIG"
@@ -91,6 +92,14 @@ class Settings(BaseSettings):
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
     simulator : SimulatorConfig
         The embedded park.
+    forecast_days : int
+        Days ahead that are predicted, where the source has forecasts; at most `MAX_FORECAST_DAYS`.
+    prediction_hour : int
+        Hour of the park's day at which the schedule predicts it.
+    risk_classes : dict
+        Class to the least chance that belongs to it; `classes` holds them in their order.
+    max_share_without_weather : float
+        Largest share of cells without weather with which a prediction is no alarm.
     up_periods : int
         Periods `forest-fire up` backfills on an empty home.
     dagster_port, mlflow_port : int
@@ -128,6 +137,10 @@ class Settings(BaseSettings):
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
     simulator: SimulatorConfig = SimulatorConfig()
+    forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
+    prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    risk_classes: dict[str, float] = dict(DEFAULT_LIMITS)
+    max_share_without_weather: Annotated[float, Field(ge=0, le=1)] = 0.2
     up_periods: Annotated[int, Field(ge=1)] = 26
     host: str = "127.0.0.1"
     dagster_port: Port = 3000
@@ -161,6 +174,12 @@ class Settings(BaseSettings):
     def _know_time_zone(cls, name: str) -> str:
         return check_time_zone(name)
 
+    @field_validator("risk_classes")
+    @classmethod
+    def _know_classes(cls, limits: dict[str, float]) -> dict[str, float]:
+        read_classes(limits)
+        return limits
+
     @model_validator(mode="after")
     def _check_together(self) -> Self:
         if self.source is SourceKind.FOLDER and self.data is None:
@@ -183,6 +202,11 @@ class Settings(BaseSettings):
     def decision_rule(self) -> DecisionRule:
         """The decision rule at this installation's cadence."""
         return self.adjudication.at(self.cadence)
+
+    @property
+    def classes(self) -> RiskClasses:
+        """Risk classes in ascending order."""
+        return read_classes(self.risk_classes)
 
     @property
     def window_policy(self) -> WindowPolicy:

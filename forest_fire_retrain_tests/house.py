@@ -49,7 +49,8 @@ HOUSE: dict[str, Room] = {
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
     "core/serving": room(
-        *("core/errors", "core/losses", "core/records", "core/risk_model", "core/rows", "core/table_fingerprints"),
+        *BASE,
+        *("core/ledger", "core/risk_model", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
@@ -57,7 +58,8 @@ HOUSE: dict[str, Room] = {
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
-    "pipeline/investigating": room(*CORE, "pipeline/preparing", "numpy", "pandas", "pyarrow"),
+    "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
+    "pipeline/investigating": room(*CORE, "pipeline/preparing", "pipeline/serving", "numpy", "pandas", "pyarrow"),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
@@ -129,10 +131,18 @@ HOUSE: dict[str, Room] = {
     ),
     # the shell
     "clock": room(),
-    "settings": room("adapters/simulated_settings", "core/decision", *BASE, "pydantic", "pydantic_settings"),
+    "settings": room(
+        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+    ),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
-        "installation", "adapters/ledger_export", "pipeline/custody", "pipeline/preparing", *BASE, "core/ledger"
+        "installation",
+        "adapters/ledger_export",
+        "pipeline/custody",
+        "pipeline/preparing",
+        "pipeline/serving",
+        *BASE,
+        "core/ledger",
     ),
     "investigate": room(
         "installation",

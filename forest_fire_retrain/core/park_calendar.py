@@ -2,6 +2,7 @@
 
 import datetime as dt
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from forest_fire_retrain.core.windows import UTC, midnight
 
@@ -29,3 +30,8 @@ class ParkCalendar(NamedTuple):
     def first_instant(self, day: dt.date) -> dt.datetime:
         """The day's first instant, in UTC."""
         return midnight(day, self.time_zone)
+
+    def instant_at(self, day: dt.date, hour: int) -> dt.datetime:
+        """The instant, UTC, at which the park's clocks show `hour` on `day`; where they skip it, an hour later."""
+        shown = dt.datetime.combine(day, dt.time(hour), tzinfo=ZoneInfo(self.time_zone))
+        return shown.astimezone(dt.UTC)

@@ -25,6 +25,9 @@ from forest_fire_retrain.core.errors import ConfigurationError
 UTC = "UTC"
 """The time zone of homes that name none."""
 
+MAX_FORECAST_DAYS = 16
+"""How far ahead weather may be dated: the reach of NOAA's Global Forecast System, 384 hours."""
+
 
 class Cadence(StrEnum):
     """How long one retraining period is."""

@@ -10,6 +10,7 @@ Rules
 - The order of the rows plays no part in what is delivered.
 - Rows are numbered as a spreadsheet shows them: the header is row 1, also for Parquet.
 - Dates are days of the park's time zone. An instant is held against a day by that day's midnights there.
+- Nothing is dated in the future but a forecast: weather that states when it was recorded.
 
 The checks are plain vectorised Arrow and pandas. Pandera was tried and left: where a null and a limit
 fail together (pandera 0.35, pandas 2.3) it emits a FutureWarning of its own, and reading text, keys and
@@ -31,7 +32,7 @@ from forest_fire_retrain.core.rows.notations import Column, readers_in, within_c
 from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.tables import CELLS_SCHEMA, FIRES_SCHEMA, WEATHER_SCHEMA, TableName
 from forest_fire_retrain.core.rows.unit_hints import find_unit_hints
-from forest_fire_retrain.core.windows import UTC, midnight
+from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, midnight
 
 SCHEMAS = MappingProxyType(
     {TableName.CELLS: CELLS_SCHEMA, TableName.WEATHER: WEATHER_SCHEMA, TableName.FIRES: FIRES_SCHEMA}
@@ -227,12 +228,17 @@ def _check_limits(inspection: _Inspection) -> None:
 
 
 def _check_future(inspection: _Inspection, today: dt.date) -> None:
-    """No date and no stated recording after `today`, no report before its fire."""
+    """No stated recording after `today`, no date either but those of forecasts, no report before its fire."""
     columns, zone = inspection.columns, inspection.time_zone
     tomorrow, there = midnight(today + dt.timedelta(days=1), zone), f"in {zone}, the FOREST_FIRE_TIME_ZONE"
     if "date" in columns:
-        future = pc.greater(columns["date"], today)
-        inspection.refuse("date", future, columns["date"], "in the future", f"up to {today} {there}")
+        last, allowed = today, f"up to {today} {there}"
+        if inspection.name is TableName.WEATHER and "recorded_at" in inspection.stated:
+            last = today + dt.timedelta(days=MAX_FORECAST_DAYS)
+            allowed = f"up to {last} {there}: a forecast of at most {MAX_FORECAST_DAYS} days"
+        elif inspection.name is TableName.WEATHER:
+            allowed = f"{allowed}, and later only with a column recorded_at"
+        inspection.refuse("date", pc.greater(columns["date"], last), columns["date"], "in the future", allowed)
     if "recorded_at" in columns:
         future, observed = pc.greater_equal(columns["recorded_at"], tomorrow), columns["recorded_at"]
         inspection.refuse("recorded_at", future, observed, "in the future", f"up to {today} {there}")

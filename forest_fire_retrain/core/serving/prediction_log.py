@@ -11,14 +11,12 @@ Rules
 - Instants are UTC, dates are days of the park's time zone.
 """
 
-from collections.abc import Sequence
 from enum import StrEnum
 
 import pyarrow as pa
 
 from forest_fire_retrain.core.rows.feature_catalogue import CATALOGUE, RETIRED
 from forest_fire_retrain.core.rows.tables import UTC_INSTANT
-from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
 PREDICTIONS = "predictions"
 """Name of the lake's table."""
@@ -86,9 +84,3 @@ PREDICTIONS_SCHEMA = pa.schema(
         ),
     ]
 )
-
-
-def hash_feature_values(rows: pa.Table, names: Sequence[str]) -> list[str]:
-    """SHA-256 over names and values of the features `names`, missing ones included, of each row on its own."""
-    values = rows.select(list(names))
-    return [fingerprint_table(values.slice(place, 1)) for place in range(rows.num_rows)]

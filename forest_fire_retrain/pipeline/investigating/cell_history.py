@@ -21,7 +21,7 @@ from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.explanations import CellHistory, LoggedDay, UsualChance
 from forest_fire_retrain.core.windows import Interval
-from forest_fire_retrain.pipeline.investigating.reading_log import rank_issues, read_predictions
+from forest_fire_retrain.pipeline.investigating.reading_log import newest_row, read_predictions
 
 DAY = dt.timedelta(days=1)
 MAX_LAST_FIRES = 5
@@ -69,13 +69,13 @@ def _read_days_before(lake: Lake, cell_id: str, day: dt.date, fires: Mapping[dt.
     rows = read_predictions(lake, Interval(start=day - N_DAYS_BEFORE * DAY, end=day))
     of_cell = rows.filter(pc.equal(rows["cell_id"], cell_id))
     days = (day - back * DAY for back in range(1, N_DAYS_BEFORE + 1))
-    of_days = ((date, of_cell.filter(pc.equal(of_cell["date"], pa.scalar(date)))) for date in days)
-    return tuple(_describe_day(date, held, fires.get(date, 0)) for date, held in of_days if held.num_rows)
+    told = ((date, newest_row(of_cell, date)) for date in days)
+    return tuple(_describe_day(date, row, fires.get(date, 0)) for date, row in told if row.num_rows)
 
 
-def _describe_day(date: dt.date, rows: pa.Table, n_fires: int) -> LoggedDay:
-    row = rows.filter(pc.equal(rows["issue"], rank_issues(rows)[0])).to_pylist()[0]
-    return LoggedDay(date=date, probability=row["probability"], risk_class=row["risk_class"], n_fires=n_fires)
+def _describe_day(date: dt.date, row: pa.Table, n_fires: int) -> LoggedDay:
+    chance, risk_class = row["probability"][0].as_py(), row["risk_class"][0].as_py()
+    return LoggedDay(date=date, probability=chance, risk_class=risk_class, n_fires=n_fires)
 
 
 def _find_usual(lake: Lake, model: RiskModel, cell_id: str, day: dt.date, probability: float) -> UsualChance | None:

@@ -2,7 +2,7 @@
 
 Rules
 -----
-- Of a day with several issues the newest live one answers, else the newest retro one, unless an issue is named.
+- Of a day with several issues the one answers that stands for it (`core/serving/issues.py`), unless another is named.
 """
 
 import datetime as dt
@@ -16,10 +16,13 @@ from forest_fire_retrain.core.errors import RefusedRequestError, list_capped
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.explanations import LoggedPrediction
-from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind, Role
+from forest_fire_retrain.core.serving.issues import answer_of_day, list_issues
+from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, Role
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.serving.reading_predictions import find_issue, read_log
 
 DAY = dt.timedelta(days=1)
+ALWAYS = Interval(start=dt.date.min, end=dt.date.max)
 MAX_NEAREST = 3
 
 
@@ -44,8 +47,8 @@ class Found(NamedTuple):
     other_issues: tuple[str, ...]
 
 
-def read_predictions(lake: Lake, days: Interval | None = None) -> pa.Table:
-    """Predictions of the champions for `days` (all by default), ordered by day, issue and cell.
+def read_predictions(lake: Lake, days: Interval = ALWAYS) -> pa.Table:
+    """Predictions of the champions for `days`, ordered by day, time of scoring, issue and cell.
 
     Raises
     ------
@@ -55,7 +58,7 @@ def read_predictions(lake: Lake, days: Interval | None = None) -> pa.Table:
     if lake.version(PREDICTIONS) is None:
         msg = "nothing was predicted yet. Run: forest-fire predict"
         raise RefusedRequestError(msg)
-    rows = lake.read(PREDICTIONS, day_column="date" if days else None, window=days)
+    rows = read_log(lake, days)
     served = rows.filter(pc.equal(rows["role"], Role.CHAMPION.value))
     return served.sort_by([(name, "ascending") for name in ("date", "scored_at", "issue", "cell_id")])
 
@@ -71,20 +74,21 @@ def find_prediction(lake: Lake, cell_id: str, day: dt.date, issue: str | None = 
     cell_name = name_cell(lake, cell_id)
     of_day = read_predictions(lake, Interval(start=day, end=day + DAY))
     of_cell = of_day.filter(pc.equal(of_day["cell_id"], cell_id))
-    if not of_cell.num_rows:
+    issues = list_issues(of_cell)
+    answer = answer_of_day(issues, day)
+    if answer is None:
         raise RefusedRequestError(_describe_missing(lake, cell_id, day))
-    issues = rank_issues(of_cell)
-    chosen = issues[0] if issue is None else _choose(issues, issue, cell_id, day)
-    row = of_cell.filter(pc.equal(of_cell["issue"], chosen))
-    n_cells = pc.sum(pc.equal(of_day["issue"], chosen)).as_py()
-    return Found(_describe(row, n_cells), row, cell_name, tuple(name for name in issues if name != chosen))
+    chosen = answer if issue is None else find_issue(issues, issue)
+    row = of_cell.filter(pc.equal(of_cell["issue"], chosen.name))
+    n_cells = pc.sum(pc.equal(of_day["issue"], chosen.name)).as_py()
+    others = tuple(other.name for other in reversed(issues) if other.name != chosen.name)
+    return Found(_describe(row, n_cells), row, cell_name, others)
 
 
-def rank_issues(rows: pa.Table) -> list[str]:
-    """Names of the issues of one day: live before retro, the newest first."""
-    told = rows.select(["issue", "kind", "scored_at"]).to_pylist()
-    newest = {held["issue"]: (held["kind"] == PredictionKind.LIVE, held["scored_at"], held["issue"]) for held in told}
-    return sorted(newest, key=lambda name: newest[name], reverse=True)
+def newest_row(rows: pa.Table, day: dt.date) -> pa.Table:
+    """The row that stands for a day among the rows of one cell; none if there is none."""
+    answer = answer_of_day(list_issues(rows), day)
+    return rows.filter(pc.equal(rows["issue"], "" if answer is None else answer.name))
 
 
 def name_cell(lake: Lake, cell_id: str) -> str:
@@ -121,15 +125,6 @@ def _describe_missing(lake: Lake, cell_id: str, day: dt.date) -> str:
     return (
         f"the log has no prediction of cell {cell_id} for {day}; {span}. Run: forest-fire predict --date {day} --retro"
     )
-
-
-def _choose(issues: list[str], typed: str, cell_id: str, day: dt.date) -> str:
-    meant = [name for name in issues if name == typed] or [name for name in issues if name.startswith(typed)]
-    if len(meant) != 1:
-        what = "no issue" if not meant else f"{len(meant)} issues"
-        msg = f"{what} of cell {cell_id} for {day} begins with {typed!r}; there are: {', '.join(issues)}"
-        raise RefusedRequestError(msg)
-    return meant[0]
 
 
 def _describe(row: pa.Table, n_cells: int) -> LoggedPrediction:

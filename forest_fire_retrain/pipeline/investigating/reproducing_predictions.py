@@ -20,7 +20,7 @@ from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.feature_catalogue import INPUTS
 from forest_fire_retrain.core.serving.explanations import LoggedPrediction
-from forest_fire_retrain.core.serving.prediction_log import hash_feature_values
+from forest_fire_retrain.core.serving.scored_days import hash_features
 from forest_fire_retrain.pipeline.investigating.archive import stored_model_of
 
 
@@ -76,12 +76,11 @@ def frame_for(model: RiskModel, row: pa.Table) -> pd.DataFrame:
 
 
 def _reproduce(models: ModelStore, state: LedgerState, prediction: LoggedPrediction, row: pa.Table) -> Reproduced:
-    names = INPUTS.get(prediction.feature_version)
-    if names is None:
+    if prediction.feature_version not in INPUTS:
         known = ", ".join(str(version) for version in INPUTS)
         msg = f"it was made on features of version {prediction.feature_version}, this release knows {known}"
         raise NotReproducedError(msg)
-    observed = hash_feature_values(row, names)[0]
+    observed = hash_features(row)[0]
     if observed != prediction.feature_hash:
         msg = (
             f"its feature values have the hash {observed[:12]}, {prediction.feature_hash[:12]} was logged: the log was "

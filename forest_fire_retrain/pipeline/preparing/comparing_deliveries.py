@@ -21,9 +21,9 @@ from forest_fire_retrain.core.rows.cell_days import CellChanges, DataSpan, disso
 from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.ports import Lake, Source, SourceSlice, SqlEngine
 from forest_fire_retrain.core.rows.reconciliation import Delivered, Differences, LastIngest, find_differences
-from forest_fire_retrain.core.rows.row_versions import mark_withdrawn
+from forest_fire_retrain.core.rows.row_versions import add_known_on, mark_withdrawn
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.pipeline.preparing.shrinking import (
     Consent,
     NoConsent,
@@ -55,13 +55,16 @@ QUALIFY 2 * sum(moved.n) OVER (PARTITION BY before) > totals.n
 """
 SPANS = """
 WITH versions AS (
-    SELECT cell_id, date, recorded_at, withdrawn FROM held UNION ALL
-    SELECT cell_id, date, recorded_at, withdrawn FROM added
+    SELECT cell_id, date, recorded_at, withdrawn, known_on FROM held UNION ALL
+    SELECT cell_id, date, recorded_at, withdrawn, known_on FROM added
 ), current AS (
     SELECT * FROM versions QUALIFY row_number() OVER (PARTITION BY cell_id, date ORDER BY recorded_at DESC) = 1
 )
-SELECT cell_id, min(date) AS first_day, max(date) AS last_day FROM current WHERE NOT withdrawn GROUP BY cell_id
+SELECT cell_id, min(date) AS first_day, least(max(date), max(known_on) + 1) AS last_day FROM current
+WHERE NOT withdrawn AND date < DATE '{until}' GROUP BY cell_id
 """
+"""First and last day of weather by cell. A forecast is no day of data before its day has come, nor long after the last
+word of its cell."""
 
 
 class Intake(NamedTuple):
@@ -135,22 +138,34 @@ class Delivery(NamedTuple):
     losses: list[Shrinkage]
 
 
-def compare_delivery(intake: Intake, table: TableName, window: Interval) -> Delivery:
-    """Hold what the source says of a table, or of all if it says everything, against the lake; nothing is written."""
+def compare_delivery(
+    intake: Intake, table: TableName, window: Interval, *, instant: dt.datetime | None = None
+) -> Delivery:
+    """Hold what the source says of a table, or of all if it says everything, against the lake; nothing is written.
+
+    Rows that state `instant`, by default the window's end, or a later one, are left; what is found changed counts from
+    then on.
+    """
     whole = intake.source.read_whole()
     tables, cells = {}, None
     if whole is not None or table is TableName.WEATHER:
-        tables[TableName.WEATHER] = _compare(intake, TableName.WEATHER, window, whole)
+        tables[TableName.WEATHER] = _compare(intake, TableName.WEATHER, window, whole, instant=instant)
         cells = _compare_cells(intake, tables[TableName.WEATHER])
     if whole is not None or table is TableName.FIRES:
         dissolved = () if cells is None else tuple(dissolved_cells(cells.cells))
-        tables[TableName.FIRES] = _compare(intake, TableName.FIRES, window, whole, dissolved)
+        tables[TableName.FIRES] = _compare(intake, TableName.FIRES, window, whole, dissolved, instant=instant)
     losses = [] if cells is None else find_removed_cells(cells)
     for found in tables.values():
-        losses += find_withdrawals(found.table, found.differences)
+        losses += find_withdrawals(found.table, found.differences, _over_by(found, intake.calendar))
     if whole is not None:
-        losses += find_earlier_ends(tables[TableName.WEATHER].delivered, tables[TableName.WEATHER].held)
+        weather = tables[TableName.WEATHER]
+        losses += find_earlier_ends(weather.delivered, weather.held, _over_by(weather, intake.calendar))
     return Delivery(tables, cells, losses)
+
+
+def _over_by(found: Comparison, calendar: ParkCalendar) -> dt.date | None:
+    """The days before this one were over at the last ingest."""
+    return None if found.last is None else day_of(found.last.instant, calendar.time_zone)
 
 
 def find_losses(intake: Intake) -> list[Shrinkage]:
@@ -170,6 +185,8 @@ def _compare(
     window: Interval,
     whole: SourceSlice | None,
     dissolved: tuple[str, ...] = (),
+    *,
+    instant: dt.datetime | None = None,
 ) -> Comparison:
     source, lake, calendar = intake.source, intake.lake, intake.calendar
     mark = lake.complete_through(table)
@@ -202,7 +219,7 @@ def _compare(
         table,
         delivered=given,
         until=until,
-        instant=calendar.first_instant(until),
+        instant=instant or calendar.first_instant(until),
         last=last,
     )
     found = against(held=held)
@@ -218,7 +235,7 @@ def _compare_cells(intake: Intake, found: Comparison) -> CellChanges:
     return follow_cells(
         held,
         found.delivered.cells,
-        _read_spans(lake, intake.engine, found, held),
+        _read_spans(lake, intake.engine, found, held, calendar.time_zone),
         followers=_find_followers(lake, intake.engine, found),
         history_start=calendar.history_start,
         today=lake.complete_through(TableName.WEATHER) or found.asked.start,
@@ -308,12 +325,17 @@ def _find_followers(lake: Lake, engine: SqlEngine, found: Comparison) -> dict[st
     return followers
 
 
-def _read_spans(lake: Lake, engine: SqlEngine, found: Comparison, cells: pa.Table | None) -> dict[str, DataSpan]:
+def _read_spans(
+    lake: Lake, engine: SqlEngine, found: Comparison, cells: pa.Table | None, time_zone: str
+) -> dict[str, DataSpan]:
     """First and last day of weather by cell; of cells whose first day is known, a part of their rows is enough."""
     rows, keys = mark_withdrawn(found.held), ["cell_id", "date", "recorded_at", "withdrawn"]
     known = [] if cells is None else [row["cell_id"] for row in cells.to_pylist() if row.get("first_day")]
     if found.is_part and set(known) != set(found.delivered.cells["cell_id"].to_pylist()) and found.last is not None:
         rows = mark_withdrawn(lake.read(TableName.WEATHER))
-    added = found.differences.rows
-    spans = engine.query(SPANS, {"held": rows.select(keys), "added": added.select(keys)}).to_pylist()
+    tables = {
+        name: add_known_on(table.select(keys), time_zone)
+        for name, table in (("held", rows), ("added", found.differences.rows))
+    }
+    spans = engine.query(SPANS.format(until=found.until), tables).to_pylist()
     return {row["cell_id"]: DataSpan(row["first_day"], row["last_day"]) for row in spans}

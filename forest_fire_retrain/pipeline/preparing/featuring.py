@@ -54,7 +54,7 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, calendar: Pa
         If weather or fires are missing or the lake cannot be written.
     """
     mark = lake.complete_through(TableName.FEATURES)
-    stale = _find_stale(lake, window, mark, calendar)
+    stale = find_stale(lake, window, mark, calendar)
     n_written, changed_through = 0, None
     if stale is not None:
         n_written, changed_through = _compute_stale(lake, engine, stale, mark, calendar)
@@ -71,8 +71,11 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, calendar: Pa
     )
 
 
-def _find_stale(lake: Lake, window: Interval, mark: dt.date | None, calendar: ParkCalendar) -> Interval | None:
-    """Days whose features are missing or may have changed."""
+def find_stale(lake: Lake, window: Interval, mark: dt.date | None, calendar: ParkCalendar) -> Interval | None:
+    """Days, from the first to the last of `window`, whose features are missing or may have changed; `None` without any.
+
+    `mark` is the day before which the lake's features are complete.
+    """
     end = max(window.end, mark or window.end)
     if mark is None:
         return Interval(start=calendar.history_start, end=end)

@@ -4,6 +4,7 @@ Rules
 -----
 - Refused are: more withdrawals than a small share of what is held, or than half of it; weather that ends earlier than
   it did, in the park or in more than a few of its cells; and a list that lacks more than a few of the cells.
+- Forecasts come and go: weather of days that were not over at the last ingest may be withdrawn, and end where it likes.
 - A person accepts one delivery, with a reason, in the ledger; the next one that shrinks is asked about again.
 """
 
@@ -74,16 +75,18 @@ def refuse_shrunk_delivery(found: list[Shrinkage], consent: Consent) -> None:
         raise ShrunkDeliveryError(msg)
 
 
-def find_withdrawals(table: TableName, differences: Differences) -> list[Shrinkage]:
-    """Rows that the source no longer delivers, if they are many."""
+def find_withdrawals(table: TableName, differences: Differences, over_by: dt.date | None = None) -> list[Shrinkage]:
+    """Rows that the source no longer delivers, if they are many; of weather those of the days before `over_by`."""
     limit = max(WITHDRAWN_COUNT, int(WITHDRAWN_SHARE * differences.n_held))
     limit = min(limit, max(1, differences.n_held // 2))
-    if differences.n_withdrawn <= limit:
-        return []
     gone = differences.withdrawn
+    if table is TableName.WEATHER and over_by is not None:
+        gone = gone.filter(pc.less(gone["date"], over_by))
+    if gone.num_rows <= limit:
+        return []
     days = pc.min_max(gone["date"])
     sentence = (
-        f"{table}: {differences.n_withdrawn} of {differences.n_held} rows are no longer delivered, dated "
+        f"{table}: {gone.num_rows} of {differences.n_held} rows are no longer delivered, dated "
         f"{days['min']} to {days['max']}, in cells {list_capped(sorted(set(gone['cell_id'].to_pylist())))} "
         f"(allowed: {limit})"
     )
@@ -92,9 +95,13 @@ def find_withdrawals(table: TableName, differences: Differences) -> list[Shrinka
     return [Shrinkage(sentence, _recognise(table, names))]
 
 
-def find_earlier_ends(delivered: SourceSlice, held: pa.Table) -> list[Shrinkage]:
-    """Weather that ends earlier than what is held: of the park, or of more than a few cells that are still listed."""
-    before = _last_days(current_rows(held, TableName.WEATHER))
+def find_earlier_ends(delivered: SourceSlice, held: pa.Table, over_by: dt.date | None = None) -> list[Shrinkage]:
+    """Weather that ends earlier than what is held: of the park, or of more than a few cells that are still listed.
+
+    Of what is held the days before `over_by` count, by default all.
+    """
+    known = current_rows(held, TableName.WEATHER)
+    before = _last_days(known if over_by is None else known.filter(pc.less(known["date"], over_by)))
     listed = set(delivered.cells["cell_id"].to_pylist())
     now = _last_days(delivered.weather)
     ended, ends = max(before.values(), default=None), max(now.values(), default=None)

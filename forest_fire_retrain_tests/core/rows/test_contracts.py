@@ -78,6 +78,7 @@ def test_missing_is_never_taken_for_zero() -> None:
 A_DAY = "a day such as 2024-07-31"
 AN_INSTANT = "an instant such as 2024-07-31T06:00:00Z"
 HERE = "in UTC, the FOREST_FIRE_TIME_ZONE"
+IF_STATED = "only with a column recorded_at"
 SEEN = "text without blanks at its ends and without control characters"
 IN_EVERY_ROW = "a value in every row"
 AT_ONCE = ["2024-07-03", "2024-07-03T00:00Z"]
@@ -190,7 +191,7 @@ BREACHES = {
     ),
     "a date after today": (
         ("weather", "date", ["2024-08-01", "2024-07-31", "2024-07-02"]),
-        f"1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31 {HERE}",
+        f"1 value in the future, row 2: observed 2024-08-01; allowed up to 2024-07-31 {HERE}, and later {IF_STATED}",
     ),
     "a recording after today": (
         ("fires", "recorded_at", ["2024-07-31T23:59:59Z", "2024-07-31T22:00:00-03:00"]),

@@ -1,0 +1,81 @@
+"""Read the prediction log back: which issues there are, and which is the newest of each day."""
+
+import datetime as dt
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
+
+ISSUE_COLUMNS = ("date", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version")
+HIGHEST_FIRST = [("date", "ascending"), ("issue", "ascending"), ("rank", "ascending"), ("cell_id", "ascending")]
+
+
+class Issue(NamedTuple):
+    """All rows that were scored for a day in one go; ordered as they became known.
+
+    Attributes
+    ----------
+    date : datetime.date
+        Day predicted for.
+    role, kind : Role, PredictionKind
+        Of which version, and when it was made.
+    lead_days : int
+        How far ahead.
+    known_at, scored_at : datetime.datetime
+        What was recorded by then was used; when it was scored.
+    name : str
+        Its name, by content.
+    version : int
+        The version that scored it.
+    n_rows : int
+        Cells.
+    """
+
+    date: dt.date
+    role: Role
+    kind: PredictionKind
+    lead_days: int
+    known_at: dt.datetime
+    scored_at: dt.datetime
+    name: str
+    version: int
+    n_rows: int
+
+
+def list_issues(rows: pa.Table) -> list[Issue]:
+    """The issues among rows of the log (the columns `ISSUE_COLUMNS` are enough), by day and as they became known."""
+    counted = rows.select(list(ISSUE_COLUMNS)).group_by(list(ISSUE_COLUMNS)).aggregate([([], "count_all")])
+    found = [
+        Issue(
+            date=row["date"],
+            role=Role(row["role"]),
+            kind=PredictionKind(row["kind"]),
+            lead_days=row["lead_days"],
+            known_at=row["known_at"],
+            scored_at=row["scored_at"],
+            name=row["issue"],
+            version=row["model_version"],
+            n_rows=row["count_all"],
+        )
+        for row in counted.to_pylist()
+    ]
+    return sorted(found, key=lambda issue: (issue.date, issue.known_at, issue.scored_at, issue.name))
+
+
+def newest_issues(issues: list[Issue]) -> list[Issue]:
+    """Of each day, role, kind and lead the issue that knew most, and of those the one that was scored last."""
+    newest = {(issue.date, issue.role, issue.kind, issue.lead_days): issue for issue in issues}
+    return list(newest.values())
+
+
+def answer_of_day(issues: list[Issue], day: dt.date) -> Issue | None:
+    """The one issue that stands for a day: live before retro, then the shortest lead, then the newest."""
+    of_day = [issue for issue in newest_issues(issues) if issue.date == day and issue.role is Role.CHAMPION]
+    return min(of_day, key=lambda issue: (issue.kind is not PredictionKind.LIVE, issue.lead_days), default=None)
+
+
+def rows_of_issue(rows: pa.Table, name: str) -> pa.Table:
+    """The rows of an issue, the most dangerous cell first."""
+    return rows.filter(pc.equal(rows["issue"], name)).sort_by(HIGHEST_FIRST)

@@ -1,0 +1,1 @@
+"""Predicting and reading predictions back; nothing here ingests."""

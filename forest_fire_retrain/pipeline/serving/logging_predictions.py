@@ -1,0 +1,114 @@
+"""Write what was said of days into the prediction log, once.
+
+Rules
+-----
+- Rows are only added. An issue that the log holds is not written again, whatever else differs.
+- Looking for an issue and adding it happens under the ledger's lock, so that two runs at once do not write it twice.
+"""
+
+import datetime as dt
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.rows.membership import membership
+from forest_fire_retrain.core.rows.ports import Lake
+from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue
+from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.serving.reading_predictions import (
+    LAST_LIVE_DAY,
+    issues_between,
+    last_live_day,
+    read_log,
+)
+
+DAY = dt.timedelta(days=1)
+
+
+class PredictedDay(NamedTuple):
+    """What was said of a day.
+
+    Attributes
+    ----------
+    issue : Issue
+        The issue that says it.
+    is_new : bool
+        Whether it was written now, and not before.
+    rows : pyarrow.Table
+        Its rows of the log, the most dangerous cell first.
+    n_cells : int
+        Cells that belong to the park on the day.
+    cells : pyarrow.Table
+        All cells, with their names and places.
+    fires : pyarrow.Table
+        The fires that are reported now, one row each.
+    warnings : tuple of str
+        What a person should know.
+    """
+
+    issue: Issue
+    is_new: bool
+    rows: pa.Table
+    n_cells: int
+    cells: pa.Table
+    fires: pa.Table
+    warnings: tuple[str, ...]
+
+    @property
+    def n_without_weather(self) -> int:
+        """Cells of whose weather of the day nothing was known."""
+        return self.rows.num_rows - (pc.sum(self.rows["has_weather"]).as_py() or 0)
+
+    @property
+    def share_without_weather(self) -> float:
+        """As a share of the cells that were predicted."""
+        return self.n_without_weather / max(self.rows.num_rows, 1)
+
+
+def log_predictions(
+    lake: Lake, ledger: Ledger, rows: pa.Table, *, cells: pa.Table, fires: pa.Table, warnings: tuple[str, ...] = ()
+) -> list[PredictedDay]:
+    """Add those issues of `rows` that the log does not hold; what was said of each day, in their order.
+
+    Raises
+    ------
+    LakeError
+        If the log cannot be read or written.
+    LedgerLockedError
+        If another process holds the lock too long.
+    """
+    issues = list_issues(rows)
+    window = Interval(start=issues[0].date, end=issues[-1].date + DAY)
+    with ledger.exclusive():
+        held = {issue.name: issue for issue in issues_between(lake, window)}
+        names = [issue.name for issue in issues if issue.name not in held]
+        if names:
+            new = rows.filter(pc.is_in(rows["issue"], pa.array(names)))
+            lake.append(PREDICTIONS, new, notes=_notes(lake, issues))
+    before = read_log(lake, window) if held else rows
+    return [
+        PredictedDay(
+            issue=held.get(issue.name, issue),
+            is_new=issue.name not in held,
+            rows=rows_of_issue(before if issue.name in held else rows, issue.name),
+            n_cells=count_cells(cells, issue.date),
+            cells=cells,
+            fires=fires,
+            warnings=warnings,
+        )
+        for issue in issues
+    ]
+
+
+def count_cells(cells: pa.Table, day: dt.date) -> int:
+    """Cells that belong to the park on a day."""
+    return int(membership(cells, Interval(start=day, end=day + DAY)).sum())
+
+
+def _notes(lake: Lake, issues: list[Issue]) -> dict[str, str]:
+    days = [issue.date for issue in issues if (issue.kind, issue.lead_days) == (PredictionKind.LIVE, 0)]
+    newest = max((day for day in (*days, last_live_day(lake)) if day is not None), default=None)
+    return {} if newest is None else {LAST_LIVE_DAY: newest.isoformat()}
