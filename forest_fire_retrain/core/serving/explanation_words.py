@@ -92,9 +92,10 @@ def say_second_opinion(now: SecondOpinion) -> str:
     if now.difference is None or now.probability is None:
         return f"Version {now.version} is still the champion."
     level = now.difference.general_level.log_odds
+    seen = " It was trained on this very day, so that it knows what happened." if now.was_trained_on_day else ""
     return (
         f"Today's champion, version {now.version}, says {show_chance(now.probability)} of the same values "
-        f"({show_factor(now.difference.log_odds)}); its general level alone makes {show_factor(level)}."
+        f"({show_factor(now.difference.log_odds)}); its general level alone makes {show_factor(level)}.{seen}"
     )
 
 

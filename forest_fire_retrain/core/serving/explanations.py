@@ -221,12 +221,15 @@ class SecondOpinion(Record):
         Its log odds less those of then; `None` where it is the same version, or cannot be had.
     fault : str, optional
         Why it cannot be had.
+    was_trained_on_day : bool
+        Whether the day lies in its training window: it may have learned from what happened.
     """
 
     version: int
     probability: float | None = None
     difference: Breakdown | None = None
     fault: str | None = None
+    was_trained_on_day: bool = False
 
 
 class Explanation(Record):

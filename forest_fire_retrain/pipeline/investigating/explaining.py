@@ -144,6 +144,7 @@ def _ask_champion_of_today(
         version=version,
         probability=probability,
         difference=break_down(moved, values, prediction.date, general_level=GENERAL_LEVEL_MOVED),
+        was_trained_on_day=prediction.date in state.candidates[version].windows.training,
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from forest_fire_retrain.adapters.shap_explainer import ShapExplainer
 from forest_fire_retrain.core.errors import NotReproducedError, RefusedRequestError
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.serving.explanation_words import say_second_opinion
 from forest_fire_retrain.core.serving.explanations import Explanation
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
 from forest_fire_retrain.core.windows import Interval
@@ -72,6 +73,17 @@ def test_what_champion_of_today_says_differs_by_lines_that_add_up() -> None:
     moved = now.difference.general_level.log_odds + sum(line.log_odds for line in now.difference.lines)
     assert moved == pytest.approx(odds[1] - odds[0], abs=1e-9)
     assert now.difference.general_level.features == ()
+    assert not now.was_trained_on_day
+
+
+def test_a_champion_of_today_that_was_trained_on_the_day_is_said_to_know_it() -> None:
+    reigns, _, cell = logged()
+    early = dt.date(2025, 6, 2)
+    log_predictions(reigns.installation, [early], version=1)
+    now = explain_prediction(archive_of(reigns), cell, early).champion_now
+    assert now is not None
+    assert now.was_trained_on_day
+    assert "knows what happened" in say_second_opinion(now)
 
 
 def test_the_history_of_the_cell_is_what_lake_and_log_say() -> None:
