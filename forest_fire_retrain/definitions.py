@@ -10,16 +10,18 @@ from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.defs.ingest import build_ingest_assets
 from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
 from forest_fire_retrain.defs.operation_jobs import OPERATIONS
-from forest_fire_retrain.defs.partitions import build_partitions
+from forest_fire_retrain.defs.partitions import build_days, build_partitions
+from forest_fire_retrain.defs.prediction_job import build_prediction_job, build_prediction_schedule
 from forest_fire_retrain.defs.provenance import build_provenance_assets
 from forest_fire_retrain.defs.resources import build_resources
 from forest_fire_retrain.defs.retraining import build_retraining_assets
+from forest_fire_retrain.defs.serving import build_serving_assets
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.settings import Settings, load_settings
 
 
 def build_assets(shape: Shape) -> list[dg.AssetsDefinition]:
-    """All assets, in the order of the graph."""
+    """All assets of a retraining, in the order of the graph."""
     with warnings.catch_warnings():
         # Dagster announces that single-run backfills are beta; they are what keeps a range in order.
         warnings.filterwarnings("ignore", message="(Parameter|Class) `(backfill_policy|BackfillPolicy)`")
@@ -28,8 +30,15 @@ def build_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         return [*ingest, *features, *build_retraining_assets(shape, features), *build_provenance_assets(shape)]
 
 
+def build_predictions(days: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+    """All assets of a day."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=dg.BetaWarning)  # as above, and of days whose period is not over
+        return build_serving_assets(days)
+
+
 def build_definitions(settings: Settings, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Assets, job, schedule, sensor and resources of one installation.
+    """Assets, jobs, schedules, sensor and resources of one installation.
 
     Parameters
     ----------
@@ -42,10 +51,12 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
     shape = Shape(build_partitions(settings))
     assets = build_assets(shape)
     job = build_job(assets)
+    predictions = build_predictions(build_days(settings))
+    prediction_job = build_prediction_job(predictions)
     return dg.Definitions(
-        assets=assets,
-        jobs=[job, *OPERATIONS],
-        schedules=[build_schedule(settings, job)],
+        assets=[*assets, *predictions],
+        jobs=[job, prediction_job, *OPERATIONS],
+        schedules=[build_schedule(settings, job), build_prediction_schedule(settings, prediction_job)],
         sensors=[build_sensor(job)],
         resources={**build_resources(installation), **(resources or {})},
         executor=dg.in_process_executor,

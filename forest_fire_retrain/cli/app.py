@@ -33,6 +33,12 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
+FirstDay = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of a range.")]
+LastDay = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of it, included.")]
+
+
+def _day(given: dt.datetime | None) -> dt.date | None:
+    return None if given is None else given.date()
 
 
 def _settings() -> "Settings":
@@ -74,6 +80,42 @@ def backfill(
     from forest_fire_retrain.cli.running import backfill_range  # noqa: PLC0415 - imports Dagster
 
     backfill_range(_settings(), first, last)
+
+
+@app.command()
+def predict(
+    *,
+    date: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day; today by default.")] = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    retro: Annotated[
+        bool,
+        typer.Option("--retro", help="Predict past days that nobody predicted on the day."),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Predict the day with the champion and log it, or show what was said of a past day."""
+    from forest_fire_retrain.cli.predicting import predict as predict_days  # noqa: PLC0415 - imports Dagster
+    from forest_fire_retrain.cli.reading_predictions import Asked  # noqa: PLC0415 - imported with the above
+
+    predict_days(_settings(), Asked(*map(_day, (date, first, last))), retro=retro, as_json=as_json)
+
+
+@app.command()
+def predictions(
+    *,
+    date: Annotated[
+        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day; today and the days ahead by default.")
+    ] = None,
+    first: FirstDay = None,
+    last: LastDay = None,
+    issue: Annotated[str | None, typer.Option(help="The rows of this issue.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every issue that was logged for days, or show one."""
+    from forest_fire_retrain.cli.reading_predictions import Asked, print_predictions  # noqa: PLC0415 - imports Arrow
+
+    print_predictions(_settings(), Asked(*map(_day, (date, first, last))), issue, as_json=as_json)
 
 
 @app.command()

@@ -5,12 +5,14 @@ They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call 
 
 import datetime as dt
 
+from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -19,6 +21,7 @@ from forest_fire_retrain.core.ledger.state import LedgerState, Reign, fold, orig
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, Candidate, IngestReport
 from forest_fire_retrain.core.windows import midnight
+from forest_fire_retrain.pipeline.serving.reading_predictions import last_live_day
 from forest_fire_retrain.settings import Settings
 
 MAX_NAMED = 5
@@ -116,6 +119,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         "data warnings": [] if newest is None else _read_data_warnings(settings, newest),
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed over": [key_of(period) for period in list_passed_over(state, closed)],
+        "last predicted day": _read_last_predicted_day(settings),
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
         "registry": "agrees" if state.meddling is None else state.meddling.summary,
@@ -130,6 +134,14 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed over")}
     print_facts("Status", {**facts, **counted})
+
+
+def _read_last_predicted_day(settings: Settings) -> dt.date | str:
+    """The newest day that was predicted live on the day itself."""
+    try:
+        return last_live_day(DeltaLake(settings.lake_root)) or "none"
+    except LakeError as error:
+        return str(error)
 
 
 def _read_data_warnings(settings: Settings, partition_key: str) -> list[str]:

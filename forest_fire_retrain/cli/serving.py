@@ -1,4 +1,4 @@
-"""`forest-fire up`: catch up, then serve Dagster and MLflow until Ctrl-C, and stop all of it."""
+"""`forest-fire up`: catch up, predict today, then serve Dagster and MLflow until Ctrl-C, and stop all of it."""
 
 import os
 import signal
@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.cli.console import out
 from forest_fire_retrain.cli.home import is_port_free, prepare_home
+from forest_fire_retrain.cli.predicting import predict_today
 from forest_fire_retrain.cli.running import catch_up
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.installation import build_installation
@@ -53,6 +54,7 @@ def bring_up(settings: Settings) -> None:
     started: list[subprocess.Popen[bytes]] = []
     try:
         catch_up(settings)
+        predict_today(settings)
         started = [_start(server, settings) for server in servers]
         for server, process in zip(servers, started, strict=True):
             _await(server, process)

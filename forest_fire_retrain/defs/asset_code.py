@@ -12,6 +12,7 @@ CODE_OF_ASSET = {
     DECISION: ("pipeline/retraining",),
     REGISTRY_STATE: ("pipeline/custody",),
     "provenance": ("pipeline/custody",),
+    "risk_predictions": ("pipeline/serving",),
 }
 """The wings and modules that make each asset; what they import counts as well."""
 

@@ -1,7 +1,8 @@
-"""Retraining periods as Dagster partitions; the arithmetic is that of `core.periods`."""
+"""Retraining periods and predicted days as Dagster partitions; the arithmetic is that of `core.periods`."""
 
 import dagster as dg
 
+from forest_fire_retrain.core.periods import period_starting
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.settings import Settings
 
@@ -26,4 +27,17 @@ def build_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
         cron_schedule=cron_at(0, periods.cadence),
         fmt=KEY_FORMAT,
         timezone=periods.time_zone,
+    )
+
+
+def build_days(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
+    """The days that can be predicted: from the first one on which there may be a champion, today included."""
+    periods = settings.periods
+    return dg.TimeWindowPartitionsDefinition(
+        start=period_starting(periods.first_start, periods.cadence).end.isoformat(),
+        end=None if periods.history_end is None else periods.history_end.isoformat(),
+        cron_schedule="0 0 * * *",
+        fmt=KEY_FORMAT,
+        timezone=periods.time_zone,
+        end_offset=1 if periods.history_end is None else 0,
     )

@@ -1,0 +1,128 @@
+"""The day's map for the web UI: cells by position, size and colour by class, the highest by name; as markdown.
+
+Drawing takes the figures it is given and decides nothing.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from matplotlib import colormaps
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
+
+PANEL_INCHES = (4.4, 3.9)
+N_NAMED = 3
+MANY_CELLS = 400
+RING = "#20639b"
+PALETTE = "YlOrRd"
+PALEST, DARKEST = 0.12, 0.95
+
+
+class Place(NamedTuple):
+    """A cell on the map."""
+
+    cell_id: str
+    name: str
+    longitude: float
+    latitude: float
+    place_in_classes: int
+    rank: int
+
+
+class DayOnMap(NamedTuple):
+    """One panel: where cells lie and what was said of them, and in which of them a fire was reported."""
+
+    title: str
+    places: Sequence[Place]
+    reported: frozenset[str] = frozenset()
+
+
+def lay_out(title: str, rows: pa.Table, cells: pa.Table, classes: Sequence[str], reported: frozenset[str]) -> DayOnMap:
+    """The panel of an issue: its `rows`, and the `cells` that know where they lie."""
+    found = pc.index_in(rows["cell_id"], cells["cell_id"].combine_chunks())
+    where = cells.select(["name", "longitude", "latitude"]).take(found.combine_chunks())
+    figures = zip(
+        rows["cell_id"].to_pylist(),
+        where["name"].to_pylist(),
+        where["longitude"].to_pylist(),
+        where["latitude"].to_pylist(),
+        rows["risk_class"].to_pylist(),
+        rows["rank"].to_pylist(),
+        strict=True,
+    )
+    known = [
+        Place(cell_id, called, longitude, latitude, classes.index(name) if name in classes else 0, rank)
+        for cell_id, called, longitude, latitude, name, rank in figures
+        if longitude is not None
+    ]
+    return DayOnMap(title, known, reported)
+
+
+def draw_map(days: Sequence[DayOnMap], classes: Sequence[str]) -> str:
+    """One panel per day, side by side, with the classes explained below, as markdown."""
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(width * len(days), height), dpi=DOTS_PER_INCH)
+    for number, day in enumerate(days):
+        share = 1 / len(days)
+        axes = figure.add_axes((share * (number + 0.13), 0.24, share * 0.83, 0.66))
+        _draw_day(axes, day, len(classes))
+    handles = figure.axes[0].get_legend_handles_labels()[0]
+    for place, name in enumerate(classes):
+        handles.append(figure.axes[0].scatter([], [], s=28, color=_colour(place, len(classes)), label=_said(name)))
+    figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 6), fontsize=7, frameon=False)
+    return as_markdown(figure, "map of the risk of a fire start")
+
+
+def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:
+    ordered = sorted(day.places, key=lambda place: -place.rank)  # the most dangerous on top
+    x, y, number = (np.array([place[column] for place in ordered], dtype=float) for column in (2, 3, 4))
+    base = 16.0 if len(ordered) <= MANY_CELLS else 2.0
+    colours = [_colour(int(place), n_classes) for place in number]
+    axes.scatter(x, y, s=base * (1 + number) ** 1.2, c=colours, edgecolors="#555555", linewidths=0.2)
+    burnt = [place for place in ordered if place.cell_id in day.reported]
+    if burnt:
+        axes.scatter(
+            [place.longitude for place in burnt],
+            [place.latitude for place in burnt],
+            s=90,
+            facecolors="none",
+            edgecolors=RING,
+            linewidths=1.4,
+            label="fire reported",
+        )
+    for place in ordered[::-1][:N_NAMED]:
+        is_east = place.longitude > (x.min() + x.max()) / 2
+        axes.annotate(
+            place.name,
+            (place.longitude, place.latitude),
+            xytext=(-5 if is_east else 5, 4),
+            ha="right" if is_east else "left",
+            textcoords="offset points",
+            fontsize=7,
+        )
+    axes.margins(0.12)
+    axes.locator_params(nbins=5)
+    axes.set_title(day.title, fontsize=8)
+    axes.tick_params(labelsize=6)
+    axes.set_xlabel("longitude, °E", fontsize=7)
+    axes.set_ylabel("latitude, °N", fontsize=7)
+
+
+def _colour(place: int, n_classes: int) -> tuple[float, ...]:
+    share = place / max(n_classes - 1, 1)
+    return tuple(float(part) for part in colormaps[PALETTE](PALEST + share * (DARKEST - PALEST)))
+
+
+def _said(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def title_of(day: dt.date, version: int, kind: str) -> str:
+    """What stands over a panel."""
+    return f"{day}, version {version}{'' if kind == 'live' else f', {kind}'}"
