@@ -5,7 +5,7 @@ A contribution in log odds multiplies the odds by its exponential; what it does 
 
 import math
 
-MANY_TIMES = 10
+MANY_TIMES, NEARLY_NOTHING = 10, 0.1
 
 
 def chance_of(log_odds: float) -> float:
@@ -22,6 +22,8 @@ def show_chance(chance: float) -> str:
 def show_factor(log_odds: float) -> str:
     """`odds x1.8`: what a contribution does to the odds."""
     factor = math.exp(log_odds)
+    if abs(factor - 1) < NEARLY_NOTHING:
+        return f"odds x{factor:.2f}"
     return f"odds x{factor:.0f}" if factor >= MANY_TIMES else f"odds x{factor:.2g}"
 
 
