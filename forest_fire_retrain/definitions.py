@@ -30,11 +30,11 @@ def build_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         return [*ingest, *features, *build_retraining_assets(shape, features), *build_provenance_assets(shape)]
 
 
-def build_predictions(days: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+def build_predictions(settings: Settings) -> list[dg.AssetsDefinition]:
     """All assets of a day."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=dg.BetaWarning)  # as above, and of days whose period is not over
-        return build_serving_assets(days)
+        return build_serving_assets(build_days(settings), settings.cadence)
 
 
 def build_definitions(settings: Settings, resources: Mapping[str, object] | None = None) -> dg.Definitions:
@@ -51,7 +51,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
     shape = Shape(build_partitions(settings))
     assets = build_assets(shape)
     job = build_job(assets)
-    predictions = build_predictions(build_days(settings))
+    predictions = build_predictions(settings)
     prediction_job = build_prediction_job(predictions)
     return dg.Definitions(
         assets=[*assets, *predictions],

@@ -99,7 +99,7 @@ def spell(value: object) -> str:
             return value.relative_to(PROJECT_ROOT).as_posix()
         case float():
             return f"{value:g}"
-        case tuple():
+        case tuple() | dict():
             return json.dumps(value)
         case _:
             return str(value)

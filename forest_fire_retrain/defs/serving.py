@@ -8,6 +8,7 @@ from pydantic import Field
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA
+from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
@@ -23,6 +24,7 @@ GROUP = "serving"
 PREDICTIONS_ASSET = "risk_predictions"
 EVERY_CELL_CHECK = "every_cell_of_the_park_is_predicted"
 WEATHER_CHECK = "few_cells_are_predicted_without_weather"
+LONGEST_PERIOD_DAYS = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31}
 MAX_DRAWN = 31
 """Days of a run that are drawn, the newest: a year of maps would take longer than its predictions."""
 CHECKS = {
@@ -40,12 +42,15 @@ class PredictionConfig(dg.Config):
     )
 
 
-def build_serving_assets(days: dg.TimeWindowPartitionsDefinition) -> list[dg.AssetsDefinition]:
+def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Cadence) -> list[dg.AssetsDefinition]:
     """`risk_predictions`, a partition per day; it reads `features` and the champion that `registry_state` confirmed.
 
-    A day rests on what was known and decided by the end of the period before its own.
+    A day rests on what was known and decided by the end of a period that was over.
     """
-    before = dg.TimeWindowPartitionMapping(start_offset=-1, end_offset=-1, allow_nonexistent_upstream_partitions=True)
+    n_days = LONGEST_PERIOD_DAYS[cadence]
+    before = dg.TimeWindowPartitionMapping(
+        start_offset=-n_days, end_offset=-n_days, allow_nonexistent_upstream_partitions=True
+    )
 
     @dg.asset(
         name=PREDICTIONS_ASSET,

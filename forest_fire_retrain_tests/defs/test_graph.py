@@ -1,11 +1,13 @@
 """What the code location consists of, pinned: a change of the graph has to be meant."""
 
+import datetime as dt
 from pathlib import Path
 
 import dagster as dg
 import pytest
 
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.partitions import build_days
 from forest_fire_retrain_tests.example_installation import example_settings
 
 EXPECTED = {
@@ -32,6 +34,11 @@ EXPECTED = {
         "provenance",
         {"registry_state"},
         {"ledger_chain_is_intact", "champion_alias_matches_ledger", "export_matches_ledger"},
+    ),
+    "risk_predictions": (
+        "serving",
+        {"features", "registry_state"},
+        {"every_cell_of_the_park_is_predicted", "few_cells_are_predicted_without_weather"},
     ),
 }
 
@@ -66,7 +73,9 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it(definiti
         assert node.kinds
 
 
-@pytest.mark.parametrize(("name", "unit"), [("weather", "km/h"), ("fire_reports", "ha"), ("features", "kPa")])
+@pytest.mark.parametrize(
+    ("name", "unit"), [("weather", "km/h"), ("fire_reports", "ha"), ("features", "kPa"), ("risk_predictions", "km/h")]
+)
 def test_tables_show_their_columns_with_units(definitions: dg.Definitions, name: str, unit: str) -> None:
     schema = definitions.resolve_asset_graph().get(dg.AssetKey(name)).metadata["dagster/column_schema"]
     assert any(f"[{unit}]" in (column.description or "") for column in schema.columns)
@@ -94,3 +103,55 @@ def test_schedule_and_sensor_start_running(definitions: dg.Definitions) -> None:
     assert definitions.resolve_sensor_def("undecided_partition_sensor").default_status is (
         dg.DefaultSensorStatus.RUNNING
     )
+
+
+def test_a_retraining_and_its_triggers_leave_predictions_alone(definitions: dg.Definitions) -> None:
+    predictions = {dg.AssetKey("risk_predictions")}
+    for name, expected in (
+        ("retraining_job", set(map(dg.AssetKey, EXPECTED)) - predictions),
+        ("prediction_job", predictions),
+    ):
+        assert definitions.resolve_job_def(name).asset_layer.selected_asset_keys == expected
+    assert definitions.resolve_sensor_def("undecided_partition_sensor").job_name == "retraining_job"
+    assert definitions.resolve_schedule_def("retraining_schedule").job_name == "retraining_job"
+
+
+def test_days_are_partitions_from_the_first_possible_champion_to_today(definitions: dg.Definitions) -> None:
+    partitions = definitions.resolve_asset_graph().get(dg.AssetKey("risk_predictions")).partitions_def
+    assert partitions is not None
+    at_noon = dt.datetime(2026, 3, 2, 12, tzinfo=dt.UTC)
+    keys = partitions.get_partition_keys(current_time=at_noon)
+    assert (keys[0], keys[-1]) == ("2024-08-05", "2026-03-02")
+
+
+@pytest.mark.parametrize(
+    ("time_zone", "instant", "today"),
+    [
+        ("Pacific/Kiritimati", "2026-03-01T10:00", "2026-03-02"),
+        ("Pacific/Pago_Pago", "2026-03-02T10:59", "2026-03-01"),
+        ("America/Los_Angeles", "2026-03-09T06:59", "2026-03-08"),
+    ],
+)
+def test_the_newest_day_is_the_parks_today(tmp_path: Path, time_zone: str, instant: str, today: str) -> None:
+    days = build_days(example_settings(tmp_path, time_zone=time_zone))
+    assert days.get_partition_keys(current_time=dt.datetime.fromisoformat(f"{instant}:00+00:00"))[-1] == today
+
+
+def test_a_day_rests_on_the_period_before_its_own_also_where_that_is_not_over(definitions: dg.Definitions) -> None:
+    graph = definitions.resolve_asset_graph()
+    day, week = (graph.get(dg.AssetKey(name)).partitions_def for name in ("risk_predictions", "features"))
+    mapping = graph.get(dg.AssetKey("risk_predictions")).partition_mappings[dg.AssetKey("features")]
+    assert day is not None
+    for key, expected in (("2026-03-01", "2026-02-16"), ("2026-03-02", "2026-02-23"), ("2024-08-05", "2024-07-29")):
+        found = mapping.get_upstream_mapped_partitions_result_for_partitions(
+            day.subset_with_partition_keys([key]), day, week, current_time=dt.datetime(2026, 3, 2, 7, tzinfo=dt.UTC)
+        )
+        assert list(found.partitions_subset.get_partition_keys()) == [expected]
+        assert not found.required_but_nonexistent_subset.get_partition_keys()
+
+
+def test_the_day_is_predicted_every_morning_from_the_start(tmp_path: Path) -> None:
+    definitions = build_definitions(example_settings(tmp_path, prediction_hour=9, time_zone="Pacific/Auckland"))
+    schedule = definitions.resolve_schedule_def("prediction_schedule")
+    assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
+    assert (schedule.cron_schedule, schedule.execution_timezone) == ("0 9 * * *", "Pacific/Auckland")

@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.canonical_json import canonical_json
 
-DEFAULT_LIMITS: Mapping[str, float] = {"low": 0.0, "moderate": 0.01, "high": 0.03, "very_high": 0.08, "extreme": 0.2}
+DEFAULT_LIMITS: Mapping[str, float] = {"low": 0.0, "moderate": 0.005, "high": 0.02, "very_high": 0.05, "extreme": 0.1}
+"""For a park in which a fire starts on about one of a hundred cell-days: half, twice, five and ten times that."""
 MAX_CLASSES = 12
 
 

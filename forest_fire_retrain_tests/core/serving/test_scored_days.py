@@ -67,11 +67,11 @@ class Scoring:
 
 
 def test_a_row_says_what_was_said_and_from_what() -> None:
-    first, second, third = Scoring().rows(features(precip_mm=None), [0.02, 0.5, 0.02])
+    first, second, third = Scoring().rows(features(precip_mm=None), [0.01, 0.5, 0.01])
     assert [row["rank"] for row in (first, second, third)] == [2, 1, 2]
     assert (first["risk_class"], second["risk_class"]) == ("moderate", "extreme")
     assert second["expected_fires"] == pytest.approx(np.log(2))
-    assert second["class_limits"] == '{"extreme":0.2,"high":0.03,"low":0.0,"moderate":0.01,"very_high":0.08}'
+    assert second["class_limits"] == '{"extreme":0.1,"high":0.02,"low":0.0,"moderate":0.005,"very_high":0.05}'
     assert (first["precip_mm"], second["precip_mm"], second["feature_version"]) == (0.25, None, FEATURE_VERSION)
     assert second["table_versions"] == '{"weather":4}'
     assert (second["model_id"], second["model_version"], second["known_at"]) == ("models:/m-1", 3, AT_SEVEN)
@@ -95,7 +95,7 @@ def test_the_name_of_an_issue_hangs_on_everything_that_is_said() -> None:
         Scoring(artifact="e" * 64).name(features()),
         Scoring(kind=PredictionKind.RETRO).name(features()),
         Scoring(lead_days={DAY: 1}).name(features()),
-        Scoring(classes=read_classes({"low": 0.0, "high": 0.03})).name(features()),
+        Scoring(classes=read_classes({"low": 0.0, "high": 0.02})).name(features()),
     ]
     assert len({plain, *others}) == 1 + len(others)
 
@@ -156,6 +156,6 @@ def test_classes_that_leave_a_chance_without_a_name_are_refused(limits: dict[str
         read_classes(limits)
 
 
-@pytest.mark.parametrize(("chance", "name"), [(0.0, "low"), (0.01, "moderate"), (0.0099999, "low"), (0.999, "extreme")])
+@pytest.mark.parametrize(("chance", "name"), [(0.0, "low"), (0.005, "moderate"), (0.00499, "low"), (0.999, "extreme")])
 def test_a_chance_belongs_to_the_class_whose_limit_it_reaches(chance: float, name: str) -> None:
     assert CLASSES.classify([chance]) == [name]
