@@ -78,6 +78,7 @@ HOUSE: dict[str, Room] = {
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
+    "adapters/lake_notes": room("core/errors", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pydantic"
@@ -190,6 +191,7 @@ HOUSE: dict[str, Room] = {
         "adapters/duckdb_ledger",
         "adapters/ledger_backup",
         "adapters/ledger_export",
+        "adapters/lake_notes",
         "adapters/record_files",
         "dagster",
         "pyarrow",
