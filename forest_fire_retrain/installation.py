@@ -18,6 +18,7 @@ from forest_fire_retrain.core.models.ports import ModelStore, RecipeSearch, Trac
 from forest_fire_retrain.core.ports import Progress, RecordStore, Stores, Workshop
 from forest_fire_retrain.core.records import Environment
 from forest_fire_retrain.core.rows.ports import Lake, Source, SqlEngine
+from forest_fire_retrain.core.serving.ports import TreeExplainer
 from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.settings import Settings, SourceKind
 
@@ -47,6 +48,12 @@ def _build_search() -> RecipeSearch:
     return OptunaSearch()
 
 
+def _build_tree_explainer() -> TreeExplainer:
+    from forest_fire_retrain.adapters.shap_explainer import ShapExplainer  # noqa: PLC0415 - see the module's docstring
+
+    return ShapExplainer()
+
+
 @dataclass(frozen=True)
 class Installation:
     """Everything the shell hands to the pipeline; tests put fakes in its places.
@@ -63,6 +70,8 @@ class Installation:
         Who is told how far long work has come.
     recipe_search : RecipeSearch
         Proposes parameters where tuning is on.
+    trees : TreeExplainer
+        Takes gradient boosting apart where a prediction is explained.
     """
 
     settings: Settings
@@ -77,6 +86,7 @@ class Installation:
     clock: Callable[[], dt.datetime] = read_clock
     progress: Progress = field(default_factory=Silence)
     recipe_search: RecipeSearch = field(default_factory=_build_search)
+    trees: TreeExplainer = field(default_factory=_build_tree_explainer)
 
     @cached_property
     def environment(self) -> Environment:

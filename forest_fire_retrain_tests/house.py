@@ -21,8 +21,8 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {
-    *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "definitions"),
-    *("defs", "backtest", "cli"),
+    *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "investigate"),
+    *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -52,14 +52,20 @@ HOUSE: dict[str, Room] = {
     ),
     "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
-    "core/serving": room(*BASE, "core/rows", "core/ledger", "numpy", "pyarrow"),
+    "core/serving": room(
+        *BASE,
+        *("core/ledger", "core/risk_model", "core/rows"),
+        *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
+    ),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
-    "pipeline/investigating": room(*CORE, "pipeline/preparing", "pipeline/retraining", "numpy", "pyarrow"),
+    "pipeline/investigating": room(
+        *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
+    ),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
@@ -74,10 +80,12 @@ HOUSE: dict[str, Room] = {
         "filelock",
         "pydantic",
     ),
+    "adapters/explanation_pictures": room("core/serving", "matplotlib"),
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
+    "adapters/lake_notes": room("core/errors", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
@@ -110,6 +118,7 @@ HOUSE: dict[str, Room] = {
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
     "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),
+    "adapters/shap_explainer": room("core/serving", "numpy", "shap", "sklearn"),
     "adapters/simulated_settings": room("pydantic"),
     "adapters/simulated_weather": room("adapters/simulated_settings", "core/rows", "numpy"),
     "adapters/simulated_fires": room("adapters/simulated_settings", "adapters/simulated_weather", "core/rows", "numpy"),
@@ -182,6 +191,18 @@ HOUSE: dict[str, Room] = {
         "pyspark",
     ),
     "__init__": room("model_access"),
+    "investigate": room(
+        "installation",
+        "production",
+        "proofs",
+        "settings",
+        "adapters/explanation_pictures",
+        "adapters/ledger_export",
+        "pipeline/investigating",
+        *CORE,
+        "matplotlib",
+        "pandas",
+    ),
     "defs": room(
         "installation",
         "operations",
@@ -207,12 +228,14 @@ HOUSE: dict[str, Room] = {
         "definitions",
         "defs",
         "installation",
+        "investigate",
         "operations",
         "production",
         "proofs",
         "settings",
         *CORE,
         "pipeline/custody",
+        "pipeline/investigating",
         "pipeline/serving",
         "pipeline/investigating",
         "adapters/atomic_files",
@@ -221,6 +244,7 @@ HOUSE: dict[str, Room] = {
         "adapters/kept_files",
         "adapters/ledger_backup",
         "adapters/ledger_export",
+        "adapters/lake_notes",
         "adapters/record_files",
         "dagster",
         "pyarrow",

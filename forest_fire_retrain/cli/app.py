@@ -184,6 +184,25 @@ def reproduce(
 
 
 @app.command()
+def explain(
+    *,
+    cell: Annotated[str | None, typer.Option("--cell", help="Whose prediction.")] = None,
+    date: Annotated[str | None, typer.Option("--date", help="For which day, YYYY-MM-DD.")] = None,
+    issue: Annotated[str | None, typer.Option("--issue", help="Which issue of the day; the newest by default.")] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE: suppose another feature; may be repeated.")
+    ] = None,
+    partition: Annotated[str | None, typer.Option("--partition", help="Explain the decision of a period.")] = None,
+    html: Annotated[Path | None, typer.Option("--html", help="File for one page that anybody can read.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say why a logged prediction is what it is, or where candidate and champion of a decision disagree."""
+    from forest_fire_retrain.cli.explaining import Question, answer_question  # noqa: PLC0415 - imports scikit-learn
+
+    answer_question(_settings(), Question(cell, date, issue, changes or [], partition), html, as_json=as_json)
+
+
+@app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Say what is decided, what is waiting, and where everything lies."""
     from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster

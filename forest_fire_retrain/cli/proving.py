@@ -7,13 +7,10 @@ import typer
 
 from forest_fire_retrain import proofs
 from forest_fire_retrain.adapters.kept_files import read_text
-from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.console import out, print_json
-from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.checkpoints import read_notes
 from forest_fire_retrain.core.ledger.evidence_check import Report
-from forest_fire_retrain.installation import build_ledger
-from forest_fire_retrain.operations import parse_day
+from forest_fire_retrain.installation import build_installation, build_ledger
 from forest_fire_retrain.settings import Settings
 
 STANDARD_INPUT = Path("-")
@@ -53,14 +50,14 @@ def make_evidence(
     ForestFireRetrainError
         If there is nothing to prove, something is wrong with it, or it cannot be written.
     """
-    n_files = proofs.write_evidence(
-        build_ledger(settings),
-        RecordFiles(settings.records_folder),
-        parse_day(partition).isoformat(),
+    from forest_fire_retrain import investigate  # noqa: PLC0415 - imports scikit-learn, which no check needs
+
+    n_files = investigate.evidence(
+        partition,
         target,
-        now=read_clock(),
         kept=None if against is None else read_kept_file(against),
         is_replaced=is_replaced,
+        installation=build_installation(settings),
     )
     if as_json:
         print_json({"pack": str(target), "partition": partition, "files": n_files})

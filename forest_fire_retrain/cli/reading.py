@@ -5,7 +5,6 @@ They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call 
 
 import datetime as dt
 
-from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.asking import NOTHING_YET
@@ -21,7 +20,7 @@ from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
-from forest_fire_retrain.pipeline.serving.reading_predictions import last_live_day
+from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, last_live_day_of
 from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings
 
@@ -118,8 +117,12 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
 
 def _read_last_predicted_day(settings: Settings) -> dt.date | str:
     """The newest day that was predicted live on the day itself."""
+    if settings.lake_uri is None and not (settings.home / "lake" / LOG_TABLE).is_dir():
+        return "none"
+    from forest_fire_retrain.adapters.lake_notes import newest_notes  # noqa: PLC0415 - imports deltalake
+
     try:
-        return last_live_day(DeltaLake(settings.lake_root)) or "none"
+        return last_live_day_of(newest_notes(settings.lake_root, LOG_TABLE)) or "none"
     except LakeError as error:
         return str(error)
 

@@ -2,12 +2,11 @@
 
 import typer
 
-from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain import investigate
 from forest_fire_retrain.cli.console import out, print_facts, print_json
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.installation import build_installation
-from forest_fire_retrain.pipeline.investigating.finding_decisions import find_decision
-from forest_fire_retrain.pipeline.investigating.reproducing import Match, Reproduction, reproduce
+from forest_fire_retrain.pipeline.investigating.reproducing import Match, Reproduction
 from forest_fire_retrain.settings import Settings
 
 
@@ -19,11 +18,7 @@ def print_reproduction(settings: Settings, name: str, *, as_json: bool) -> None:
     typer.Exit
         With code 1, if it is another one.
     """
-    entries = [entry for entry in read_export(settings.export_folder) if entry.model_name == settings.model_name]
-    named, installation = find_decision(entries, name), build_installation(settings)
-    found = reproduce(
-        installation.lake, installation.engine, installation.models, named=named, environment=installation.environment
-    )
+    found = investigate.reproduce(name, installation=build_installation(settings))
     if as_json:
         print_json(found.model_dump(mode="json"))
     else:

@@ -64,6 +64,10 @@ class EvidenceError(ForestFireRetrainError):
     """A window holds too little or contradictory data to train or judge on."""
 
 
+class NotReproducedError(ForestFireRetrainError):
+    """What was said once cannot be said again to the bit, so that nothing is explained: the operator acts."""
+
+
 class HomeError(ForestFireRetrainError):
     """The installation's own files, or Dagster's store among them, cannot be read or written: the operator acts."""
 

@@ -15,7 +15,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import column_schema
 from forest_fire_retrain.defs.prediction_report import describe_prediction
-from forest_fire_retrain.defs.run_context import tell, warn
+from forest_fire_retrain.defs.run_context import warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.reporting import sentence_on, warnings_on
@@ -26,7 +26,7 @@ EVERY_CELL_CHECK = "every_cell_of_the_park_is_predicted"
 WEATHER_CHECK = "few_cells_are_predicted_without_weather"
 LONGEST_PERIOD_DAYS = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31}
 MAX_DRAWN = 31
-"""Days of a run that are drawn, the newest: a year of maps would take longer than its predictions."""
+"""Days of a run that are drawn and logged one by one, the newest: of a year that would take longer than predicting."""
 CHECKS = {
     EVERY_CELL_CHECK: "Each predicted day has exactly one row per cell that belongs to the park on it.",
     WEATHER_CHECK: "At most FOREST_FIRE_MAX_SHARE_WITHOUT_WEATHER of the cells are without any weather of the day.",
@@ -99,7 +99,9 @@ def _describe(
         shown = ahead if key == keys[-1] else ()
         metadata = describe_prediction(installation, by_day[key], shown, with_map=key in drawn)
         context.add_asset_metadata(metadata, partition_key=key)
-        tell(context, installation, PREDICTIONS_ASSET, key, sentence_on(by_day[key]))
+        if key in drawn:
+            context.log.info("%s: %s", key, sentence_on(by_day[key]))
+        installation.progress.advance(PREDICTIONS_ASSET, key, sentence_on(by_day[key]))
     limit = installation.settings.max_share_without_weather
     for sentence in dict.fromkeys(sentence for day in said for sentence in warnings_on(day, limit)):
         warn(context, installation, PREDICTIONS_ASSET, sentence)

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-FIRST_WEEK = dt.date(2025, 3, 3)
 YEAR_DAYS = 365
+WEEKS_BEHIND, MOST_TRIED = 66, 12
 DAY = dt.timedelta(days=1)
 PROGRAM = "import sys; from forest_fire_retrain.cli import run; sys.argv = ['forest-fire', *sys.argv[1:]]; run()"
 
@@ -31,10 +31,11 @@ class Cost(NamedTuple):
     cpu_seconds: float
 
 
-def command(home: Path, *words: str) -> None:
-    """Run `forest-fire` on a home."""
+def command(home: Path, *words: str) -> str:
+    """What `forest-fire` prints of a home."""
     environment = {**os.environ, "FOREST_FIRE_HOME": str(home)}
-    subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, check=True, stdout=subprocess.DEVNULL)
+    done = subprocess.run([sys.executable, "-c", PROGRAM, *words], env=environment, check=True, capture_output=True)
+    return done.stdout.decode()
 
 
 def timed(what: str, run: Callable[[], object]) -> Cost:
@@ -51,11 +52,16 @@ def _cpu() -> float:
 
 def make_home(home: Path) -> list[dt.date]:
     """A champion, and the features of a year behind it; the days of that year."""
-    first = FIRST_WEEK + 7 * DAY
-    last_week = FIRST_WEEK + (YEAR_DAYS // 7 + 2) * 7 * DAY
-    for week in (FIRST_WEEK, last_week):
-        command(home, "retrain", "--partition", week.isoformat())
-    return [first + number * DAY for number in range(YEAR_DAYS)]
+    today = dt.datetime.now(dt.UTC).date()
+    last_week = today - (today.weekday() + 7) * DAY
+    first = last_week - 7 * WEEKS_BEHIND * DAY
+    for _ in range(MOST_TRIED):  # in winter a candidate may not beat climatology
+        command(home, "retrain", "--partition", first.isoformat())
+        first += 7 * DAY
+        if json.loads(command(home, "status", "--json"))["champion"] is not None:
+            break
+    command(home, "retrain", "--partition", last_week.isoformat())
+    return [last_week - number * DAY for number in range(YEAR_DAYS, 0, -1)]
 
 
 def measure(home: Path, days: list[dt.date]) -> list[Cost]:

@@ -17,8 +17,9 @@ import pyarrow as pa
 
 from forest_fire_retrain.core.rows.feature_catalogue import CATALOGUE, RETIRED
 from forest_fire_retrain.core.rows.tables import UTC_INSTANT
+from forest_fire_retrain.core.serving.log_notes import LOG_TABLE
 
-PREDICTIONS = "predictions"
+PREDICTIONS = LOG_TABLE
 """Name of the lake's table."""
 
 

@@ -1,1 +1,1 @@
-"""Questions about what was decided: read, computed again, never written."""
+"""Questions about the past: candidates trained again, predictions said again and taken apart, suppositions."""

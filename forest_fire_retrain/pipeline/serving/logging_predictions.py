@@ -16,10 +16,10 @@ from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.rows.membership import membership
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue
+from forest_fire_retrain.core.serving.log_notes import LAST_LIVE_DAY
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.serving.reading_predictions import (
-    LAST_LIVE_DAY,
     issues_between,
     last_live_day,
     read_log,

@@ -8,12 +8,11 @@ import pyarrow as pa
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, Issue, list_issues, rows_of_issue
+from forest_fire_retrain.core.serving.log_notes import last_live_day_of
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Interval
 
 DAY = dt.timedelta(days=1)
-LAST_LIVE_DAY = "last_live_day"
-"""Under what a commit of the log notes the newest day that was predicted live on the day itself."""
 
 
 def read_log(lake: Lake, window: Interval, *, columns: Sequence[str] | None = None) -> pa.Table:
@@ -58,5 +57,4 @@ def find_issue(issues: Sequence[Issue], name: str) -> Issue:
 
 def last_live_day(lake: Lake) -> dt.date | None:
     """The newest day that was predicted live on the day itself; `None` without any."""
-    noted = next((commit.notes.get(LAST_LIVE_DAY) for commit in lake.commits(PREDICTIONS)), None)
-    return None if noted is None else dt.date.fromisoformat(noted)
+    return next((last_live_day_of(commit.notes) for commit in lake.commits(PREDICTIONS)), None)

@@ -1,0 +1,27 @@
+"""What the newest commit of a Delta table notes, for commands that read no rows: without Arrow, in a moment."""
+
+from collections.abc import Mapping
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from forest_fire_retrain.core.errors import LakeError
+
+
+def newest_notes(root: str, table: str) -> Mapping[str, str]:
+    """The notes of the newest commit of `table`; none without the table.
+
+    Raises
+    ------
+    LakeError
+        If the table cannot be read.
+    """
+    try:
+        entry = DeltaTable(f"{root.rstrip('/')}/{table}").history(1)[0]
+    except TableNotFoundError:
+        return {}
+    except (DeltaError, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        msg = f"table {table} of the lake at {root} cannot be read: {first_line}. Run: forest-fire verify"
+        raise LakeError(msg) from error
+    return {name: value for name, value in entry.items() if isinstance(value, str)}

@@ -1,0 +1,29 @@
+"""The notes of a table's newest commit, without reading rows."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from forest_fire_retrain.adapters.delta_lake import DeltaLake
+from forest_fire_retrain.adapters.lake_notes import newest_notes
+from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.serving.log_notes import LAST_LIVE_DAY, last_live_day_of
+
+
+def test_the_newest_notes_are_those_that_the_lake_gives(tmp_path: Path) -> None:
+    lake, rows = DeltaLake(str(tmp_path)), pa.table({"n": [1]})
+    assert newest_notes(str(tmp_path), "t") == {}
+    for day in ("2026-03-01", "2026-03-02"):
+        lake.append("t", rows, notes={LAST_LIVE_DAY: day})
+    notes = newest_notes(f"{tmp_path}/", "t")
+    assert notes == lake.commits("t")[0].notes
+    assert str(last_live_day_of(notes)) == "2026-03-02"
+
+
+def test_a_table_that_cannot_be_read_says_so(tmp_path: Path) -> None:
+    lake = DeltaLake(str(tmp_path))
+    lake.append("t", pa.table({"n": [1]}))
+    (tmp_path / "t" / "_delta_log" / "00000000000000000000.json").write_text("{")
+    with pytest.raises(LakeError, match="forest-fire verify"):
+        newest_notes(str(tmp_path), "t")
