@@ -135,7 +135,7 @@ def test_a_decision_is_trained_again_and_proved_from_a_notebook(asked: Installat
         attached = {name.removeprefix("attachments/") for name in archive.namelist() if name.startswith("attachments/")}
         page = archive.read("attachments/explanation.html").decode()
     assert attached == {"candidate_card.md", "champion_card.md", "explanation.html"}
-    assert "The general level" in page
+    assert f"Decision of {WEEKS[1]}" in page
 
 
 def test_evidence_says_why_a_decision_is_not_explained(asked: Installation, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from forest_fire_retrain.cli.console import out, print_facts, print_json, print_
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
-from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -20,7 +19,7 @@ from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
-from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, last_live_day_of
+from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, LastLive, read_last_live
 from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings
 
@@ -88,17 +87,21 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     state = fold(_read(settings, settings.model_name))
     newest, last = state.newest_partition, state.last_decision
     closed = settings.periods.closed(read_clock())
+    alerts = [] if last is None else list(last.payload["decision"]["alerts"])  # type: ignore[index] # as written
+    predicted = _read_last_live(settings)
+    if predicted is not None:
+        alerts += predicted.describe_alert(settings.max_share_without_weather)
     facts: dict[str, object] = {
         "model": settings.model_name,
         "champion": state.champion,
         "last decided": newest,
         "last decision": None if last is None else last.summary,
-        "alerts": [] if last is None else last.payload["decision"]["alerts"],  # type: ignore[index] # as written
+        "alerts": alerts,
         "doubted labels": describe_doubts(state),
         "data warnings": [] if newest is None else _read_data_warnings(settings, newest),
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed over": [key_of(period) for period in list_passed_over(state, closed)],
-        "last predicted day": _read_last_predicted_day(settings),
+        "last predicted day": "none" if predicted is None else predicted.day,
         "frozen until": state.frozen_until,
         "open intent": None if state.open_intent is None else state.open_intent.summary,
         "registry": "agrees" if state.meddling is None else state.meddling.summary,
@@ -115,16 +118,13 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
     print_facts("Status", {**facts, **counted})
 
 
-def _read_last_predicted_day(settings: Settings) -> dt.date | str:
+def _read_last_live(settings: Settings) -> LastLive | None:
     """The newest day that was predicted live on the day itself."""
     if settings.lake_uri is None and not (settings.home / "lake" / LOG_TABLE).is_dir():
-        return "none"
+        return None
     from forest_fire_retrain.adapters.lake_notes import newest_notes  # noqa: PLC0415 - imports deltalake
 
-    try:
-        return last_live_day_of(newest_notes(settings.lake_root, LOG_TABLE)) or "none"
-    except LakeError as error:
-        return str(error)
+    return read_last_live(newest_notes(settings.lake_root, LOG_TABLE))
 
 
 def _read_data_warnings(settings: Settings, partition_key: str) -> list[str]:

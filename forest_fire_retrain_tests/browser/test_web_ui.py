@@ -75,7 +75,13 @@ def test_checks_read_as_sentences(served: Served, browser: webdriver.Chrome) -> 
 
 
 def test_schedule_and_sensor_are_running(served: Served, browser: webdriver.Chrome) -> None:
-    visit(browser, f"{served.dagster}/automation", "retraining_schedule", "undecided_partition_sensor")
+    visit(
+        browser,
+        f"{served.dagster}/automation",
+        "retraining_schedule",
+        "prediction_schedule",
+        "undecided_partition_sensor",
+    )
 
 
 def test_the_registry_page_of_mlflow_answers(served: Served, browser: webdriver.Chrome) -> None:

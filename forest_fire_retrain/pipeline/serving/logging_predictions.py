@@ -16,12 +16,12 @@ from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.rows.membership import membership
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue
-from forest_fire_retrain.core.serving.log_notes import LAST_LIVE_DAY
+from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.serving.reading_predictions import (
     issues_between,
-    last_live_day,
+    read_last_live_of,
     read_log,
 )
 
@@ -87,7 +87,7 @@ def log_predictions(
         names = [issue.name for issue in issues if issue.name not in held]
         if names:
             new = rows.filter(pc.is_in(rows["issue"], pa.array(names)))
-            lake.append(PREDICTIONS, new, notes=_notes(lake, issues))
+            lake.append(PREDICTIONS, new, notes=_notes(lake, issues, rows))
     before = read_log(lake, window) if held else rows
     return [
         PredictedDay(
@@ -108,7 +108,13 @@ def count_cells(cells: pa.Table, day: dt.date) -> int:
     return int(membership(cells, Interval(start=day, end=day + DAY)).sum())
 
 
-def _notes(lake: Lake, issues: list[Issue]) -> dict[str, str]:
-    days = [issue.date for issue in issues if (issue.kind, issue.lead_days) == (PredictionKind.LIVE, 0)]
-    newest = max((day for day in (*days, last_live_day(lake)) if day is not None), default=None)
-    return {} if newest is None else {LAST_LIVE_DAY: newest.isoformat()}
+def _notes(lake: Lake, issues: list[Issue], rows: pa.Table) -> dict[str, str]:
+    """What a commit notes of the newest day that was predicted on the day itself; an older one changes nothing."""
+    known, newest = read_last_live_of(lake), None
+    for issue in issues:
+        if (issue.kind, issue.lead_days) == (PredictionKind.LIVE, 0):
+            has_weather = rows_of_issue(rows, issue.name)["has_weather"]
+            newest = LastLive(issue.date, 1 - (pc.sum(has_weather).as_py() or 0) / len(has_weather))
+    if newest is None or (known is not None and known.day > newest.day):
+        newest = known
+    return {} if newest is None else newest.to_notes()

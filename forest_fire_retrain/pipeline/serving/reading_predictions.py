@@ -8,7 +8,7 @@ import pyarrow as pa
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, Issue, list_issues, rows_of_issue
-from forest_fire_retrain.core.serving.log_notes import last_live_day_of
+from forest_fire_retrain.core.serving.log_notes import LastLive, read_last_live
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Interval
 
@@ -55,6 +55,6 @@ def find_issue(issues: Sequence[Issue], name: str) -> Issue:
     raise RefusedRequestError(msg)
 
 
-def last_live_day(lake: Lake) -> dt.date | None:
+def read_last_live_of(lake: Lake) -> LastLive | None:
     """The newest day that was predicted live on the day itself; `None` without any."""
-    return next((last_live_day_of(commit.notes) for commit in lake.commits(PREDICTIONS)), None)
+    return next((read_last_live(commit.notes) for commit in lake.commits(PREDICTIONS)), None)

@@ -16,11 +16,12 @@ from forest_fire_retrain.core.errors import EvidenceError, LakeError, OtherSourc
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.rows.ports import Source, SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import FEATURE_COLUMNS, PREDICTIONS, PredictionKind
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
-from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, last_live_day, read_log
+from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_last_live_of, read_log
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, Reigns, retrain, three_reigns
 from forest_fire_retrain_tests.fakes.lake import FakeLake
@@ -89,7 +90,9 @@ def test_today_is_predicted_by_the_champion_with_one_row_per_cell(reigns: Reigns
     assert said.rows.num_rows == said.n_cells == PARK.n_cells
     assert said.rows["rank"].to_pylist() == sorted(said.rows["rank"].to_pylist())
     assert said.share_without_weather == 0.0
-    assert last_live_day(reigns.lake) == TODAY
+    assert read_last_live_of(reigns.lake) == LastLive(TODAY, 0.0)
+    predict(reigns.installation, dt.date(2025, 7, 24), retro=True)
+    assert read_last_live_of(reigns.lake) == LastLive(TODAY, 0.0)
 
 
 def test_predicting_writes_nothing_but_the_log(reigns: Reigns) -> None:
@@ -246,6 +249,7 @@ def test_a_cell_without_weather_is_predicted_and_marked(reigns: Reigns) -> None:
     marked = {row["cell_id"]: row["has_weather"] for row in said.rows.to_pylist()}
     assert (len(marked), [cell for cell, has in marked.items() if not has]) == (said.n_cells, ["C00002"])
     assert said.share_without_weather == pytest.approx(1 / PARK.n_cells)
+    assert read_last_live_of(reigns.lake) == LastLive(TODAY, pytest.approx(1 / PARK.n_cells, abs=1e-4))
     assert all(0 < row["probability"] < 1 for row in said.rows.to_pylist())
 
 
