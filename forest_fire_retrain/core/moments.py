@@ -7,7 +7,10 @@ from zoneinfo import ZoneInfo
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.windows import midnight
 
+EARLIEST = dt.datetime(1, 1, 3, tzinfo=dt.UTC)
+"""Every zone has a day for it and for all later instants."""
 NOT_QUITE = dt.timedelta(microseconds=1)
+NEAR_THE_END = "is too near an end of the calendar"
 
 
 class Moment(NamedTuple):
@@ -48,6 +51,8 @@ def read_moment(text: str, time_zone: str, now: dt.datetime) -> Moment:
     """
     day = _parse_day(text)
     moment = _parse_instant(text, time_zone) if day is None else _end_of(day, time_zone, now)
+    if moment.instant < EARLIEST:
+        raise RefusedRequestError(f"{text} {NEAR_THE_END}")
     if moment.instant > now:
         msg = f"{text} lies in the future (it is {_shown(now)}); who will be in production then nobody knows"
         raise RefusedRequestError(msg)
@@ -65,7 +70,7 @@ def _end_of(day: dt.date, time_zone: str, now: dt.datetime) -> Moment:
     try:
         first, end = (midnight(day + dt.timedelta(days=n), time_zone) for n in (0, 1))
     except OverflowError as error:
-        raise RefusedRequestError(f"{day} is too near the end of the calendar") from error
+        raise RefusedRequestError(f"{day} {NEAR_THE_END}") from error
     if first <= now < end:
         return Moment(now, day, f"now, as {day} lasts in {time_zone}")
     return Moment(end - NOT_QUITE, day, f"the end of {day} in {time_zone}, just before {_shown(end)}")

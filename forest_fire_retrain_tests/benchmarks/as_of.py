@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -60,9 +60,9 @@ from forest_fire_retrain.cli import asking
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.production import answer_champion
 from forest_fire_retrain.settings import load_settings
-began = time.perf_counter()
+began, used = time.perf_counter(), time.process_time()
 answer = answer_champion(load_settings(), read_clock(), at=sys.argv[2], model_name=sys.argv[1])
-took = 1000 * (time.perf_counter() - began)
+took = [1000 * (time.perf_counter() - began), 1000 * (time.process_time() - used)]
 print(json.dumps([took, (answer["champion"] or {}).get("version")]))
 """
 
@@ -75,13 +75,41 @@ class Question(NamedTuple):
     version: int | None
 
 
+class Cost(NamedTuple):
+    """Milliseconds by the clock, and of the processor: where others keep the cores busy, only the second is steady."""
+
+    wall_ms: float
+    cpu_ms: float
+
+
 class Timing(NamedTuple):
-    """Median and worst of repeats, in milliseconds."""
+    """Medians of repeats, and the worst."""
 
     what: str
-    median_ms: float
-    worst_ms: float
+    wall_ms: float
+    cpu_ms: float
+    worst_wall_ms: float
     n: int
+
+    @classmethod
+    def of(cls, what: str, costs: Sequence[Cost]) -> "Timing":
+        """The medians of what was measured."""
+        walls, cpus = ([getattr(cost, name) for cost in costs] for name in Cost._fields)
+        return cls(what, statistics.median(walls), statistics.median(cpus), max(walls), len(costs))
+
+
+Answer = tuple[Cost, int | None]
+
+
+class Stopwatch:
+    """Runs from when it is made."""
+
+    def __init__(self) -> None:
+        self._began, self._used = time.perf_counter(), time.process_time()
+
+    def read(self) -> Cost:
+        """What passed and what was used until now."""
+        return Cost(1_000 * (time.perf_counter() - self._began), 1_000 * (time.process_time() - self._used))
 
 
 def draw_rows(n_models: int, n_weeks: int, plan: Plan) -> Iterator[LedgerEntry]:
@@ -208,39 +236,39 @@ def draw_questions(plan: Plan, n_weeks: int, n: int, seed: int) -> list[Question
     return found
 
 
-def time_each(what: str, questions: list[Question], ask: Callable[[Question], tuple[float, int | None]]) -> Timing:
+def time_each(what: str, questions: list[Question], ask: Callable[[Question], Answer]) -> Timing:
     """Ask one after the other; every answer has to be right."""
     taken = []
     for question in questions:
-        milliseconds, version = ask(question)
+        cost, version = ask(question)
         assert version == question.version, question
-        taken.append(milliseconds)
-    return Timing(what, statistics.median(taken), max(taken), len(taken))
+        taken.append(cost)
+    return Timing.of(what, taken)
 
 
-def ask_cold(home: Path) -> Callable[[Question], tuple[float, int | None]]:
+def ask_cold(home: Path) -> Callable[[Question], Answer]:
     """A process per question; its imports do not count, its settings do."""
 
-    def ask(question: Question) -> tuple[float, int | None]:
+    def ask(question: Question) -> Answer:
         words = [sys.executable, "-c", COLD, question.model, question.instant.isoformat()]
         environment = {**os.environ, "FOREST_FIRE_HOME": str(home)}
         told = subprocess.run(words, env=environment, check=True, capture_output=True, text=True).stdout
-        milliseconds, version = json.loads(told)
-        return milliseconds, version
+        cost, version = json.loads(told)
+        return Cost(*cost), version
 
     return ask
 
 
-def ask_warm(reigns: ReignsFile | FollowedRows, *, with_row: bool) -> Callable[[Question], tuple[float, int | None]]:
+def ask_warm(reigns: ReignsFile | FollowedRows, *, with_row: bool) -> Callable[[Question], Answer]:
     """One question after the other of the same file; with the row of the decision, or without."""
 
-    def ask(question: Question) -> tuple[float, int | None]:
-        began = time.perf_counter()
+    def ask(question: Question) -> Answer:
+        watch = Stopwatch()
         near = reigns.around(question.model, question.instant, None)
         held = reign_at(near, question.instant)
         if held is not None and with_row:
             assert reigns.read_excerpt(held.intent_row) is not None
-        return 1_000 * (time.perf_counter() - began), None if held is None else held.version
+        return watch.read(), None if held is None else held.version
 
     return ask
 
@@ -256,23 +284,23 @@ def time_join(folder: Path, questions: list[Question], repeats: int) -> Timing:
     )
     taken = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        watch = Stopwatch()
         with ReignsFile(folder) as reigns:
             answers = reigns.answer_all(asked)
-        taken.append(1_000 * (time.perf_counter() - began))
+        taken.append(watch.read())
         answered = answers.sort_by("n")["version"].to_pylist()
         assert answered == [question.version for question in questions]
-    return Timing(f"{len(questions):,} questions in one join", statistics.median(taken), max(taken), repeats)
+    return Timing.of(f"{len(questions):,} questions in one join", taken)
 
 
 def time_every_row(folder: Path, questions: list[Question]) -> Timing:
     """What a question costs that reads, checks and follows every row of a copy."""
 
-    def ask(question: Question) -> tuple[float, int | None]:
-        began = time.perf_counter()
+    def ask(question: Question) -> Answer:
+        watch = Stopwatch()
         with FollowedRows(read_export(folder)) as rows:
             held = reign_at(rows.read_all(question.model), question.instant)
-        return 1_000 * (time.perf_counter() - began), None if held is None else held.version
+        return watch.read(), None if held is None else held.version
 
     return time_each("baseline: follow all rows of a hundredth of the decisions", questions, ask)
 

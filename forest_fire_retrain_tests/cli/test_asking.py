@@ -188,7 +188,7 @@ def test_an_instant_without_a_zone_is_the_parks(forest_fire: Run, monkeypatch: p
         (("--at", "yesterday"), "'yesterday' is neither a day nor an instant. Write 2026-07-14, or"),
         (("--at", "2025-10-32"), "neither a day nor an instant"),
         (("--at", "2190-01-01"), "2190-01-01 lies in the future"),
-        (("--at", "9999-12-31"), "too near the end of the calendar"),
+        (("--at", "9999-12-31"), "too near an end of the calendar"),
         (("--as-known-at", "2190-01-01T00:00Z"), "lies in the future"),
         (("--model", "forest_fire_rsk"), "knows no model 'forest_fire_rsk'; nearest: forest_fire_risk"),
         (("--on", "2025-10-26"), "No such option"),
