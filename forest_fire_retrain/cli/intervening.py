@@ -93,7 +93,13 @@ def verify_all(
     faults = [*contradicted, *faults]
     if as_json:
         done = None if repaired is None else repaired.summary
-        print_json({"faults": [fault._asdict() for fault in faults], "repaired": done, "proved": proved})
+        print_json(
+            {
+                "faults": [fault._asdict() for fault in faults],
+                "repaired": done,
+                **({} if kept is None else {"proved": proved}),
+            }
+        )
     else:
         for line in [repaired.summary] if repaired is not None else []:
             out.print(line, markup=False)

@@ -117,7 +117,7 @@ def changed_proofs(proof: Sequence[bytes]) -> Iterator[tuple[bytes, ...]]:
 def expect_every_change_of_an_inclusion_to_be_found(sizes: Sequence[int]) -> None:
     for size in sizes:
         root = mth(0, size)
-        for index in range(0, size, 1 + size // 16):
+        for index in range(0, size, 1 + size // 8):
             held, proof = LEAVES[index], path(index, 0, size)
             assert is_included(held, index, size, proof, root)
             assert not any(is_included(other, index, size, proof, root) for other in changed(held))
@@ -128,7 +128,7 @@ def expect_every_change_of_an_inclusion_to_be_found(sizes: Sequence[int]) -> Non
 def expect_every_change_of_a_consistency_to_be_found(sizes: Sequence[int]) -> None:
     for size in sizes:
         root = mth(0, size)
-        for old in range(1, size, 1 + size // 16):
+        for old in range(1, size, 1 + size // 8):
             old_root, proof = mth(0, old), subproof(old, 0, size, is_whole=True)
             assert is_consistent(old, old_root, size, root, proof)
             assert not any(is_consistent(old, old_root, size, root, other) for other in changed_proofs(proof))
