@@ -21,7 +21,7 @@ from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verifi
 from forest_fire_retrain.core.errors import LedgerTamperedError, RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import find_first_fault
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
-from forest_fire_retrain.core.models.served_model import ServedModel, describe_known
+from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.core.windows import midnight
 from forest_fire_retrain.settings import Settings, load_settings
 
@@ -110,7 +110,7 @@ def _read_state(settings: Settings, model_name: str) -> LedgerState:
 def _choose(
     state: LedgerState, model_name: str, at: dt.date | dt.datetime | str | None, version: int | None, time_zone: str
 ) -> int:
-    known = describe_known([reign.version for reign in state.reigns])
+    known = ", ".join(str(number) for number in sorted({reign.version for reign in state.reigns})) or "none"
     if at is not None and version is not None:
         msg = f"a version ({version}) or a time ({at}) can be asked for, not both"
         raise RefusedRequestError(msg)

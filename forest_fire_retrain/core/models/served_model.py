@@ -1,6 +1,5 @@
 """A champion as people use it: the model with what the ledger knows of it, for tables of features as they come."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -98,8 +97,3 @@ class ServedModel:
 
 def _as_floats(column: "pd.Series[float]") -> np.ndarray:
     return np.asarray(column.to_numpy(dtype=np.float64, na_value=np.nan))
-
-
-def describe_known(versions: Sequence[int]) -> str:
-    """The versions that can be asked for."""
-    return ", ".join(str(version) for version in sorted(set(versions))) or "none"

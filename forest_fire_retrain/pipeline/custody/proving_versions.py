@@ -89,7 +89,7 @@ def _refuse_other_files(stores: Stores, candidate: Candidate, version: int) -> N
     if other:
         msg = (
             f"version {version} has {len(other)} file(s) beside the model that are not as recorded: "
-            f"{list_capped(other)}; whoever loads it by MLflow may run something else. get_model() does not"
+            f"{list_capped(other)}; whoever loads it by MLflow may run something else, get_model() refuses it"
         )
         raise ArtifactTamperedError(msg)
 

@@ -7,15 +7,20 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from forest_fire_retrain.adapters.optuna_search import OptunaSearch
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.models import training
+from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, Environment
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.pipeline.investigating.finding_decisions import Named, find_decision
 from forest_fire_retrain.pipeline.investigating.reproducing import TOLERANCE, Cause, Match, Reproduction, reproduce
+from forest_fire_retrain.pipeline.retraining.training_candidates import train_candidate
 from forest_fire_retrain_tests.example_evidence import MODEL
+from forest_fire_retrain_tests.example_models import SMALL_BOOSTING
 from forest_fire_retrain_tests.example_park import ENGINE, ENVIRONMENT, Bench, decided_bench, windows_of
+from forest_fire_retrain_tests.fakes.records import FakeRecordStore
 
 FIRST = windows_of(0).partition_key
 
@@ -51,6 +56,26 @@ def test_every_version_is_reproduced_bit_for_bit() -> None:
         assert (found.training_hash_again, found.prediction_hash_again) == (found.training_hash, found.prediction_hash)
         assert (found.partition_key, found.ledger_row) == (row.partition_key, row.sequence)
     assert ask(bench, "1").version == 1
+
+
+def test_the_negatives_that_were_kept_are_drawn_again() -> None:
+    bench = decided_bench(0)
+    payload = read_payload(find_decision(bench.ledger.entries(MODEL), FIRST).entry)
+    thinned = SMALL_BOOSTING.model_copy(update={"parameters": {"max_iter": 5, "negatives_per_positive": 3}})
+    candidate = train_candidate(
+        Workshop(bench.lake, ENGINE, FakeRecordStore(), bench.tracker, bench.tracker, OptunaSearch()),
+        holdout=payload.holdout,
+        recipe=thinned,
+        seed=7,
+        environment=ENVIRONMENT,
+        tags={},
+    )
+    named = edit_row(bench, FIRST, **candidate.model_dump(mode="json"))
+    found = reproduce(bench.lake, ENGINE, bench.tracker, named=named, environment=ENVIRONMENT)
+    assert (found.match, found.seed, found.findings) == (Match.EXACT, 7, ())
+    other = edit_row(bench, FIRST, **{**candidate.model_dump(mode="json"), "seed": 8})
+    again = reproduce(bench.lake, ENGINE, bench.tracker, named=other, environment=ENVIRONMENT)
+    assert again.match is Match.DIFFERENT
 
 
 def test_it_is_reproduced_after_corrections_and_features_that_were_built_anew() -> None:

@@ -149,6 +149,16 @@ def test_a_snapshot_in_utc_is_written_as_before_there_were_zones_and_another_nam
     assert HoldoutSet.model_validate_json(holdout.model_dump_json()).snapshot.time_zone == "Pacific/Auckland"
 
 
+def test_a_snapshot_says_whose_rows_it_is_of_where_the_lake_knows(lake: FakeLake) -> None:
+    lake.overwrite(TableName.CELLS, CELLS_SCHEMA.empty_table(), origin="folder one")
+    snapshot = take_live(lake)
+    assert snapshot.source == "folder one"
+    original = decide(hold_out(lake, snapshot))
+    lake.overwrite(TableName.CELLS, CELLS_SCHEMA.empty_table(), origin="folder two")
+    assert take_snapshot(lake, WINDOWS, original, Knowledge.AS_KNOWN).source == "folder one"
+    assert take_snapshot(lake, WINDOWS, original, Knowledge.AS_CORRECTED).source == "folder two"
+
+
 def test_a_live_retraining_of_a_past_partition_does_not_see_what_came_after_its_cut_off(lake: FakeLake) -> None:
     lake.replace(
         TableName.FIRES,
