@@ -180,16 +180,16 @@ def test_the_same_champion_is_no_second_opinion() -> None:
 def test_live_goes_before_retro_the_newest_first_and_an_issue_can_be_named() -> None:
     reigns, _, cell = logged()
     noon = dt.datetime(2026, 6, 1, tzinfo=dt.UTC)
-    for hours, kind, name in [(1, "live", "aa-early"), (2, "live", "ab-late"), (3, "retro", "retro-last")]:
+    for hours, kind, name in [(1, "live", "x-early"), (2, "live", "x-late"), (3, "retro", "retro-last")]:
         at = noon + dt.timedelta(hours=hours)
         log_predictions(reigns.installation, [DAY], kind=PredictionKind(kind), scored_at=at, issue=name)
     archive = archive_of(reigns)
     answer = explain_prediction(archive, cell, DAY)
-    assert answer.prediction.issue == "ab-late"
-    assert answer.other_issues[:2] == ("retro-last", "aa-early")
+    assert answer.prediction.issue == "x-late"
+    assert answer.other_issues[:2] == ("retro-last", "x-early")
     assert explain_prediction(archive, cell, DAY, "retro-").prediction.issue == "retro-last"
-    with pytest.raises(RefusedRequestError, match=r"2 issues are called 'a'"):
-        explain_prediction(archive, cell, DAY, "a")
+    with pytest.raises(RefusedRequestError, match=r"2 issues are called 'x'"):
+        explain_prediction(archive, cell, DAY, "x")
     with pytest.raises(RefusedRequestError, match=r"no issue is called 'zz'"):
         explain_prediction(archive, cell, DAY, "zz")
 
