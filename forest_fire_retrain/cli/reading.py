@@ -3,8 +3,6 @@
 They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call at night does not wait for those.
 """
 
-import datetime as dt
-
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.cli.asking import NOTHING_YET
