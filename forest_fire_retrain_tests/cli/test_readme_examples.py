@@ -23,6 +23,7 @@ EXPECTED = [
     "status",
     "backfill --from 2026-01-05 --to 2026-03-30",
     "retrain",
+    "predict --date 2026-03-14 --retro",
     "champion --on 2026-07-14",
     "history",
     "retrain --partition 2026-03-02",
@@ -88,6 +89,7 @@ def test_every_example_runs_as_it_stands_and_does_what_the_text_says(park_with_r
     assert (decided[0], decided[-2]) == ("2026-01-05", "2026-03-30")
     assert [row.partition_key for row in rows if row.kind is EntryKind.REPLAY] == ["2026-03-02"]
     assert "The champion stays" in answers["retrain --partition 2026-03-02"].out
+    assert "2026-03-14, retro, version" in answers["predict --date 2026-03-14 --retro"].out
     assert "trained on" in answers["champion --on 2026-07-14"].out
     assert len(json.loads(forest_fire("history", "--json").out)) == 14
     assert [row.kind for row in rows[-2:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
