@@ -18,17 +18,16 @@ from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.model_folders import keep_verified
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verified
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import LedgerTamperedError, RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import find_first_fault
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.served_model import ServedModel
-from forest_fire_retrain.core.windows import midnight
+from forest_fire_retrain.core.moments import read_moment
 from forest_fire_retrain.settings import Settings, load_settings
 
 if TYPE_CHECKING:
     from pyspark.sql import Column, SparkSession
-
-NOON = dt.timedelta(hours=12)
 
 
 def get_model(
@@ -44,7 +43,7 @@ def get_model(
     Parameters
     ----------
     at : datetime.date, datetime.datetime or str, optional
-        A day (its noon in the park's time zone) or an instant with its zone, by the wall clock of production; now by
+        A day, which stands for its end in the park's time zone, or an instant, by the wall clock of production; now by
         default.
     version : int, optional
         A version that was champion once, in place of a time.
@@ -119,7 +118,8 @@ def _choose(
             msg = f"version {version} of {model_name} was never champion; versions that were: {known}"
             raise RefusedRequestError(msg)
         return version
-    instant = None if at is None else _read_instant(at, time_zone)
+    text = at if at is None or isinstance(at, str) else at.isoformat()
+    instant = None if text is None else read_moment(text, time_zone, read_clock()).instant
     reign = state.champion_on(instant) if instant else next(iter(state.reigns[-1:]), None)
     if reign is None:
         when = "" if instant is None else f" at {instant.isoformat()}"
@@ -127,26 +127,3 @@ def _choose(
         msg = f"{model_name} had no champion{when}{first}; versions that were champion: {known}"
         raise RefusedRequestError(f"{msg}. See: forest-fire history")
     return reign.version
-
-
-def _read_instant(at: dt.date | dt.datetime | str, time_zone: str) -> dt.datetime:
-    """The instant that is asked for; of a day its noon in the park's time zone."""
-    value = _parse(at) if isinstance(at, str) else at
-    if not isinstance(value, dt.datetime):
-        return midnight(value, time_zone) + NOON
-    if value.utcoffset() is None:
-        msg = f"{at} names no time zone; write it as 2026-07-14T06:00+00:00, or ask for a day"
-        raise RefusedRequestError(msg)
-    return value
-
-
-def _parse(text: str) -> dt.date:
-    try:
-        return dt.date.fromisoformat(text)
-    except ValueError:
-        pass
-    try:
-        return dt.datetime.fromisoformat(text)
-    except ValueError as error:
-        msg = f"{text!r} is neither a day nor an instant; write YYYY-MM-DD, or YYYY-MM-DDTHH:MM+00:00"
-        raise RefusedRequestError(msg) from error

@@ -179,7 +179,9 @@ HOUSE: dict[str, Room] = {
         "core/ports",
     ),
     "model_access": room(
+        "clock",
         "settings",
+        "core/moments",
         "adapters/ledger_export",
         "adapters/mlflow_models",
         "adapters/model_folders",

@@ -23,6 +23,7 @@ EXPECTED = [
     "status",
     "backfill --from 2026-01-05 --to 2026-03-30",
     "retrain",
+    "predict --date 2026-03-14 --retro",
     "champion",
     "champion --at 2026-07-14",
     "history",
@@ -90,6 +91,7 @@ def test_every_example_runs_as_it_stands_and_does_what_the_text_says(park_with_r
     assert (decided[0], decided[-2]) == ("2026-01-05", "2026-03-30")
     assert [row.partition_key for row in rows if row.kind is EntryKind.REPLAY] == ["2026-03-02"]
     assert "The champion stays" in answers["retrain --partition 2026-03-02"].out
+    assert "2026-03-14, retro, version" in answers["predict --date 2026-03-14 --retro"].out
     assert "trained on" in answers["champion"].out
     assert "By partition time" in answers["champion --at 2026-07-14"].out, "the home was filled only now"
     assert len(json.loads(forest_fire("history", "--retrainings", "--json").out)) == 14

@@ -9,6 +9,7 @@ import dagster as dg
 from mlflow import MlflowClient
 
 from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status
@@ -118,5 +119,6 @@ def _verify(installation: Installation) -> list[str]:
         settings.model_name,
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
+        read_reigns=lambda: read_reigns(settings.export_folder),
     )
     return [f"verify: {fault}" for fault in faults]

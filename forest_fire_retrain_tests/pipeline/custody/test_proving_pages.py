@@ -24,7 +24,8 @@ def reigns() -> Reigns:
 
 def faults_of(reigns: Reigns) -> list[Fault]:
     stores = reigns.installation.stores
-    return verify(stores, MODEL, rollback_horizon=3, read_copy=lambda: list(reigns.ledger.rows))
+    rows = reigns.ledger.rows
+    return verify(stores, MODEL, rollback_horizon=3, read_copy=lambda: list(rows), read_reigns=lambda: None)
 
 
 def records_of(reigns: Reigns) -> FakeRecordStore:

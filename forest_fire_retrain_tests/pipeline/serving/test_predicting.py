@@ -1,6 +1,8 @@
 """What is said of a day: by whom, from what, once; and nothing that a retraining could see."""
 
 import datetime as dt
+import time
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -12,8 +14,9 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.core.errors import EvidenceError, LakeError, OtherSourceError, RefusedRequestError
-from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.rows.ports import Source, SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.log_notes import LastLive
@@ -25,6 +28,7 @@ from forest_fire_retrain.pipeline.serving.reading_predictions import issues_betw
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, Reigns, retrain, three_reigns
 from forest_fire_retrain_tests.fakes.lake import FakeLake
+from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 TODAY = dt.date(2026, 3, 2)
 AT_EIGHT = NOW + dt.timedelta(hours=1)
@@ -314,8 +318,24 @@ def test_a_history_that_is_over_has_no_today(reigns: Reigns) -> None:
         predict(replace(reigns.installation, settings=over))
 
 
-def test_two_runs_at_once_write_an_issue_once(reigns: Reigns) -> None:
-    threads = [Thread(target=predict, args=(reigns.installation,)) for _ in range(4)]
+@dataclass
+class Locked:
+    """A ledger in memory behind the lock of a real one, as another process has it."""
+
+    rows: FakeLedger
+    file: Path
+
+    def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
+        return self.rows.entries(model_name)
+
+    def exclusive(self) -> AbstractContextManager[None]:
+        return DuckDbLedger(self.file, patience_seconds=30).exclusive()
+
+
+def test_two_runs_at_once_write_an_issue_once(reigns: Reigns, tmp_path: Path) -> None:
+    reigns.lake.interrupt = lambda _point: time.sleep(0.2)  # whoever looked before the other wrote would write it again
+    ledgers = [Locked(reigns.ledger, tmp_path / "ledger.duckdb") for _ in range(3)]
+    threads = [Thread(target=predict, args=(replace(reigns.installation, ledger=ledger),)) for ledger in ledgers]
     for thread in threads:
         thread.start()
     for thread in threads:
