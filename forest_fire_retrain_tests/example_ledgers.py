@@ -42,7 +42,8 @@ class OneModel:
             case "rolled back" | "rollback abandoned" if self.champion is not None:
                 yield from self._roll_back(step)
             case "moved":
-                seen = self.champion if next(self.weeks) % 2 else (self.held or [None])[0]
+                others = [None, *self.held]
+                seen = self.champion if next(self.weeks) % 3 == 0 else others[next(self.weeks) % len(others)]
                 payload = {"observed": seen, "expected": self.champion}
                 yield self._row(EntryKind.EXTERNAL, payload=payload)
             case _:

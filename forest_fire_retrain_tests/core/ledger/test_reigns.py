@@ -138,7 +138,7 @@ def test_the_random_ledgers_hold_what_the_properties_are_about() -> None:
     seen: set[str] = set()
 
     @given(ledgers())
-    @examples(100)
+    @examples(400)
     def look(rows: list[LedgerEntry]) -> None:
         seen.update(str(row.kind) for row in rows)
         reigns = reigns_of(rows)
