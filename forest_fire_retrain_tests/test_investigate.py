@@ -114,9 +114,15 @@ def test_what_came_from_outside_is_text_in_a_page(asked: Installation) -> None:
     evil = '<img src=x onerror="alert(1)">'
     named = cells.set_column(cells.column_names.index("name"), "name", [[evil] * cells.num_rows])
     asked.lake.overwrite(TableName.CELLS, named.cast(cells.schema))
-    page = investigate.page_of(investigate.explain(first_cell(asked), DAY, installation=asked))
-    assert evil not in page
-    assert html.escape(evil) in page
+    prediction = investigate.explain(first_cell(asked), DAY, installation=asked)
+    decision = investigate.explain_decision(WEEKS[1], installation=asked)
+    part = decision.cells[0].model_copy(update={"name": evil})
+    for answer in (prediction, decision.model_copy(update={"cells": (part,), "sentences": (evil,)})):
+        page = investigate.page_of(answer)
+        assert evil not in page
+        assert html.escape(evil) in page
+    (cell_of_table,) = re.findall(r"<td>(&lt;img[^<]*)</td>", page)
+    assert cell_of_table == html.escape(evil)
 
 
 def test_asking_for_the_package_imports_none_of_this() -> None:

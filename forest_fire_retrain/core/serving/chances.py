@@ -14,9 +14,9 @@ def chance_of(log_odds: float) -> float:
 
 
 def show_chance(chance: float) -> str:
-    """`4.3 %`; three digits that say something below one percent."""
+    """`4.3%`; three digits that say something below one percent."""
     percent = 100 * chance
-    return f"{percent:.1f} %" if percent >= 1 else f"{percent:.2g} %"
+    return f"{percent:.1f}%" if percent >= 1 else f"{percent:.2g}%"
 
 
 def show_factor(log_odds: float) -> str:

@@ -152,7 +152,7 @@ def _say_usual(usual: UsualChance) -> str:
     return (
         f"Of {usual.n_days} days at this time of the year ({usual.first_day} to {usual.last_day}) the same model says "
         f"{show_chance(usual.median)} in the middle and more than {show_chance(usual.highest_tenth)} on a tenth; "
-        f"{100 * usual.share_below:.0f} % of them have a smaller chance than this day."
+        f"{100 * usual.share_below:.0f}% of them have a smaller chance than this day."
     )
 
 

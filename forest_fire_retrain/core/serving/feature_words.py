@@ -163,7 +163,7 @@ PHRASES: Mapping[str, Callable[[float], str]] = {
     "longitude": lambda value: f"Longitude of the cell: {_degrees(value, 'E', 'W')}",
     "temp_max_c": lambda value: f"Highest temperature {number(value)} °C",
     "temp_min_c": lambda value: f"Lowest temperature {number(value)} °C",
-    "rel_humidity_pct": lambda value: f"Relative humidity {number(value)} %",
+    "rel_humidity_pct": lambda value: f"Relative humidity {number(value)}%",
     "wind_speed_kmh": lambda value: f"Wind {number(value)} km/h",
     "vapour_pressure_deficit_kpa": lambda value: f"Dryness of the air (saturation deficit) {number(value)} kPa",
     "precip_mm": _rain(None),

@@ -91,13 +91,14 @@ def test_a_chance_at_its_limit_is_explained_beyond_it() -> None:
     assert found.deviation <= MAX_DEVIATION
 
 
-def test_what_a_missing_value_adds_belongs_to_its_feature() -> None:
+@pytest.mark.parametrize("name", ["dc", "precip_mm", "wind_speed_kmh"])
+def test_what_a_missing_value_adds_belongs_to_its_feature(name: str) -> None:
     model, (features, _) = fitted("logistic"), rows_with_gaps()
-    known, gone = features.iloc[[0]].assign(dc=12.0), features.iloc[[0]].assign(dc=np.nan)
+    known, gone = features.iloc[[0]].assign(**{name: 12.0}), features.iloc[[0]].assign(**{name: np.nan})
     moved = difference(explain_rows(model, known, SHAP), explain_rows(model, gone, SHAP))
     parts = dict(zip(moved.feature_names, moved.by_feature[0], strict=True))
-    assert parts["dc"] == pytest.approx(moved.log_odds[0], abs=1e-12)
-    assert {name for name, part in parts.items() if part} == {"dc"}
+    assert parts[name] == pytest.approx(moved.log_odds[0], abs=1e-12)
+    assert {other for other, part in parts.items() if part} == {name}
 
 
 @pytest.mark.parametrize("other", RECIPES)

@@ -86,6 +86,6 @@ def test_what_comes_from_the_same_measures_is_kindred() -> None:
 def test_log_odds_become_chances_and_factors() -> None:
     assert chance_of(0) == 0.5
     assert (chance_of(800), chance_of(-700)) == (1.0, pytest.approx(0, abs=1e-300))
-    assert (show_chance(0.0074), show_chance(0.043)) == ("0.74 %", "4.3 %")
+    assert (show_chance(0.0074), show_chance(0.043)) == ("0.74%", "4.3%")
     assert (show_factor(0.59), show_factor(-0.6), show_factor(3.2)) == ("odds x1.8", "odds x0.55", "odds x25")
     assert (show_factor(0.03), show_factor(-0.02), show_factor(0.0)) == ("odds x1.03", "odds x0.98", "odds x1.00")

@@ -99,6 +99,17 @@ def test_the_history_of_the_cell_is_what_lake_and_log_say() -> None:
     assert 0 < history.usual.median <= history.usual.highest_tenth < 1
 
 
+def test_a_fire_of_the_day_itself_is_none_of_those_before() -> None:
+    reigns, archive, _ = logged()
+    reports = reigns.lake.read(TableName.FIRES).sort_by("recorded_at").to_pylist()
+    fires = {held["fire_id"]: (held["cell_id"], held["date"]) for held in reports}.values()
+    cell, day = next((where, day) for where, day in fires if DAY - dt.timedelta(days=7) < day <= DAY)
+    history = explain_prediction(archive, cell, day).history
+    assert history.n_fires_on_day == 1
+    assert history.n_fires_before == sum(where == cell and other < day for where, other in fires)
+    assert day not in history.last_fires
+
+
 def test_the_same_time_of_the_year_ends_before_the_day_and_crosses_the_turn_of_the_year() -> None:
     such = _such_days(dt.date(2025, 1, 5))
     assert such[0] == Interval(start=dt.date(2024, 12, 21), end=dt.date(2025, 1, 5))
