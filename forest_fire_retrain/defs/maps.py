@@ -18,7 +18,7 @@ from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
 
 PANEL_INCHES = (4.4, 3.9)
 N_NAMED = 3
-MANY_CELLS = 200
+MANY_CELLS = 100
 RING = "#20639b"
 PALETTE = "YlOrRd"
 PALEST, DARKEST = 0.12, 0.95
