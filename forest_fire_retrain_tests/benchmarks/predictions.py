@@ -86,8 +86,8 @@ def measure(home: Path, days: list[dt.date]) -> list[Cost]:
     return [
         timed("today, after imports", lambda: predict(today)),
         timed("today again, nothing written", lambda: predict(today)),
-        timed(f"{YEAR_DAYS} past days, after imports", lambda: predict(days)),
-        timed(f"{YEAR_DAYS} past days by the command, all logged before", lambda: command(home, *year)),
+        timed(f"{len(days)} past days, after imports", lambda: predict(days)),
+        timed(f"{len(days)} past days by the command, all logged before", lambda: command(home, *year)),
     ]
 
 
