@@ -18,7 +18,7 @@ from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
 
 PANEL_INCHES = (4.4, 3.9)
 N_NAMED = 3
-MANY_CELLS = 100
+MANY_CELLS, SQUARES_AREA = 80, 5_000
 RING = "#20639b"
 PALETTE = "YlOrRd"
 PALEST, DARKEST = 0.12, 0.95
@@ -72,7 +72,7 @@ def draw_map(days: Sequence[DayOnMap], classes: Sequence[str]) -> str:
         share = 1 / len(days)
         axes = figure.add_axes((share * (number + 0.13), 0.24, share * 0.83, 0.66))
         _draw_day(axes, day, len(classes))
-    handles = figure.axes[0].get_legend_handles_labels()[0]
+    handles = [handle for axes in figure.axes for handle in axes.get_legend_handles_labels()[0]]
     for place, name in enumerate(classes):
         handles.append(figure.axes[0].scatter([], [], s=28, color=_colour(place, len(classes)), label=_said(name)))
     figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 6), fontsize=7, frameon=False)
@@ -86,19 +86,21 @@ def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:
     if len(ordered) <= MANY_CELLS:
         axes.scatter(x, y, s=16.0 * (1 + number) ** 1.2, c=colours, edgecolors="#555555", linewidths=0.2)
     else:  # one square each, without soft edges, keeps the picture small
-        axes.scatter(x, y, s=1.5 + number, c=colours, marker="s", linewidths=0, antialiased=False)
+        axes.scatter(
+            x, y, s=_square(len(ordered)) * (1 + number / 4), c=colours, marker="s", linewidths=0, antialiased=False
+        )
     burnt = [place for place in ordered if place.cell_id in day.reported]
     if burnt:
         axes.scatter(
             [place.longitude for place in burnt],
             [place.latitude for place in burnt],
-            s=90,
+            s=190,
             facecolors="none",
             edgecolors=RING,
             linewidths=1.4,
             label="fire reported",
         )
-    for place in ordered[::-1][:N_NAMED]:
+    for place in ordered[::-1][: N_NAMED if len(ordered) <= MANY_CELLS else 1]:
         is_east = place.longitude > (x.min() + x.max()) / 2
         axes.annotate(
             place.name,
@@ -114,6 +116,11 @@ def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:
     axes.tick_params(labelsize=6)
     axes.set_xlabel("longitude, °E", fontsize=7)
     axes.set_ylabel("latitude, °N", fontsize=7)
+
+
+def _square(n_cells: int) -> float:
+    """Area of a cell's square, in points, so that squares of many cells just do not touch."""
+    return max(1.5, SQUARES_AREA / n_cells)
 
 
 def _colour(place: int, n_classes: int) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ def park(side: int, reported: frozenset[str] = frozenset()) -> DayOnMap:
     return lay_out("2026-07-01, version 3", pa.table(said), cells, CLASSES.names, reported)
 
 
-@pytest.mark.parametrize("side", [2, 10, 14, 20, 100])
+@pytest.mark.parametrize("side", [2, 8, 9, 14, 20, 100])
 def test_a_map_of_any_park_and_of_the_day_before_is_small(side: int) -> None:
     text = draw_map([park(side), park(side, frozenset(["C00001"]))], CLASSES.names)
     picture = base64.b64decode(text.partition("base64,")[2][:-1])
