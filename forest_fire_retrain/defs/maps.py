@@ -19,6 +19,7 @@ from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
 PANEL_INCHES = (4.4, 3.9)
 N_NAMED = 3
 MANY_CELLS, SQUARES_AREA = 80, 5_000
+LINE_SHARE, EPSILON = 0.07, 1e-9
 RING = "#20639b"
 PALETTE = "YlOrRd"
 PALEST, DARKEST = 0.12, 0.95
@@ -100,22 +101,31 @@ def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:
             linewidths=1.4,
             label="fire reported",
         )
-    for place in ordered[::-1][: N_NAMED if len(ordered) <= MANY_CELLS else 1]:
-        is_east = place.longitude > (x.min() + x.max()) / 2
-        axes.annotate(
-            place.name,
-            (place.longitude, place.latitude),
-            xytext=(-5 if is_east else 5, 4),
-            ha="right" if is_east else "left",
-            textcoords="offset points",
-            fontsize=7,
-        )
+    _name_highest(axes, ordered[::-1][: N_NAMED if len(ordered) <= MANY_CELLS else 1], x, y)
     axes.margins(0.12)
     axes.locator_params(nbins=5)
     axes.set_title(day.title, fontsize=8)
     axes.tick_params(labelsize=6)
     axes.set_xlabel("longitude, °E", fontsize=7)
     axes.set_ylabel("latitude, °N", fontsize=7)
+
+
+def _name_highest(axes: Axes, highest: Sequence[Place], x: np.ndarray, y: np.ndarray) -> None:
+    """Write the names of the highest cells beside them, one below the other where they would meet."""
+    taken: list[float] = []
+    for place in highest:
+        is_east = place.longitude > (x.min() + x.max()) / 2
+        line = (place.latitude - y.min()) / max(float(np.ptp(y)), EPSILON)
+        n_met = sum(abs(line - other) < LINE_SHARE for other in taken)
+        taken.append(line)
+        axes.annotate(
+            place.name,
+            (place.longitude, place.latitude),
+            xytext=(-5 if is_east else 5, 4 - 9 * n_met),
+            ha="right" if is_east else "left",
+            textcoords="offset points",
+            fontsize=7,
+        )
 
 
 def _square(n_cells: int) -> float:
