@@ -25,8 +25,8 @@ suspect (0.45) never decided: `suspect_z` asks for fewer than 1 - 1.75 √0.1 = 
 Inconclusive decisions in a row were an alert, although every reign begins with some.
 """
 
-REFRESH_AGE_DAYS = {Cadence.WEEKLY: 126, Cadence.MONTHLY: 330}
-"""Who retrains weekly asks to follow sooner, and has the windows of a dozen challengers to judge by after 18 weeks."""
+REFRESH_AGE_DAYS = {Cadence.WEEKLY: 168, Cadence.MONTHLY: 330}
+"""Who retrains weekly asks to follow sooner, and has the windows of many challengers to judge by after 24 weeks."""
 
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -116,7 +116,7 @@ class DecisionRule(BaseModel):
     block_days: Count = 7
     min_fires: Count = 20
     min_blocks: Annotated[int, Field(ge=2)] = 4
-    superior_confidence: Share = 0.90
+    superior_confidence: Share = 0.85
     superior_min_gain: Annotated[float, Field(ge=0)] = 0.01
     tainted_gain_factor: Annotated[float, Field(ge=1)] = 3.0
     tainted_min_blocks: Count = 39
