@@ -252,9 +252,9 @@ def test_a_gain_has_to_matter_as_well_as_to_be_sure() -> None:
 
 
 def test_a_gain_has_to_be_sure_as_well_as_to_matter() -> None:
-    # t(0.90, 7) = 1.415; the sd of ±s over eight weeks is s·sqrt(8/7), so se = s/sqrt(7) and the limit is s = 2.244.
-    kept = adjudicate(example_case(steady_gains(1.2, spread=2.26)), RULE)
-    promoted = adjudicate(example_case(steady_gains(1.2, spread=2.23)), RULE)
+    # t(0.85, 7) = 1.119; the sd of ±s over eight weeks is s·sqrt(8/7), so se = s/sqrt(7) and the limit is s = 2.837.
+    kept = adjudicate(example_case(steady_gains(1.2, spread=2.85)), RULE)
+    promoted = adjudicate(example_case(steady_gains(1.2, spread=2.82)), RULE)
     assert (kept.reason_code, promoted.reason_code) == (ReasonCode.NOT_SUPERIOR, ReasonCode.SUPERIOR)
 
 

@@ -142,8 +142,8 @@ def test_overwhelming_evidence_stays_finite() -> None:
 # ---- calibration ----
 
 
-def test_the_superior_test_errs_in_about_ten_percent_of_null_years() -> None:
-    """Exact null, one look a year: 3,000 years, standard error of the level 0.55 points."""
+def test_the_superior_test_errs_in_about_fifteen_percent_of_null_years() -> None:
+    """Exact null, one look a year: 3,000 years, standard error of the level 0.65 points."""
     years = draw_null_years(3_000, seed=11)
     days = np.arange(YEAR_DAYS)
     statistics = [describe_blocks(sum_blocks(days, year, RULE.block_days)) for year in years]
@@ -152,14 +152,14 @@ def test_the_superior_test_errs_in_about_ten_percent_of_null_years() -> None:
     errors = np.array([found.standard_error for found in statistics])
     passes = means - student_t.ppf(RULE.superior_confidence, YEAR_BLOCKS - 1) * errors > 0
     assert passes[:20].tolist() == [found.lower_bound(RULE.superior_confidence) > 0 for found in statistics[:20]]
-    assert 0.07 <= passes.mean() <= 0.13
+    assert 0.12 <= passes.mean() <= 0.18
 
 
 def test_days_as_the_sample_would_err_more_often() -> None:
-    """The reason for blocks: the same years, every day a sample of its own, err in far more than 13 %."""
+    """The reason for blocks: the same years, every day a sample of its own, err in far more than 18 %."""
     years = draw_null_years(1_000, seed=12)
     means, errors = years.mean(axis=1), years.std(axis=1, ddof=1) / math.sqrt(YEAR_DAYS)
-    assert (means - student_t.ppf(0.9, YEAR_DAYS - 1) * errors > 0).mean() > 0.2
+    assert (means - student_t.ppf(RULE.superior_confidence, YEAR_DAYS - 1) * errors > 0).mean() > 0.25
 
 
 @pytest.mark.slow

@@ -33,7 +33,7 @@ def test_a_champion_that_won_for_being_better_is_refreshed_sooner(
 
 
 def test_a_champion_that_won_is_refreshed_no_later_than_another() -> None:
-    won = change_champion(example_case(EQUAL, champion_age_days=126), promoted_for=ReasonCode.SUPERIOR)
+    won = change_champion(example_case(EQUAL, champion_age_days=168), promoted_for=ReasonCode.SUPERIOR)
     assert adjudicate(won, RULE.at(Cadence.WEEKLY)).reason_code is ReasonCode.REFRESH_NON_INFERIOR
 
 

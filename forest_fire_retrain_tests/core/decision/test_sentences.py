@@ -89,7 +89,7 @@ def test_what_is_surely_better_by_too_little_is_not_said_to_be_no_better() -> No
 def test_what_looks_better_and_is_not_sure_says_by_how_much_it_is_not() -> None:
     decision = decide(0.02, spread=4.0)
     assert decision.reason_code is ReasonCode.NOT_SUPERIOR
-    assert "it looks better by 2.0%, but that is not sure: 90% lower bound -1." in decision.sentence
+    assert "it looks better by 2.0%, but that is not sure: 85% lower bound -0.4%" in decision.sentence
 
 
 def test_a_tainted_challenger_is_told_the_gain_that_it_needs() -> None:

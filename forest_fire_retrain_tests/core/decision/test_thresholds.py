@@ -26,7 +26,7 @@ def test_a_rule_of_today_has_todays_defaults() -> None:
 
 
 def test_a_cadence_has_its_own_age_of_a_refresh_unless_one_was_set() -> None:
-    assert [RULE.at(cadence).refresh_age_days for cadence in (Cadence.WEEKLY, Cadence.MONTHLY)] == [126, 330]
+    assert [RULE.at(cadence).refresh_age_days for cadence in (Cadence.WEEKLY, Cadence.MONTHLY)] == [168, 330]
     assert DecisionRule(refresh_age_days=200).at(Cadence.WEEKLY).refresh_age_days == 200
     assert RULE.at(Cadence.WEEKLY).model_copy(update={"refresh_age_days": 330}) == RULE
 
