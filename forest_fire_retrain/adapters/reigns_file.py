@@ -49,8 +49,9 @@ REIGN_COLUMNS = {
     "seen_rows": "BIGINT[]",
     "seen_at": "TIMESTAMPTZ[]",
     "seen_versions": "INTEGER[]",
+    "seen_repairs": "BOOLEAN[]",
 }
-SIGHTING_COLUMNS = ("seen_rows", "seen_at", "seen_versions")
+SIGHTING_COLUMNS = ("seen_rows", "seen_at", "seen_versions", "seen_repairs")
 REIGN_NAMES = ", ".join(f'"{name}"' for name in REIGN_COLUMNS)
 MADE_BESIDE = "made_beside"
 END_BYTES = 4096
@@ -65,6 +66,7 @@ def row_of(reign: Reign) -> SimpleNamespace:
         seen_rows=[one.row for one in seen],
         seen_at=[one.recorded_at for one in seen],
         seen_versions=[one.version for one in seen],
+        seen_repairs=[one.is_repair for one in seen],
     )
 
 
@@ -74,8 +76,8 @@ def _reign_of_row(row: tuple[object, ...]) -> Reign:
         name: value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
         for name, value in zip(REIGN_COLUMNS, row, strict=True)
     }
-    rows, instants, versions = (fields.pop(name) for name in SIGHTING_COLUMNS)
-    seen = zip(rows, (instant.astimezone(dt.UTC) for instant in instants), versions, strict=True)
+    rows, instants, *rest = (fields.pop(name) for name in SIGHTING_COLUMNS)
+    seen = zip(rows, (instant.astimezone(dt.UTC) for instant in instants), *rest, strict=True)
     fields["sightings"] = tuple(Sighting(*one) for one in seen)
     fields["began_by"] = Movement(fields["began_by"])
     fields["ended_by"] = None if fields["ended_by"] is None else Movement(fields["ended_by"])
