@@ -17,7 +17,18 @@ from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 MODELS = ("forest_fire_risk", "forest_fire_risk_north", "other")
 HOUR = dt.timedelta(hours=1)
-STEPS = ("promoted", "promoted", "kept", "abandoned", "open", "rolled back", "rollback abandoned", "moved", "repaired", "stray")
+STEPS = (
+    "promoted",
+    "promoted",
+    "kept",
+    "abandoned",
+    "open",
+    "rolled back",
+    "rollback abandoned",
+    "moved",
+    "repaired",
+    "stray",
+)
 CLOCK_HOURS = (1, 1, 1, 0, 2, 30, -1, -7)
 
 

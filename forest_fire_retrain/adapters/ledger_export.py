@@ -19,12 +19,11 @@ from pydantic import ValidationError
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
 from forest_fire_retrain.adapters.reigns_file import (
-    MADE_BESIDE,
     REIGN_COLUMNS,
     REIGNS_FILE,
     FollowedRows,
     ReignsFile,
-    fingerprint_end,
+    notes_beside,
     row_of,
 )
 from forest_fire_retrain.core.canonical_json import fingerprint_text
@@ -89,7 +88,7 @@ def export_ledger(
         with written_beside(folder / STATUS_FILE) as beside:
             write_rows(beside, STATUS_COLUMNS, retrainings, {})
         with written_beside(folder / REIGNS_FILE) as beside:
-            write_rows(beside, REIGN_COLUMNS, reigns, {MADE_BESIDE: fingerprint_end(folder / LEDGER_FILE)})
+            write_rows(beside, REIGN_COLUMNS, reigns, notes_beside(folder / LEDGER_FILE))
         for name, text in _make_checkpoint(entries, signer, tree).items():
             with written_beside(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
