@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.kept_files import append_note, read_pack, read_text, write_pack
+from forest_fire_retrain.adapters.kept_files import append_note, read_appended, read_pack, write_pack
 from forest_fire_retrain.adapters.ledger_export import read_checkpoint
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey
@@ -59,7 +59,7 @@ def witness(published: PublishedLedger, *, append_to: Path | None = None) -> Wit
     with published.ledger.exclusive():
         entries = published.ledger.entries()
         exported = read_checkpoint(published.export_folder)
-        appended = read_text(append_to) if append_to is not None and append_to.exists() else ""
+        appended = "" if append_to is None else read_appended(append_to)
         kept = [note for written in (exported, appended) if written and written.strip() for note in read_kept(written)]
         note = sign_ledger(entries, published.signer, kept)
         is_new = append_to is not None and not appended.rstrip("\n").endswith(note.rstrip("\n"))

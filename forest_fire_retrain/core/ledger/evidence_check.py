@@ -7,6 +7,7 @@ Rules
 - A pack that cannot be read is one that proves nothing, and no error.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -24,6 +25,7 @@ from forest_fire_retrain.core.ledger.checkpoints import (
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, seal
 from forest_fire_retrain.core.ledger.evidence_pack import (
+    ATTACHMENT,
     ATTACHMENTS,
     CHECKPOINT,
     CONSISTENCY,
@@ -33,6 +35,7 @@ from forest_fire_retrain.core.ledger.evidence_pack import (
     PUBLIC_KEY,
     SIGNATURE,
     Subject,
+    find_subject,
     fingerprint,
     page_file,
     proof_file,
@@ -46,6 +49,7 @@ from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
 from forest_fire_retrain.core.ledger.witnessing import Finding, describe_foreign
 
 Files = Mapping[str, bytes]
+PROOF_BETWEEN_HEADS = re.compile(rf"{CONSISTENCY}[0-9]{{6,}}\.json")
 
 
 class Report(NamedTuple):
@@ -113,6 +117,7 @@ def check_pack(
         return Report("nothing that could be read", (Finding(holds=False, sentence=str(error)),), ())
     findings = [
         *_check_files(pack),
+        *_guard(_check_names, pack),
         *_check_signatures(pack, is_signed, trusted),
         *_guard(_check_rows, pack),
         *_guard(_check_parts, pack),
@@ -191,6 +196,22 @@ def _check_files(pack: _Pack) -> list[Finding]:
     return _sum_up(faults, f"All {len(held)} files are those of the list, unchanged.")
 
 
+def _check_names(pack: _Pack) -> list[Finding]:
+    """Files that no pack has: nothing looks at them, so that whoever reads them would believe the pack's maker."""
+    rows = pack.subject.rows
+    known = {MANIFEST, SIGNATURE, CHECKPOINT, PUBLIC_KEY, INDEX, *take_out(pack.subject)}
+    known |= {name(row.sequence) for row in rows for name in (row_file, proof_file)}
+    foreign = [name for name in sorted(pack.files.keys() - known) if not _is_plain(name)]
+    return [Finding(holds=False, sentence=f"{name} belongs to no evidence pack") for name in foreign]
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file may be in a pack beside those that its rows ask for; pages are looked at by `_check_pages`."""
+    if name.startswith(ATTACHMENTS):
+        return ATTACHMENT.fullmatch(name.removeprefix(ATTACHMENTS)) is not None
+    return name.startswith("pages/") or PROOF_BETWEEN_HEADS.fullmatch(name) is not None
+
+
 def _check_signatures(pack: _Pack, is_signed: IsSigned, trusted: PublicKey | None) -> list[Finding]:
     key, origin, line = pack.key, pack.checkpoint.origin, pack.files.get(SIGNATURE, b"").decode(errors="replace")
     found = SIGNATURE_LINE.fullmatch(line)
@@ -210,6 +231,10 @@ def _check_signatures(pack: _Pack, is_signed: IsSigned, trusted: PublicKey | Non
 
 def _check_rows(pack: _Pack) -> list[Finding]:
     faults = [fault for entry in pack.subject.rows for fault in _find_row_faults(pack, entry)]
+    partition_key, model_name = _named(pack)
+    own = [entry for entry in pack.subject.rows if entry.model_name == model_name]
+    if find_subject(own, str(partition_key)) != pack.subject:
+        faults.append(f"{MANIFEST} gives its rows other parts in the decision than they have")
     numbers = ", ".join(str(entry.sequence) for entry in pack.subject.rows)
     return _sum_up(
         faults,
