@@ -159,6 +159,7 @@ HOUSE: dict[str, Room] = {
         "installation",
         "adapters/ledger_export",
         "adapters/reigns_file",
+        "adapters/witness_key",
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",

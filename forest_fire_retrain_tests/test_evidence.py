@@ -293,6 +293,16 @@ def test_whoever_signs_a_changed_pack_with_another_key_is_found_by_key_or_checkp
     assert check_evidence(honest, public_key=public_key).holds
 
 
+def test_a_pack_of_a_replaced_key_continues_what_the_old_key_signed(home: Home) -> None:
+    old, kept = home.public_key, home.checkpoint_of(5)
+    (home.folder / "witness.key").unlink()
+    home.key = WitnessKey(home.folder / "witness.key", is_made=True)
+    path = home.make(kept=kept)
+    assert "If the key was replaced, name all public keys" in wrong(check_evidence(path, kept=kept))[0]
+    assert check_evidence(path, kept=kept, public_key=f"{home.public_key}\n{old}").holds
+    assert "not by the trusted one" in wrong(check_evidence(path, kept=kept, public_key=old))[0]
+
+
 def test_whoever_has_the_key_and_rewrites_the_ledger_is_found_by_what_was_kept(home: Home) -> None:
     kept = home.checkpoint_of(5)
     same_size = home.checkpoint_of(len(home.ledger.rows))
