@@ -27,7 +27,6 @@ from forest_fire_retrain.adapters import explanation_pictures
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
-from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.core.serving import explanation_page
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf
@@ -79,13 +78,14 @@ def champion_at(
 
 def history(*, installation: Installation | None = None) -> pd.DataFrame:
     """The reigns, oldest first: version, since and until by the wall clock, how each began, and why it ended."""
+    settings = (installation or _build()).settings
     rows = [
         {
             **{name: getattr(reign, name) for name in ("version", "since", "until", "as_of", "decision_id")},
             "began": production.describe_beginning(reign),
             "ended": production.describe_end(reign),
         }
-        for reign in reigns_of(_entries_of(installation or _build()))
+        for reign in production.read_reigns(settings.export_folder, settings.model_name)
     ]
     return pd.DataFrame(rows, columns=REIGN_COLUMNS)
 

@@ -24,6 +24,7 @@ from forest_fire_retrain.core.ledger.entries import find_first_fault
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.core.moments import read_moment
+from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ def _read_state(settings: Settings, model_name: str) -> LedgerState:
     if fault is not None:
         msg = f"the ledger's copy in {settings.export_folder} cannot be trusted ({fault}); run: forest-fire verify"
         raise LedgerTamperedError(msg)
+    refuse_unknown_model(model_name, sorted({row.model_name for row in rows}))
     return fold([row for row in rows if row.model_name == model_name])
 
 

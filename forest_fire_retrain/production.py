@@ -8,6 +8,7 @@ import datetime as dt
 import json
 from collections.abc import Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 from forest_fire_retrain.adapters.ledger_export import open_reigns
 from forest_fire_retrain.adapters.reigns_file import END_OF_TIME, Excerpt, FollowedRows, ReignsFile, Span
@@ -178,6 +179,23 @@ def _describe_candidate(candidate: Candidate) -> Facts:
         "code_version": candidate.environment.code_version,
         "mlflow_run": candidate.stored.mlflow_run_id,
     }
+
+
+def read_reigns(export_folder: Path, model_name: str | None) -> list[Reign]:
+    """Every reign, of one model or of all, by model and time; none where the ledger is empty.
+
+    Raises
+    ------
+    RefusedRequestError
+        If the ledger has rows, and none of this model.
+    LedgerError
+        If the ledger's copy cannot be read.
+    """
+    with open_reigns(export_folder) as reigns:
+        held = reigns.read_all(model_name)
+        if model_name is not None and not held:
+            refuse_unknown_model(model_name, reigns.model_names())
+    return held
 
 
 def describe_end(reign: Reign) -> str | None:

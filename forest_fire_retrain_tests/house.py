@@ -181,6 +181,7 @@ HOUSE: dict[str, Room] = {
     ),
     "model_access": room(
         "clock",
+        "production",
         "settings",
         "core/moments",
         "adapters/ledger_export",

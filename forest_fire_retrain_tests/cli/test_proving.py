@@ -103,6 +103,17 @@ def test_a_changed_pack_is_no(decided: Path, forest_fire: Run, tmp_path: Path) -
     assert "It does not prove" not in answer.out
 
 
+def test_a_file_that_is_no_checkpoint_or_key_is_named(decided: Path, forest_fire: Run, tmp_path: Path) -> None:
+    wrong, right = tmp_path / "wrong.txt", tmp_path / "right.txt"
+    wrong.write_text("hello\n", encoding="utf-8")
+    assert forest_fire("witness", "--append", str(right)).code == 0
+    for words, option in ((("--against", wrong), "--against"), (("--against", right, "--key", wrong), "--key")):
+        answer = forest_fire("verify", *map(str, words))
+        assert answer.code == 2
+        assert f"{option} {wrong}: 'hello'" in " ".join(answer.err.split())
+    assert decided.exists()
+
+
 @pytest.mark.parametrize(
     "words",
     [
