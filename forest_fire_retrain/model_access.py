@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missing_copy
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.model_folders import keep_verified
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verified
@@ -99,6 +99,7 @@ def get_model_as_udf(
 
 
 def _read_state(settings: Settings, model_name: str) -> LedgerState:
+    refuse_missing_copy(settings.ledger_file, settings.export_folder)
     rows = read_export(settings.export_folder)
     fault = find_first_fault(rows)
     if fault is not None:

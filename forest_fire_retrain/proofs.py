@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forest_fire_retrain.adapters.kept_files import append_note, read_appended, read_pack, write_pack
-from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, EXPORT, read_checkpoint
+from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, EXPORT, PUBLIC_KEY_FILE, read_checkpoint
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey, SignedNote, read_keys
@@ -128,8 +128,23 @@ def check_checkpoints(
         If the ledger cannot be read.
     """
     notes = read_kept(written)
-    keys = [published.signer.public_key] if public_key is None else [one.key for one in read_keys(public_key)]
+    keys = [_own_key(published)] if public_key is None else [one.key for one in read_keys(public_key)]
     return check_against(published.ledger.entries(), notes, keys, is_signed)
+
+
+def _own_key(published: PublishedLedger) -> bytes:
+    """The installation's public key.
+
+    Raises
+    ------
+    ProofError
+        If its key cannot be used.
+    """
+    try:
+        return published.signer.public_key
+    except ProofError as error:
+        msg = f"{error}. To check without it, name the public key: --key {published.export_folder / PUBLIC_KEY_FILE}"
+        raise ProofError(msg) from error
 
 
 def write_evidence(

@@ -272,6 +272,19 @@ def read_export(folder: Path) -> list[LedgerEntry]:
         raise LedgerError(msg) from error
 
 
+def refuse_missing_copy(ledger_file: Path, folder: Path) -> None:
+    """Refuse to answer from a copy that is not there: it would look as if nothing had ever been decided.
+
+    Raises
+    ------
+    LedgerError
+        If there is a ledger and no copy of it.
+    """
+    if ledger_file.exists() and not (folder / LEDGER_FILE).exists():
+        msg = f"the ledger {ledger_file} has no copy for readers in {folder}. Run: {EXPORT}"
+        raise LedgerError(msg)
+
+
 def open_reigns(folder: Path) -> ReignsFile | FollowedRows:
     """Who was in production when, as the copy tells it: from its reigns, or from all its rows where they lack.
 
@@ -281,7 +294,11 @@ def open_reigns(folder: Path) -> ReignsFile | FollowedRows:
         If the copy cannot be read.
     """
     reigns = ReignsFile(folder)
-    if reigns.is_current():
-        return reigns
+    try:
+        if reigns.is_current():
+            return reigns
+    except OSError as error:
+        msg = f"the exported ledger in {folder} cannot be read: {error}. Correct the permissions, or run: {EXPORT}"
+        raise LedgerError(msg) from error
     with reigns:
         return FollowedRows(read_export(folder))

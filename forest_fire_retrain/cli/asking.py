@@ -5,7 +5,6 @@ Like `reading`, this imports neither pandas, SciPy, scikit-learn nor Dagster.
 
 import datetime as dt
 
-from forest_fire_retrain.adapters.ledger_export import open_reigns
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.reigns import Reign
@@ -14,6 +13,7 @@ from forest_fire_retrain.production import (
     answer_champion,
     describe_beginning,
     describe_end,
+    open_copy,
     read_reigns,
 )
 from forest_fire_retrain.settings import Settings
@@ -47,7 +47,7 @@ def print_reigns(settings: Settings, model_name: str | None, *, as_json: bool) -
     RefusedRequestError
         If the ledger knows no such model.
     """
-    held = read_reigns(settings.export_folder, model_name)
+    held = read_reigns(settings, model_name)
     if as_json:
         print_json([_list_reign(reign) for reign in held])
     elif held:
@@ -55,7 +55,7 @@ def print_reigns(settings: Settings, model_name: str | None, *, as_json: bool) -
         rows = [(r.model_name, r.version, r.since, r.until, describe_beginning(r), describe_end(r)) for r in held]
         print_table("Reigns, oldest first", columns, rows)
     else:
-        with open_reigns(settings.export_folder) as reigns:
+        with open_copy(settings) as reigns:
             out.print(NEVER if reigns.model_names() else NOTHING_YET)
 
 

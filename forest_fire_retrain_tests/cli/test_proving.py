@@ -95,7 +95,9 @@ def test_evidence_is_made_and_checked_where_there_is_no_home(
 def test_a_changed_pack_is_no(decided: Path, forest_fire: Run, tmp_path: Path) -> None:
     pack = tmp_path / "e.zip"
     assert (decided / "ledger.duckdb").exists()
+    assert not (decided / "export").exists(), "a pack is made of the ledger, not of its copy"
     forest_fire("evidence", WEEKS[1], "--out", str(pack))
+    assert b"attachments/candidate_card.md" in pack.read_bytes()
     pack.write_bytes(pack.read_bytes().replace(b"PROMOTED", b"REJECTED"))
     answer = forest_fire("evidence", "--check", str(pack))
     assert answer.code == 1, answer
