@@ -16,7 +16,7 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -24,10 +24,9 @@ from matplotlib.figure import Figure
 
 from forest_fire_retrain import production, proofs
 from forest_fire_retrain.adapters import explanation_pictures
-from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missing_copy
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
-from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.core.serving import explanation_page
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf
@@ -79,13 +78,14 @@ def champion_at(
 
 def history(*, installation: Installation | None = None) -> pd.DataFrame:
     """The reigns, oldest first: version, since and until by the wall clock, how each began, and why it ended."""
+    settings = (installation or _build()).settings
     rows = [
         {
             **{name: getattr(reign, name) for name in ("version", "since", "until", "as_of", "decision_id")},
             "began": production.describe_beginning(reign),
             "ended": production.describe_end(reign),
         }
-        for reign in reigns_of(_entries_of(installation or _build()))
+        for reign in production.read_reigns(settings, settings.model_name)
     ]
     return pd.DataFrame(rows, columns=REIGN_COLUMNS)
 
@@ -187,9 +187,10 @@ def evidence(
     """
     chosen = installation or _build()
     key = _day(partition).isoformat()
+    entries = chosen.ledger.entries(chosen.settings.model_name)  # its copy may be behind what is proved
 
     def explained() -> str:
-        return page_of(explain_decision(key, installation=chosen))
+        return page_of(explaining_decisions.explain_decision(_archive(chosen, entries), key))
 
     return proofs.write_evidence(
         chosen.published_ledger,
@@ -198,7 +199,7 @@ def evidence(
         file,
         now=chosen.clock(),
         kept=kept,
-        attachments=attaching.attachments_for(_entries_of(chosen), key, explained),
+        attachments=attaching.attachments_for(entries, key, explained),
         is_replaced=is_replaced,
     )
 
@@ -238,15 +239,16 @@ def _build() -> Installation:
     return build_installation(load_settings())
 
 
-def _archive(installation: Installation) -> Archive:
-    return Archive(
-        installation.lake, installation.engine, installation.models, installation.trees, _entries_of(installation)
-    )
+def _archive(installation: Installation, entries: Sequence[LedgerEntry] | None = None) -> Archive:
+    """What answers are read from; the rows are those of the copy by default."""
+    rows = _entries_of(installation) if entries is None else list(entries)
+    return Archive(installation.lake, installation.engine, installation.models, installation.trees, rows)
 
 
 def _entries_of(installation: Installation) -> list[LedgerEntry]:
     """The model's rows of the copy for readers, which no writer locks."""
     settings = installation.settings
+    refuse_missing_copy(settings.ledger_file, settings.export_folder)
     return [entry for entry in read_export(settings.export_folder) if entry.model_name == settings.model_name]
 
 

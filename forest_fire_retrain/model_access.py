@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missing_copy
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.model_folders import keep_verified
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verified
@@ -24,6 +24,7 @@ from forest_fire_retrain.core.ledger.entries import find_first_fault
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.core.moments import read_moment
+from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -98,11 +99,13 @@ def get_model_as_udf(
 
 
 def _read_state(settings: Settings, model_name: str) -> LedgerState:
+    refuse_missing_copy(settings.ledger_file, settings.export_folder)
     rows = read_export(settings.export_folder)
     fault = find_first_fault(rows)
     if fault is not None:
         msg = f"the ledger's copy in {settings.export_folder} cannot be trusted ({fault}); run: forest-fire verify"
         raise LedgerTamperedError(msg)
+    refuse_unknown_model(model_name, sorted({row.model_name for row in rows}))
     return fold([row for row in rows if row.model_name == model_name])
 
 

@@ -12,13 +12,22 @@ Rules
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export, refresh_export
+from forest_fire_retrain.adapters.ledger_export import (
+    EXPORT,
+    read_checkpoint,
+    read_export,
+    read_public_keys,
+    refresh_export,
+)
 from forest_fire_retrain.adapters.reigns_file import read_reigns
+from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
+    ProofError,
     RefusedRequestError,
     RegistryError,
     list_capped,
@@ -35,6 +44,7 @@ from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standi
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint, check_signature
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.serving import predicting
@@ -230,11 +240,33 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
-        read_checkpoint=lambda: read_checkpoint(settings.export_folder),
+        check_checkpoint=partial(check_exported_checkpoint, installation.published_ledger),
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)
     return faults
+
+
+def check_exported_checkpoint(published: PublishedLedger, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """What is wrong with the checkpoint beside the ledger's copy: its rows, its signature, the published key.
+
+    Parameters
+    ----------
+    published : PublishedLedger
+        Whose copy.
+    entries : sequence of LedgerEntry
+        All rows of the ledger.
+    """
+    try:
+        written = read_checkpoint(published.export_folder)
+        keys = read_public_keys(published.export_folder)
+    except ProofError as error:
+        return [Fault("copy", str(error), EXPORT, repairable=False)]
+    try:
+        own = published.signer.public_key
+    except ProofError:  # whoever may not sign may check all the same
+        own = None
+    return [*check_own_checkpoint(entries, written), *check_signature(written, keys, own, is_signed)]
 
 
 def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp) -> LedgerEntry | None:

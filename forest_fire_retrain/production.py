@@ -9,7 +9,7 @@ import json
 from collections.abc import Sequence
 from difflib import get_close_matches
 
-from forest_fire_retrain.adapters.ledger_export import open_reigns
+from forest_fire_retrain.adapters.ledger_export import open_reigns, refuse_missing_copy
 from forest_fire_retrain.adapters.reigns_file import END_OF_TIME, Excerpt, FollowedRows, ReignsFile, Span
 from forest_fire_retrain.core.errors import RefusedRequestError, list_capped
 from forest_fire_retrain.core.ledger.reigns import Movement, Reign, find_doubt, find_later_notes, reign_at
@@ -65,7 +65,7 @@ def answer_champion(
     known = None if as_known_at is None else read_moment(as_known_at, settings.time_zone, now)
     asked = known if at is None else read_moment(at, settings.time_zone, now)
     name = settings.model_name if model_name is None else model_name
-    with open_reigns(settings.export_folder) as reigns:
+    with open_copy(settings) as reigns:
         found = _answer(reigns, name, asked, known, settings.time_zone)
         if found["champion"] is None:
             refuse_unknown_model(name, reigns.model_names())
@@ -178,6 +178,35 @@ def _describe_candidate(candidate: Candidate) -> Facts:
         "code_version": candidate.environment.code_version,
         "mlflow_run": candidate.stored.mlflow_run_id,
     }
+
+
+def open_copy(settings: Settings) -> Reigns:
+    """The reigns in the ledger's copy for readers; of an empty home there are none.
+
+    Raises
+    ------
+    LedgerError
+        If there is a ledger and no copy of it, or the copy cannot be read.
+    """
+    refuse_missing_copy(settings.ledger_file, settings.export_folder)
+    return open_reigns(settings.export_folder)
+
+
+def read_reigns(settings: Settings, model_name: str | None) -> list[Reign]:
+    """Every reign, of one model or of all, by model and time; none where the ledger is empty.
+
+    Raises
+    ------
+    RefusedRequestError
+        If the ledger has rows, and none of this model.
+    LedgerError
+        If the ledger's copy is missing or cannot be read.
+    """
+    with open_copy(settings) as reigns:
+        held = reigns.read_all(model_name)
+        if model_name is not None and not held:
+            refuse_unknown_model(model_name, reigns.model_names())
+    return held
 
 
 def describe_end(reign: Reign) -> str | None:

@@ -13,17 +13,27 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.kept_files import append_note, read_pack, read_text, write_pack
-from forest_fire_retrain.adapters.ledger_export import read_checkpoint
+from forest_fire_retrain.adapters.kept_files import append_note, read_appended, read_pack, write_pack
+from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, EXPORT, PUBLIC_KEY_FILE, read_checkpoint
 from forest_fire_retrain.adapters.witness_key import is_signed
-from forest_fire_retrain.core.ledger.checkpoints import PublicKey
+from forest_fire_retrain.core.errors import ProofError
+from forest_fire_retrain.core.ledger.checkpoints import PublicKey, SignedNote, read_keys
 from forest_fire_retrain.core.ledger.evidence_check import Report, check_pack
 from forest_fire_retrain.core.ledger.witnessing import Finding
 from forest_fire_retrain.core.ports import RecordStore
 from forest_fire_retrain.installation import PublishedLedger
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.evidencing import Order, make_pack
-from forest_fire_retrain.pipeline.custody.witnessing import check_against, read_kept, sign_ledger
+from forest_fire_retrain.pipeline.custody.witnessing import (
+    Keeper,
+    check_against,
+    read_kept,
+    sign_ledger,
+)
+
+FORCE = f"if the ledger is right all the same: {EXPORT} --force"
+ANOTHER_FILE = "forest-fire witness --append, with the name of another file"
+BEGIN_ANEW = f"if a backup was restored on purpose (forest-fire history --events): {ANOTHER_FILE}"
 
 
 class Witness(NamedTuple):
@@ -58,15 +68,42 @@ def witness(published: PublishedLedger, *, append_to: Path | None = None) -> Wit
     """
     with published.ledger.exclusive():
         entries = published.ledger.entries()
-        exported = read_checkpoint(published.export_folder)
-        appended = read_text(append_to) if append_to is not None and append_to.exists() else ""
-        kept = [note for written in (exported, appended) if written and written.strip() for note in read_kept(written)]
+        folder, appended = published.export_folder, "" if append_to is None else read_appended(append_to)
+        kept = {
+            **_read_notes_of(Keeper(str(folder / CHECKPOINT_FILE), FORCE), read_checkpoint(folder), EXPORT),
+            **_read_notes_of(Keeper(str(append_to), BEGIN_ANEW), _refuse_broken_off(appended, append_to), ANOTHER_FILE),
+        }
         note = sign_ledger(entries, published.signer, kept)
         is_new = append_to is not None and not appended.rstrip("\n").endswith(note.rstrip("\n"))
         if append_to is not None and is_new:
             append_note(append_to, note)
     origin = read_kept(note)[0].checkpoint.origin
     return Witness(note, str(PublicKey(origin, published.signer.public_key)), is_new)
+
+
+def _read_notes_of(keeper: Keeper, written: str | None, mend: str) -> dict[Keeper, list[SignedNote]]:
+    """What a file holds that was signed before; `mend` is what to do if it cannot be read.
+
+    Raises
+    ------
+    ProofError
+        If it is none.
+    """
+    if not written or not written.strip():
+        return {}
+    try:
+        return {keeper: read_kept(written)}
+    except ProofError as error:
+        msg = f"{keeper.name}: {error}. Nothing was signed. Run: {mend}"
+        raise ProofError(msg) from error
+
+
+def _refuse_broken_off(appended: str, path: Path | None) -> str:
+    """The text, if its last line ends: what was cut while it was written may look like a note."""
+    if appended.strip() and not appended.endswith("\n"):
+        msg = f"{path}: its last line breaks off. Nothing was signed. If it is whole, end it; else: {ANOTHER_FILE}"
+        raise ProofError(msg)
+    return appended
 
 
 def check_checkpoints(
@@ -81,7 +118,7 @@ def check_checkpoints(
     written : str
         The text that was kept.
     public_key : str, optional
-        The line of the key that it has to be signed by; the installation's own by default.
+        The lines of the keys that it has to be signed by one of; the installation's own by default.
 
     Raises
     ------
@@ -90,8 +127,24 @@ def check_checkpoints(
     LedgerError
         If the ledger cannot be read.
     """
-    key = published.signer.public_key if public_key is None else PublicKey.read(public_key).key
-    return check_against(published.ledger.entries(), read_kept(written), key, is_signed)
+    notes = read_kept(written)
+    keys = [_own_key(published)] if public_key is None else [one.key for one in read_keys(public_key)]
+    return check_against(published.ledger.entries(), notes, keys, is_signed)
+
+
+def _own_key(published: PublishedLedger) -> bytes:
+    """The installation's public key.
+
+    Raises
+    ------
+    ProofError
+        If its key cannot be used.
+    """
+    try:
+        return published.signer.public_key
+    except ProofError as error:
+        msg = f"{error}. To check without it, name the public key: --key {published.export_folder / PUBLIC_KEY_FILE}"
+        raise ProofError(msg) from error
 
 
 def write_evidence(
@@ -153,14 +206,14 @@ def check_evidence(pack: Path, *, kept: str | None = None, public_key: str | Non
     kept : str, optional
         Checkpoints that were kept outside.
     public_key : str, optional
-        The line of the key that is known from elsewhere.
+        The lines of the keys that are known from elsewhere.
 
     Raises
     ------
     ProofError
         If the file cannot be read, or what was kept is no checkpoint or key.
     """
-    trusted = None if public_key is None else PublicKey.read(public_key)
+    trusted = [] if public_key is None else read_keys(public_key)
     notes = [] if kept is None else read_kept(kept)
     files = read_pack(pack)
     if files is None:

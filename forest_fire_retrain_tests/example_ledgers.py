@@ -17,7 +17,18 @@ from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 MODELS = ("forest_fire_risk", "forest_fire_risk_north", "other")
 HOUR = dt.timedelta(hours=1)
-STEPS = ("promoted", "promoted", "kept", "abandoned", "open", "rolled back", "rollback abandoned", "moved", "stray")
+STEPS = (
+    "promoted",
+    "promoted",
+    "kept",
+    "abandoned",
+    "open",
+    "rolled back",
+    "rollback abandoned",
+    "moved",
+    "repaired",
+    "stray",
+)
 CLOCK_HOURS = (1, 1, 1, 0, 2, 30, -1, -7)
 
 
@@ -46,6 +57,8 @@ class OneModel:
                 seen = self.champion if next(self.weeks) % 3 == 0 else others[next(self.weeks) % len(others)]
                 payload = {"observed": seen, "expected": self.champion}
                 yield self._row(EntryKind.EXTERNAL, payload=payload)
+            case "repaired":
+                yield self._row(EntryKind.REPAIR)
             case _:
                 yield self._row(EntryKind.CONFIRMATION, decision_id="of another ledger", champion_after=99)
 

@@ -159,6 +159,7 @@ HOUSE: dict[str, Room] = {
         "installation",
         "adapters/ledger_export",
         "adapters/reigns_file",
+        "adapters/witness_key",
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
@@ -180,6 +181,7 @@ HOUSE: dict[str, Room] = {
     ),
     "model_access": room(
         "clock",
+        "production",
         "settings",
         "core/moments",
         "adapters/ledger_export",

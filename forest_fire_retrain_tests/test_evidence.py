@@ -158,6 +158,13 @@ def test_the_same_rows_time_and_key_make_the_same_bytes(home: Home) -> None:
     assert [path.name for path in home.folder.glob("*.part")] == []
 
 
+def test_a_name_that_no_disk_takes_is_refused_in_a_sentence(home: Home) -> None:
+    with pytest.raises(ProofError, match=r"zip cannot be written: File name too long"):
+        write_evidence(home.published, home.records, WEEKS[0], home.folder / ("x" * 300 + ".zip"), now=NOW)
+    with pytest.raises(ProofError, match=r"txt cannot be read: File name too long"):
+        witness(home.published, append_to=home.folder / ("x" * 300 + ".txt"))
+
+
 def test_a_file_that_is_there_is_kept_unless_asked(home: Home) -> None:
     target = home.make()
     before = target.read_bytes()
@@ -286,6 +293,16 @@ def test_whoever_signs_a_changed_pack_with_another_key_is_found_by_key_or_checkp
     assert check_evidence(honest, public_key=public_key).holds
 
 
+def test_a_pack_of_a_replaced_key_continues_what_the_old_key_signed(home: Home) -> None:
+    old, kept = home.public_key, home.checkpoint_of(5)
+    (home.folder / "witness.key").unlink()
+    home.key = WitnessKey(home.folder / "witness.key", is_made=True)
+    path = home.make(kept=kept)
+    assert "If the key was replaced, name all public keys" in wrong(check_evidence(path, kept=kept))[0]
+    assert check_evidence(path, kept=kept, public_key=f"{home.public_key}\n{old}").holds
+    assert "not by the trusted one" in wrong(check_evidence(path, kept=kept, public_key=old))[0]
+
+
 def test_whoever_has_the_key_and_rewrites_the_ledger_is_found_by_what_was_kept(home: Home) -> None:
     kept = home.checkpoint_of(5)
     same_size = home.checkpoint_of(len(home.ledger.rows))
@@ -330,6 +347,13 @@ def test_parts_rows_and_pages_that_say_otherwise_are_found_although_they_are_sig
         ({"rows/000003.json": files["rows/000003.json"].replace(b"PROMOTED", b"INCONCLUSIVE")}, {}, "was edited"),
         ({"proofs/000003.json": files["proofs/000004.json"]}, {}, "its proof is of another place"),
         ({"proofs/000003.json": b'{"hashes":["zz"],"index":2,"size":9}\n'}, {}, "row 3: is not in the ledger"),
+        ({"verdict.html": b"<p>better</p>"}, {}, "verdict.html belongs to no evidence pack"),
+        ({"rows/000002.json": files["rows/000003.json"]}, {}, "rows/000002.json holds row 3"),
+        ({"rows/000005.json": b"{}\n"}, {}, "rows/000005.json belongs to no evidence pack"),
+        ({"attachments/../index.html": b"x"}, {}, "attachments/../index.html belongs to no evidence pack"),
+        ({"consistency/1.json": b"{}\n"}, {}, "consistency/1.json belongs to no evidence pack"),
+        ({}, {"rows": {"own": [3, 4, 7], "champion": [2, 1], "evidence": []}}, "gives its rows other parts"),
+        ({}, {"rows": {"own": [3, 4, 7], "champion": [1, 2], "evidence": [1]}}, "gives its rows other parts"),
         ({}, {"partition_key": WEEKS[0]}, "is of another period or model"),
         ({}, {"model_name": "another"}, "is of another period or model"),
         ({}, {"format": 2}, "use a newer one"),
@@ -371,6 +395,13 @@ def test_checkpoints_that_were_kept_are_compared_as_far_as_the_pack_can(home: Ho
     assert (later.holds, later.is_wrong) == (False, False)
     assert "the pack alone cannot say whether it continues that" in wrong(later)[0]
     assert check_evidence(path, kept=now).holds
+
+
+def test_a_pack_of_replays_alone_holds_no_parts_that_no_row_vouches_for(home: Home) -> None:
+    replay = next(row for row in home.ledger.rows if row.kind is EntryKind.REPLAY)
+    home.ledger.rows[:] = seal_again([replay])
+    forged = sign_again({**files_of(home.make()), "decision.json": b'{"outcome":"PROMOTED"}\n'}, home.key)
+    assert "decision.json belongs to no evidence pack" in " ".join(wrong(check(forged)))
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_a_time_or_a_version_chooses_and_a_day_means_its_end(home: Home) -> None
         ({"at": "soon"}, "neither a day nor an instant"),
         ({"at": "2999-01-01"}, "lies in the future"),
         ({"at": "2026-01-01", "version": 1}, "not both"),
-        ({"model_name": "other"}, "other had no champion"),
+        ({"model_name": "forest_fire_rsk"}, "knows no model 'forest_fire_rsk'; nearest: forest_fire_risk"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(home: Home, asked: dict[str, object], said: str) -> None:

@@ -1,6 +1,6 @@
 """What is proved to people outside, and how those are found out who cheat with the home in their hands."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, Ref
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey, read_notes, sign_checkpoint, take_checkpoint
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryKind, LedgerEntry, find_first_fault, seal
 from forest_fire_retrain.installation import PublishedLedger
-from forest_fire_retrain.operations import publish
+from forest_fire_retrain.operations import check_exported_checkpoint, publish
 from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 from forest_fire_retrain.proofs import check_checkpoints, witness
 from forest_fire_retrain_tests.example_evidence import draft
@@ -219,6 +219,102 @@ def test_a_damaged_checkpoint_of_the_export_is_a_fault_and_written_anew(home: Ho
     assert (fault.where, fault.repair) == ("copy", "forest-fire ledger export")
     publish(home.published)
     assert path.read_bytes() == sound
+
+
+def test_a_private_key_that_is_given_in_place_of_what_is_public_is_not_shown(home: Home) -> None:
+    witness(home.published)
+    private = (home.folder / "witness.key").read_text(encoding="utf-8")
+    secret = private.splitlines()[1]
+    kept = witness(home.published).note
+    for mistaken in ((private, None), (kept, private)):
+        with pytest.raises(ProofError) as refused:
+            check_checkpoints(home.published, *mistaken)
+        assert not any(secret[place : place + 6] in str(refused.value) for place in range(len(secret) - 6))
+
+
+def test_a_checkpoint_beside_the_copy_that_cannot_be_read_is_a_sentence(home: Home) -> None:
+    publish(home.published)
+    path = home.published.export_folder / CHECKPOINT_FILE
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProofError, match=r"checkpoint\.txt .*: forest-fire ledger export"):
+        witness(home.published)
+    with pytest.raises(ProofError, match=r"checkpoint\.txt is no text"):
+        read_checkpoint(path.parent)
+    publish(home.published)
+    path.write_text("hello\n", encoding="utf-8")
+    with pytest.raises(ProofError, match=r"checkpoint\.txt: .*'hello' .*forest-fire ledger export"):
+        witness(home.published)
+
+
+def test_a_file_of_checkpoints_that_breaks_off_is_named_with_what_to_do(home: Home, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    kept.write_text(witness(home.published).note[:-30], encoding="utf-8")
+    with pytest.raises(ProofError, match=r"kept\.txt: .* another file"):
+        witness(home.published, append_to=kept)
+
+
+def test_a_ledger_that_was_restored_on_purpose_is_told_how_it_is_witnessed_again(home: Home, tmp_path: Path) -> None:
+    kept = tmp_path / "kept.txt"
+    witness(home.published, append_to=kept)
+    publish(home.published)
+    del home.ledger.rows[-3:]
+    home.ledger.append(draft(EntryKind.MIGRATION, summary="Restored."))
+    with pytest.raises(LedgerTamperedError, match=r"checkpoint\.txt.* forest-fire ledger export --force"):
+        witness(home.published)
+    publish(home.published, force=True)
+    with pytest.raises(LedgerTamperedError, match=r"kept\.txt.*restored on purpose.*--append"):
+        witness(home.published, append_to=kept)
+    assert witness(home.published, append_to=tmp_path / "new.txt").is_appended
+
+
+def test_a_key_that_was_replaced_leaves_what_it_signed_provable(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "kept.txt"
+    publish(home.published)
+    old = witness(home.published, append_to=file).public_key
+    (home.folder / "witness.key").unlink()
+    new = witness(home.published, append_to=file).public_key
+    kept = file.read_text(encoding="utf-8")
+    (fault,) = check_checkpoints(home.published, kept)[1]
+    assert "if the key was replaced, name all public keys, one a line: --key FILE" in str(fault)
+    assert "restore" not in fault.repair
+    assert home.faults(kept, f"{new}\n{old}\n") == []
+    (fault,) = check_exported_checkpoint(home.published, home.ledger.rows)
+    assert "names another key first than the one that signs here" in fault.what
+    publish(home.published)
+    published = (home.published.export_folder / "witness.pub").read_text(encoding="utf-8")
+    assert published == f"{new}\n{old}\n"
+    publish(home.published)
+    assert (home.published.export_folder / "witness.pub").read_text(encoding="utf-8") == published
+    assert home.faults(kept, published) == []
+    assert check_exported_checkpoint(home.published, home.ledger.rows) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "said"),
+    [
+        ("checkpoint.txt", lambda written: written[:-6] + b"AAA=\n", "is not signed by the first key in witness.pub"),
+        ("witness.pub", lambda _: b"", "is no public key"),
+        ("witness.pub", lambda written: written[:-5] + b"AAAA\n", "is no public key"),
+        ("witness.pub", None, "is not signed by the first key in witness.pub"),
+        ("checkpoint.txt", lambda _: b"\xff", "is no text"),
+    ],
+)
+def test_a_changed_checkpoint_or_key_beside_the_copy_is_a_fault_and_written_anew(
+    home: Home, name: str, changed: Callable[[bytes], bytes] | None, said: str
+) -> None:
+    publish(home.published)
+    path = home.published.export_folder / name
+    sound = path.read_bytes()
+    if changed is None:
+        path.unlink()
+    else:
+        path.write_bytes(changed(sound))
+    (fault,) = check_exported_checkpoint(home.published, home.ledger.rows)
+    assert said in fault.what
+    assert fault.repair == "forest-fire ledger export"
+    publish(home.published)
+    assert path.read_bytes() == sound
+    assert check_exported_checkpoint(home.published, home.ledger.rows) == []
 
 
 @pytest.mark.parametrize("rubbish", ["", "hello", "a\n1\nb\n"])

@@ -34,6 +34,22 @@ def read_text(path: Path) -> str:
         raise ProofError(msg) from error
 
 
+def read_appended(path: Path) -> str:
+    """What stands in a file that notes are appended to; nothing where there is none yet.
+
+    Raises
+    ------
+    ProofError
+        If it cannot be read.
+    """
+    try:
+        is_there = path.exists()
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}"
+        raise ProofError(msg) from error
+    return read_text(path) if is_there else ""
+
+
 def append_note(path: Path, note: str) -> None:
     """Append a note behind those that stand there; it is on the disk when this returns.
 
@@ -61,10 +77,10 @@ def write_pack(path: Path, files: Mapping[str, bytes], *, is_replaced: bool = Fa
     ProofError
         If the file is there already and is not to be replaced, or cannot be written.
     """
-    if path.exists() and not is_replaced:
-        msg = f"{path} is there already and was kept. Name another file, or take --force"
-        raise ProofError(msg)
     try:
+        if path.exists() and not is_replaced:
+            msg = f"{path} is there already and was kept. Name another file, or take --force"
+            raise ProofError(msg)
         path.parent.mkdir(parents=True, exist_ok=True)
         with written_beside(path) as beside:
             beside.write_bytes(pack(files))

@@ -19,12 +19,11 @@ from pydantic import ValidationError
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
 from forest_fire_retrain.adapters.reigns_file import (
-    MADE_BESIDE,
     REIGN_COLUMNS,
     REIGNS_FILE,
     FollowedRows,
     ReignsFile,
-    fingerprint_end,
+    notes_beside,
     row_of,
 )
 from forest_fire_retrain.core.canonical_json import fingerprint_text
@@ -32,6 +31,7 @@ from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, Pr
 from forest_fire_retrain.core.ledger.checkpoints import (
     PublicKey,
     leaves_of,
+    read_keys,
     read_notes,
     sign_checkpoint,
     take_checkpoint,
@@ -89,8 +89,8 @@ def export_ledger(
         with written_beside(folder / STATUS_FILE) as beside:
             write_rows(beside, STATUS_COLUMNS, retrainings, {})
         with written_beside(folder / REIGNS_FILE) as beside:
-            write_rows(beside, REIGN_COLUMNS, reigns, {MADE_BESIDE: fingerprint_end(folder / LEDGER_FILE)})
-        for name, text in _make_checkpoint(entries, signer, tree).items():
+            write_rows(beside, REIGN_COLUMNS, reigns, notes_beside(folder / LEDGER_FILE))
+        for name, text in _make_checkpoint(entries, signer, tree, _find_replaced_keys(folder)).items():
             with written_beside(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
     except (OSError, duckdb.Error) as error:
@@ -101,7 +101,9 @@ def export_ledger(
         raise LedgerError(msg) from error
 
 
-def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None) -> dict[str, str]:
+def _make_checkpoint(
+    entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None, replaced: Sequence[PublicKey]
+) -> dict[str, str]:
     """Name and text of the files that bear witness; none for a ledger without rows, which has no name yet."""
     if signer is None or not entries:
         return {}
@@ -111,7 +113,17 @@ def _make_checkpoint(entries: Sequence[LedgerEntry], signer: Signer | None, tree
     except ProofError as error:
         msg = f"the ledger and its copy are complete, but the copy's checkpoint is not: {error}; then: {EXPORT}"
         raise ProofError(msg) from error
-    return {CHECKPOINT_FILE: note, PUBLIC_KEY_FILE: f"{PublicKey(checkpoint.origin, signer.public_key)}\n"}
+    key = PublicKey(checkpoint.origin, signer.public_key)
+    keys = [key, *(other for other in replaced if other.name == key.name and other.key != key.key)]
+    return {CHECKPOINT_FILE: note, PUBLIC_KEY_FILE: "".join(f"{one}\n" for one in keys)}
+
+
+def _find_replaced_keys(folder: Path) -> list[PublicKey]:
+    """Keys that are published: what they signed is checked with them after another one takes their place."""
+    try:
+        return read_public_keys(folder)
+    except ProofError:
+        return []  # it is damaged: a new one takes its place
 
 
 def write_rows(path: Path, columns: dict[str, str], rows: Sequence[object], notes: dict[str, str]) -> None:
@@ -189,7 +201,7 @@ def _refuse_to_contradict(entries: Sequence[LedgerEntry], tree: MerkleTree, fold
     """Refuse to sign what the last checkpoint contradicts."""
     try:
         checkpoints = [note.checkpoint for note in read_notes(read_checkpoint(folder) or "")]
-    except (OSError, UnicodeDecodeError, ProofError):
+    except ProofError:
         return  # it is damaged, or none was written yet: a new one takes its place
     found = next(filter(None, (find_contradiction(entries, checkpoint, tree) for checkpoint in checkpoints)), None)
     if found is not None:
@@ -205,11 +217,38 @@ def read_checkpoint(folder: Path) -> str | None:
 
     Raises
     ------
-    OSError, UnicodeDecodeError
+    ProofError
         If the file is there and cannot be read.
     """
-    path = folder / CHECKPOINT_FILE
-    return path.read_bytes().decode() if path.exists() else None
+    return _read_beside(folder / CHECKPOINT_FILE)
+
+
+def read_public_keys(folder: Path) -> list[PublicKey]:
+    """The published keys, the present one first, then those that it replaced; none if nothing was signed yet.
+
+    Raises
+    ------
+    ProofError
+        If the file is there and cannot be read.
+    """
+    path = folder / PUBLIC_KEY_FILE
+    written = _read_beside(path)
+    try:
+        return [] if written is None else read_keys(written)
+    except ProofError as error:
+        msg = f"{path}: {error}. Run: {EXPORT}"
+        raise ProofError(msg) from error
+
+
+def _read_beside(path: Path) -> str | None:
+    try:
+        return path.read_bytes().decode() if path.exists() else None
+    except OSError as error:
+        msg = f"{path} cannot be read: {error.strerror}. Move it away, then: {EXPORT}"
+        raise ProofError(msg) from error
+    except UnicodeDecodeError as error:
+        msg = f"{path} is no text; run: {EXPORT}"
+        raise ProofError(msg) from error
 
 
 def read_export(folder: Path) -> list[LedgerEntry]:
@@ -233,6 +272,19 @@ def read_export(folder: Path) -> list[LedgerEntry]:
         raise LedgerError(msg) from error
 
 
+def refuse_missing_copy(ledger_file: Path, folder: Path) -> None:
+    """Refuse to answer from a copy that is not there: it would look as if nothing had ever been decided.
+
+    Raises
+    ------
+    LedgerError
+        If there is a ledger and no copy of it.
+    """
+    if ledger_file.exists() and not (folder / LEDGER_FILE).exists():
+        msg = f"the ledger {ledger_file} has no copy for readers in {folder}. Run: {EXPORT}"
+        raise LedgerError(msg)
+
+
 def open_reigns(folder: Path) -> ReignsFile | FollowedRows:
     """Who was in production when, as the copy tells it: from its reigns, or from all its rows where they lack.
 
@@ -242,7 +294,11 @@ def open_reigns(folder: Path) -> ReignsFile | FollowedRows:
         If the copy cannot be read.
     """
     reigns = ReignsFile(folder)
-    if reigns.is_current():
-        return reigns
+    try:
+        if reigns.is_current():
+            return reigns
+    except OSError as error:
+        msg = f"the exported ledger in {folder} cannot be read: {error}. Correct the permissions, or run: {EXPORT}"
+        raise LedgerError(msg) from error
     with reigns:
         return FollowedRows(read_export(folder))

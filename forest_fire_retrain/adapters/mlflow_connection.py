@@ -20,7 +20,7 @@ import os
 import re
 import warnings
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
@@ -70,7 +70,8 @@ def connect(tracking_uri: str) -> "MlflowClient":
     lock = path.with_name(path.name + ".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(lock, timeout=STORE_PATIENCE_SECONDS):
+        is_writable = os.access(path.parent, os.W_OK)  # whoever may only read migrates nothing, and needs no lock
+        with FileLock(lock, timeout=STORE_PATIENCE_SECONDS) if is_writable else nullcontext():
             client = mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
             client.search_registered_models(max_results=1)
     except Timeout as error:

@@ -2,8 +2,8 @@
 
 Rules
 -----
-- `reigns.parquet` is derived: where it is missing, or was made of other rows than the copy holds, the rows are read and
-  followed instead. The answers are the same.
+- `reigns.parquet` is derived: where it is missing, of another release's form, or was made of other rows than the copy
+  holds, the rows are read and followed instead. The answers are the same.
 - Values reach DuckDB as parameters, never as text.
 - Of the rows of the ledger only the one is read that a question needs.
 """
@@ -49,10 +49,13 @@ REIGN_COLUMNS = {
     "seen_rows": "BIGINT[]",
     "seen_at": "TIMESTAMPTZ[]",
     "seen_versions": "INTEGER[]",
+    "seen_repairs": "BOOLEAN[]",
 }
-SIGHTING_COLUMNS = ("seen_rows", "seen_at", "seen_versions")
+SIGHTING_COLUMNS = ("seen_rows", "seen_at", "seen_versions", "seen_repairs")
 REIGN_NAMES = ", ".join(f'"{name}"' for name in REIGN_COLUMNS)
-MADE_BESIDE = "made_beside"
+MADE_BESIDE, FORMAT_NOTE = "made_beside", "format"
+FORMAT = "02"
+"""Raised with every change of the columns, or of how reigns follow from rows."""
 END_BYTES = 4096
 END_OF_TIME = dt.datetime.max.replace(tzinfo=dt.UTC)
 
@@ -65,6 +68,7 @@ def row_of(reign: Reign) -> SimpleNamespace:
         seen_rows=[one.row for one in seen],
         seen_at=[one.recorded_at for one in seen],
         seen_versions=[one.version for one in seen],
+        seen_repairs=[one.is_repair for one in seen],
     )
 
 
@@ -74,8 +78,8 @@ def _reign_of_row(row: tuple[object, ...]) -> Reign:
         name: value.astimezone(dt.UTC) if isinstance(value, dt.datetime) else value
         for name, value in zip(REIGN_COLUMNS, row, strict=True)
     }
-    rows, instants, versions = (fields.pop(name) for name in SIGHTING_COLUMNS)
-    seen = zip(rows, (instant.astimezone(dt.UTC) for instant in instants), versions, strict=True)
+    rows, instants, *rest = (fields.pop(name) for name in SIGHTING_COLUMNS)
+    seen = zip(rows, (instant.astimezone(dt.UTC) for instant in instants), *rest, strict=True)
     fields["sightings"] = tuple(Sighting(*one) for one in seen)
     fields["began_by"] = Movement(fields["began_by"])
     fields["ended_by"] = None if fields["ended_by"] is None else Movement(fields["ended_by"])
@@ -127,15 +131,23 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         self._connection.close()
 
     def is_current(self) -> bool:
-        """Whether the file is there and was made of the rows that the copy holds."""
+        """Whether the file is there, in the form of this release, and was made of the rows that the copy holds."""
         if not Path(self._reigns).exists() or not Path(self._ledger).exists():
             return False
-        sql = "SELECT value FROM parquet_kv_metadata(?) WHERE key = ?"
+        return self._read_notes() == notes_beside(Path(self._ledger))
+
+    def is_of_other_form(self) -> bool:
+        """Whether another release wrote the file, in a form of its own."""
+        notes = self._read_notes()
+        return MADE_BESIDE in notes and notes.get(FORMAT_NOTE) != FORMAT
+
+    def _read_notes(self) -> dict[str, str]:
+        """What stands in the file's footer; nothing if it cannot be read."""
+        sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
         try:
-            noted = self._connection.execute(sql, [self._reigns, MADE_BESIDE]).fetchall()
+            return dict(self._connection.execute(sql, [self._reigns, MADE_BESIDE, FORMAT_NOTE]).fetchall())
         except duckdb.Error:
-            return False
-        return noted == [(fingerprint_end(Path(self._ledger)).encode(),)]
+            return {}
 
     def read_all(self, model_name: str | None = None) -> list[Reign]:
         """Every reign, of one model or of all, by model and time."""
@@ -321,7 +333,7 @@ class FollowedRows(AbstractContextManager["FollowedRows"]):
 
 
 def read_reigns(folder: Path) -> list[Reign] | None:
-    """Every exported reign; `None` where an earlier release exported none.
+    """Every exported reign; `None` where another release exported none, or in a form of its own.
 
     Raises
     ------
@@ -331,10 +343,17 @@ def read_reigns(folder: Path) -> list[Reign] | None:
     if not (folder / REIGNS_FILE).exists():
         return None
     with ReignsFile(folder) as reigns:
+        if reigns.is_of_other_form():
+            return None
         if not reigns.is_current():
             msg = f"{folder / REIGNS_FILE} was made of other rows than {LEDGER_FILE} beside it holds, or is damaged"
             raise LedgerError(msg)
         return reigns.read_all()
+
+
+def notes_beside(ledger: Path) -> dict[str, str]:
+    """What stands in the footer of reigns: their form, and beside which file of rows they were made."""
+    return {FORMAT_NOTE: FORMAT, MADE_BESIDE: fingerprint_end(ledger)}
 
 
 def fingerprint_end(path: Path) -> str:

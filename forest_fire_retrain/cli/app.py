@@ -37,7 +37,7 @@ FirstDay = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-
 LastDay = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of it, included.")]
 Against = Annotated[Path | None, typer.Option("--against", help="Checkpoints kept outside; - for standard input.")]
 PublicKeyFile = Annotated[
-    Path | None, typer.Option("--key", help="File with the public key that they are signed by.", dir_okay=False)
+    Path | None, typer.Option("--key", help="File with the public keys that they may be signed by.", dir_okay=False)
 ]
 
 

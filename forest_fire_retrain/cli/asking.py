@@ -5,7 +5,6 @@ Like `reading`, this imports neither pandas, SciPy, scikit-learn nor Dagster.
 
 import datetime as dt
 
-from forest_fire_retrain.adapters.ledger_export import open_reigns
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.reigns import Reign
@@ -14,7 +13,8 @@ from forest_fire_retrain.production import (
     answer_champion,
     describe_beginning,
     describe_end,
-    refuse_unknown_model,
+    open_copy,
+    read_reigns,
 )
 from forest_fire_retrain.settings import Settings
 
@@ -47,11 +47,7 @@ def print_reigns(settings: Settings, model_name: str | None, *, as_json: bool) -
     RefusedRequestError
         If the ledger knows no such model.
     """
-    with open_reigns(settings.export_folder) as reigns:
-        held = reigns.read_all(model_name)
-        if model_name is not None:
-            refuse_unknown_model(model_name, reigns.model_names())
-        is_empty = not held and not reigns.model_names()
+    held = read_reigns(settings, model_name)
     if as_json:
         print_json([_list_reign(reign) for reign in held])
     elif held:
@@ -59,7 +55,8 @@ def print_reigns(settings: Settings, model_name: str | None, *, as_json: bool) -
         rows = [(r.model_name, r.version, r.since, r.until, describe_beginning(r), describe_end(r)) for r in held]
         print_table("Reigns, oldest first", columns, rows)
     else:
-        out.print(NOTHING_YET if is_empty else NEVER)
+        with open_copy(settings) as reigns:
+            out.print(NEVER if reigns.model_names() else NOTHING_YET)
 
 
 def _list_reign(reign: Reign) -> Facts:

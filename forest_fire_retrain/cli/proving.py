@@ -8,9 +8,11 @@ import typer
 from forest_fire_retrain import proofs
 from forest_fire_retrain.adapters.kept_files import read_text
 from forest_fire_retrain.cli.console import out, print_json
-from forest_fire_retrain.core.ledger.checkpoints import read_notes
+from forest_fire_retrain.core.errors import ProofError
+from forest_fire_retrain.core.ledger.checkpoints import read_keys, read_notes
 from forest_fire_retrain.core.ledger.evidence_check import Report
 from forest_fire_retrain.installation import build_installation, build_ledger
+from forest_fire_retrain.pipeline.custody.witnessing import read_kept
 from forest_fire_retrain.settings import Settings
 
 STANDARD_INPUT = Path("-")
@@ -107,22 +109,36 @@ def _print_report(report: Report) -> None:
 
 
 def read_kept_file(path: Path) -> str:
-    """The text of a file that a person kept, or of standard input.
+    """The text of a file that a person kept, or of standard input; there is a checkpoint in it.
 
     Raises
     ------
     ProofError
-        If it cannot be read.
+        If it cannot be read, or holds none.
     """
-    return sys.stdin.read() if path == STANDARD_INPUT else read_text(path)
+    written = sys.stdin.read() if path == STANDARD_INPUT else read_text(path)
+    try:
+        read_kept(written)
+    except ProofError as error:
+        msg = f"--against {path}: {error}"
+        raise ProofError(msg) from error
+    return written
 
 
 def read_public_key(path: Path | None) -> str | None:
-    """The line of a public key that a person kept.
+    """The lines of the public keys that a person kept.
 
     Raises
     ------
     ProofError
-        If it cannot be read.
+        If they cannot be read, or are none.
     """
-    return None if path is None else read_text(path).strip()
+    if path is None:
+        return None
+    written = read_text(path)
+    try:
+        read_keys(written)
+    except ProofError as error:
+        msg = f"--key {path}: {error}"
+        raise ProofError(msg) from error
+    return written

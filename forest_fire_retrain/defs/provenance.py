@@ -12,11 +12,10 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import publish
+from forest_fire_retrain.operations import check_exported_checkpoint, publish
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, check_alias, check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import check_chain, check_copy, check_horizon
-from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
 CHECKPOINT_TAG = "ledger_checkpoint"
 CHAIN_CHECK = "ledger_chain_is_intact"
@@ -76,7 +75,7 @@ def check_custody(installation: Installation, entries: list[LedgerEntry]) -> lis
                 *check_copy(
                     entries, lambda: read_export(settings.export_folder), lambda: read_reigns(settings.export_folder)
                 ),
-                *check_own_checkpoint(entries, read_checkpoint(settings.export_folder)),
+                *check_exported_checkpoint(installation.published_ledger, entries),
             ],
             f"All {len(entries)} rows are exported, and the reigns that follow from them.",
         ),

@@ -16,6 +16,7 @@ import skops.io
 from mlflow import MlflowClient
 from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
+from forest_fire_retrain.adapters import mlflow_connection
 from forest_fire_retrain.adapters.mlflow_connection import connect, import_sklearn_flavour
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
@@ -210,3 +211,13 @@ def test_all_pages_of_abandoned_runs_are_closed(
     whole = MlflowClient.search_runs
     monkeypatch.setattr(MlflowClient, "search_runs", lambda *given, **more: whole(*given, max_results=2, **more))
     assert tracker.close_abandoned_runs(lambda _: True) == 5
+
+
+def test_whoever_may_only_read_the_store_needs_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
+    mlflow_connection.connect(uri)
+    (tmp_path / "mlflow.db.lock").unlink(missing_ok=True)
+    monkeypatch.setattr(mlflow_connection, "_prepared_stores", set())
+    monkeypatch.setattr(mlflow_connection.os, "access", lambda *_: False)
+    assert mlflow_connection.connect(uri).search_registered_models() == []
+    assert not (tmp_path / "mlflow.db.lock").exists()

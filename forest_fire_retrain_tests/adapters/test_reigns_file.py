@@ -169,6 +169,18 @@ def test_reigns_that_are_not_those_of_the_rows_are_not_believed(
             read_reigns(folder)
 
 
+def test_reigns_in_the_form_of_another_release_are_made_again_and_are_no_fault(
+    folder: Path, rows: list[LedgerEntry]
+) -> None:
+    table = pq.read_table(folder / REIGNS_FILE)
+    notes = {b"made_beside": (table.schema.metadata or {})[b"made_beside"]}
+    pq.write_table(table.drop_columns(["seen_repairs"]).replace_schema_metadata(notes), folder / REIGNS_FILE)
+    with open_reigns(folder) as held:
+        assert isinstance(held, FollowedRows)
+        assert held.read_all() == reigns_of(rows)
+    assert read_reigns(folder) is None
+
+
 def test_a_file_that_breaks_off_says_what_to_do(folder: Path) -> None:
     path = folder / REIGNS_FILE
     held = bytearray(path.read_bytes())

@@ -31,12 +31,11 @@ import pyarrow as pa
 from forest_fire_retrain.adapters.ledger_export import copy_options, export_ledger, open_reigns, read_export, write_rows
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE
 from forest_fire_retrain.adapters.reigns_file import (
-    MADE_BESIDE,
     REIGN_COLUMNS,
     REIGNS_FILE,
     FollowedRows,
     ReignsFile,
-    fingerprint_end,
+    notes_beside,
     row_of,
 )
 from forest_fire_retrain.core.canonical_json import fingerprint_text
@@ -209,7 +208,7 @@ def build(folder: Path, n_models: int, n_weeks: int) -> Plan:
         with closing(duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})) as connection:
             connection.execute(f"SET TimeZone = 'UTC'; COPY ({joined}) TO '{folder / LEDGER_FILE}' ({noted})")
         rows = [row_of(reign) for reign in reigns]
-        write_rows(folder / REIGNS_FILE, REIGN_COLUMNS, rows, {MADE_BESIDE: fingerprint_end(folder / LEDGER_FILE)})
+        write_rows(folder / REIGNS_FILE, REIGN_COLUMNS, rows, notes_beside(folder / LEDGER_FILE))
     return plan
 
 

@@ -94,6 +94,27 @@ def test_there_is_one_answer_and_a_rollback_changes_none_before_it(
     assert told.exists()
 
 
+@pytest.mark.parametrize("words", [("champion",), ("history",), ("reproduce", "1")])
+def test_a_copy_that_was_removed_is_told_and_not_taken_for_an_empty_ledger(
+    told: Path, forest_fire: Run, words: tuple[str, ...]
+) -> None:
+    (told / "ledger.duckdb").write_bytes(b"not opened by whoever only asks")
+    (told / "export" / LEDGER_FILE).unlink()
+    answer = forest_fire(*words)
+    assert answer.code == 2
+    assert "has no copy for readers" in answer.err
+    assert "forest-fire ledger export" in answer.err
+
+
+@pytest.mark.parametrize("words", [("champion",), ("history",)])
+def test_a_copy_that_is_no_file_is_a_sentence(told: Path, forest_fire: Run, words: tuple[str, ...]) -> None:
+    (told / "export" / LEDGER_FILE).unlink()
+    (told / "export" / LEDGER_FILE).mkdir()
+    answer = forest_fire(*words)
+    assert answer.code == 2
+    assert "cannot be read" in answer.err
+
+
 @pytest.mark.usefixtures("told")
 def test_now_is_the_default_and_the_reign_says_how_it_began(forest_fire: Run) -> None:
     held = facts(ask(forest_fire))

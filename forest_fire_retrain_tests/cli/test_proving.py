@@ -95,12 +95,25 @@ def test_evidence_is_made_and_checked_where_there_is_no_home(
 def test_a_changed_pack_is_no(decided: Path, forest_fire: Run, tmp_path: Path) -> None:
     pack = tmp_path / "e.zip"
     assert (decided / "ledger.duckdb").exists()
+    assert not (decided / "export").exists(), "a pack is made of the ledger, not of its copy"
     forest_fire("evidence", WEEKS[1], "--out", str(pack))
+    assert b"attachments/candidate_card.md" in pack.read_bytes()
     pack.write_bytes(pack.read_bytes().replace(b"PROMOTED", b"REJECTED"))
     answer = forest_fire("evidence", "--check", str(pack))
     assert answer.code == 1, answer
     assert "Something in it is wrong: nothing of it can be believed." in answer.out
     assert "It does not prove" not in answer.out
+
+
+def test_a_file_that_is_no_checkpoint_or_key_is_named(decided: Path, forest_fire: Run, tmp_path: Path) -> None:
+    wrong, right = tmp_path / "wrong.txt", tmp_path / "right.txt"
+    wrong.write_text("hello\n", encoding="utf-8")
+    assert forest_fire("witness", "--append", str(right)).code == 0
+    for words, option in ((("--against", wrong), "--against"), (("--against", right, "--key", wrong), "--key")):
+        answer = forest_fire("verify", *map(str, words))
+        assert answer.code == 2
+        assert f"{option} {wrong}: 'hello'" in " ".join(answer.err.split())
+    assert decided.exists()
 
 
 @pytest.mark.parametrize(

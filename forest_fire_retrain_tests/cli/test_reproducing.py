@@ -54,7 +54,10 @@ def test_a_model_file_that_was_changed_ends_with_exit_code_1_and_the_reason(
     assert "reason, artifact: The stored model cannot be compared with" in answer.out
 
 
-@pytest.mark.parametrize(("name", "said"), [("7", "versions that were: 1"), ("2025-07-15", "nearest: 2025-07-07")])
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("7", "versions that were: 1"), ("2025-07-15", "nearest: 2025-07-07"), ("9" * 5000, "history --retrainings")],
+)
 def test_what_is_unknown_is_one_message_and_exit_code_2(decided: Path, forest_fire: Run, name: str, said: str) -> None:
     answer = forest_fire("reproduce", name)
     assert answer.code == 2

@@ -33,6 +33,7 @@ ED25519 = b"\x01"
 
 KEY_ID_LENGTH, KEY_LENGTH, SIGNATURE_LENGTH = 4, 32, 64
 ORIGIN_DIGITS = 16
+SHOWN_LENGTH = 40
 DASH = "\u2014"
 SIGNATURE_LINE = re.compile(rf"{DASH} (?P<name>[^\s+]+) (?P<signature>[A-Za-z0-9+/]+=*)\n")
 SIZE = re.compile(r"0|[1-9][0-9]{0,17}")
@@ -76,7 +77,7 @@ class PublicKey(NamedTuple):
         made = cls(name, kind_and_key[len(ED25519) :])
         if len(made.key) != KEY_LENGTH or str(made) != line.strip():
             msg = (
-                f"{line.strip()[:80]!r} is no public key; it has to be a line NAME+ID+KEY, with ID {key_id!r} of that "
+                f"{_begin(line)!r} is no public key; it has to be a line NAME+ID+KEY, with ID {key_id[:8]!r} of that "
                 "name and key, as forest-fire witness prints it"
             )
             raise ProofError(msg)
@@ -140,9 +141,26 @@ class SignedNote(NamedTuple):
         lines = self.text.split("\n")[:-1]
         root = _decode(lines[2]) if len(lines) == TEXT_LINES else None
         if root is None or len(root) != HASH_LENGTH or not lines[0] or not SIZE.fullmatch(lines[1]):
-            msg = f"{self.text[:80]!r} is no checkpoint; it has to be three lines: origin, number of rows, root"
+            msg = f"{_begin(self.text)!r} is no checkpoint; it has to be three lines: origin, number of rows, root"
             raise ProofError(msg)
         return Checkpoint(lines[0], int(lines[1]), root)
+
+
+def read_keys(written: str) -> list[PublicKey]:
+    """The public keys of a text, one a line.
+
+    Raises
+    ------
+    ProofError
+        If a line is none, or there is no line.
+    """
+    return [PublicKey.read(line) for line in written.strip().splitlines() or [""]]
+
+
+def _begin(text: str) -> str:
+    """The beginning of what cannot be read, for a message: too little to show a key that was given by mistake."""
+    first = text.strip().split("\n")[0]
+    return first if len(first) <= SHOWN_LENGTH else f"{first[:SHOWN_LENGTH]}…"
 
 
 def leaves_of(entries: Sequence[LedgerEntry]) -> list[bytes]:
@@ -193,7 +211,7 @@ def read_notes(written: str) -> list[SignedNote]:
         text, blank, rest = rest.partition(f"\n\n{DASH} ")
         lines, rest = _split_signatures(f"{DASH} {rest}" if blank else "")
         if not lines:
-            msg = f"{text.strip()[:80]!r} is not followed by a blank line and a signature; nothing of it was believed"
+            msg = f"{_begin(text)!r} is not followed by a blank line and a signature; nothing of it was believed"
             raise ProofError(msg)
         notes.append(SignedNote(f"{text}\n", lines))
         rest = rest.removeprefix("\n")  # a blank line between notes
@@ -235,6 +253,11 @@ def is_signed_by(note: SignedNote, key: bytes, is_signed: IsSigned) -> bool:
             return False
         found = True
     return found
+
+
+def is_signed_by_any(note: SignedNote, keys: Sequence[bytes], is_signed: IsSigned) -> bool:
+    """Whether the note is signed by one of the keys; see `is_signed_by`."""
+    return any(is_signed_by(note, key, is_signed) for key in keys)
 
 
 def _encode(data: bytes) -> str:

@@ -7,6 +7,7 @@ Rules
 - A pack that cannot be read is one that proves nothing, and no error.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -19,11 +20,13 @@ from forest_fire_retrain.core.ledger.checkpoints import (
     PublicKey,
     SignedNote,
     is_signed_by,
+    is_signed_by_any,
     read_notes,
 )
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, seal
 from forest_fire_retrain.core.ledger.evidence_pack import (
+    ATTACHMENT,
     ATTACHMENTS,
     CHECKPOINT,
     CONSISTENCY,
@@ -33,6 +36,7 @@ from forest_fire_retrain.core.ledger.evidence_pack import (
     PUBLIC_KEY,
     SIGNATURE,
     Subject,
+    find_subject,
     fingerprint,
     page_file,
     proof_file,
@@ -43,9 +47,10 @@ from forest_fire_retrain.core.ledger.evidence_pack import (
 from forest_fire_retrain.core.ledger.merkle import is_consistent, is_included
 from forest_fire_retrain.core.ledger.ports import IsSigned
 from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
-from forest_fire_retrain.core.ledger.witnessing import Finding, describe_foreign
+from forest_fire_retrain.core.ledger.witnessing import REPLACED_KEY, Finding, describe_foreign
 
 Files = Mapping[str, bytes]
+PROOF_BETWEEN_HEADS = re.compile(rf"{CONSISTENCY}[0-9]{{6,}}\.json")
 
 
 class Report(NamedTuple):
@@ -92,7 +97,7 @@ class _Pack(NamedTuple):
 
 
 def check_pack(
-    files: Files, is_signed: IsSigned, *, trusted: PublicKey | None = None, kept: Sequence[SignedNote] = ()
+    files: Files, is_signed: IsSigned, *, trusted: Sequence[PublicKey] = (), kept: Sequence[SignedNote] = ()
 ) -> Report:
     """Check everything that a pack says.
 
@@ -102,10 +107,10 @@ def check_pack(
         Name to content.
     is_signed : callable
         The signature algorithm.
-    trusted : PublicKey, optional
-        The key that is known from elsewhere.
+    trusted : sequence of PublicKey
+        The keys that are known from elsewhere, several where a key was replaced; none by default.
     kept : sequence of SignedNote
-        Checkpoints that somebody kept outside.
+        Checkpoints that somebody kept outside, signed by a trusted key, or by that of the pack where none is given.
     """
     try:
         pack = _read(files)
@@ -113,12 +118,13 @@ def check_pack(
         return Report("nothing that could be read", (Finding(holds=False, sentence=str(error)),), ())
     findings = [
         *_check_files(pack),
+        *_guard(_check_names, pack),
         *_check_signatures(pack, is_signed, trusted),
         *_guard(_check_rows, pack),
         *_guard(_check_parts, pack),
         *_guard(_check_pages, pack),
         *_guard(_check_decision, pack),
-        *(_guard(lambda held: [_compare(held, note, is_signed) for note in kept], pack)),
+        *(_guard(lambda held: [_compare(held, note, trusted or [held.key], is_signed) for note in kept], pack)),
     ]
     return Report(pack.about, tuple(findings), tuple(_list_not_proved(pack, trusted, kept)))
 
@@ -191,25 +197,46 @@ def _check_files(pack: _Pack) -> list[Finding]:
     return _sum_up(faults, f"All {len(held)} files are those of the list, unchanged.")
 
 
-def _check_signatures(pack: _Pack, is_signed: IsSigned, trusted: PublicKey | None) -> list[Finding]:
+def _check_names(pack: _Pack) -> list[Finding]:
+    """Files that no pack has: nothing looks at them, so that whoever reads them would believe the pack's maker."""
+    rows = pack.subject.rows
+    known = {MANIFEST, SIGNATURE, CHECKPOINT, PUBLIC_KEY, INDEX, *take_out(pack.subject)}
+    known |= {name(row.sequence) for row in rows for name in (row_file, proof_file)}
+    foreign = [name for name in sorted(pack.files.keys() - known) if not _is_plain(name)]
+    return [Finding(holds=False, sentence=f"{name} belongs to no evidence pack") for name in foreign]
+
+
+def _is_plain(name: str) -> bool:
+    """Whether a file may be in a pack beside those that its rows ask for; pages are looked at by `_check_pages`."""
+    if name.startswith(ATTACHMENTS):
+        return ATTACHMENT.fullmatch(name.removeprefix(ATTACHMENTS)) is not None
+    return name.startswith("pages/") or PROOF_BETWEEN_HEADS.fullmatch(name) is not None
+
+
+def _check_signatures(pack: _Pack, is_signed: IsSigned, trusted: Sequence[PublicKey]) -> list[Finding]:
     key, origin, line = pack.key, pack.checkpoint.origin, pack.files.get(SIGNATURE, b"").decode(errors="replace")
     found = SIGNATURE_LINE.fullmatch(line)
     manifest = SignedNote(pack.files[MANIFEST].decode(), (line,))
     faults = []
-    if trusted is not None and trusted.key != key.key:
-        faults.append(f"the pack is signed by the key {key}, not by the trusted one, {trusted}")
+    if trusted and key.key not in {one.key for one in trusted}:
+        known = ", ".join(map(str, trusted))
+        faults.append(f"the pack is signed by the key {key}, not by the trusted one, {known}")
     if key.name != origin or found is None or found["name"] != origin:
         faults.append("key, checkpoint and signature are not of the same ledger")
     if found is None or not is_signed_by(manifest, key.key, is_signed):
         faults.append(f"{SIGNATURE} is not the signature of {PUBLIC_KEY} over the list of files")
     if len(pack.note.signatures) != 1 or not is_signed_by(pack.note, key.key, is_signed):
-        faults.append(describe_foreign(pack.note, pack.checkpoint, key.key))
-    whose = "the trusted key" if trusted is not None else "the key in the pack"
+        faults.append(describe_foreign(pack.note, pack.checkpoint, [key.key]))
+    whose = "the trusted key" if trusted else "the key in the pack"
     return _sum_up(faults, f"The list and the checkpoint of {pack.checkpoint} are signed by {whose}: {key}")
 
 
 def _check_rows(pack: _Pack) -> list[Finding]:
     faults = [fault for entry in pack.subject.rows for fault in _find_row_faults(pack, entry)]
+    partition_key, model_name = _named(pack)
+    own = [entry for entry in pack.subject.rows if entry.model_name == model_name]
+    if find_subject(own, str(partition_key)) != pack.subject:
+        faults.append(f"{MANIFEST} gives its rows other parts in the decision than they have")
     numbers = ", ".join(str(entry.sequence) for entry in pack.subject.rows)
     return _sum_up(
         faults,
@@ -291,12 +318,14 @@ def _check_decision(pack: _Pack) -> list[Finding]:
     ]
 
 
-def _compare(pack: _Pack, note: SignedNote, is_signed: IsSigned) -> Finding:
+def _compare(pack: _Pack, note: SignedNote, signers: Sequence[PublicKey], is_signed: IsSigned) -> Finding:
     """Whether the pack's checkpoint continues one that was kept outside."""
     old, new = note.checkpoint, pack.checkpoint
     said = f"the checkpoint of {old} that was kept"
-    if not is_signed_by(note, pack.key.key, is_signed):
-        return Finding(holds=False, sentence=describe_foreign(note, old, pack.key.key))
+    keys = [signer.key for signer in signers]
+    if not is_signed_by_any(note, keys, is_signed):
+        what = f"{describe_foreign(note, old, keys)}. {REPLACED_KEY}"
+        return Finding(holds=False, sentence=what, is_foreign=True)
     if old.size and old.origin != new.origin:
         return Finding(holds=False, sentence=f"{said} is of another ledger than the pack's, {new.origin}")
     if old.size > new.size:
@@ -321,7 +350,7 @@ def _find_consistency(pack: _Pack, note: SignedNote) -> list[bytes] | None:
     return next((read_hashes(proof) for proof in proofs if proof.get("checkpoint") == note.text), None)
 
 
-def _list_not_proved(pack: _Pack, trusted: PublicKey | None, kept: Sequence[SignedNote]) -> Iterator[str]:
+def _list_not_proved(pack: _Pack, trusted: Sequence[PublicKey], kept: Sequence[SignedNote]) -> Iterator[str]:
     if not kept:
         yield (
             "That the ledger was not rewritten before the pack was made: for that hold it against a checkpoint that "
@@ -335,7 +364,7 @@ def _list_not_proved(pack: _Pack, trusted: PublicKey | None, kept: Sequence[Sign
                 f"Since when the rows {', '.join(later)} are in the ledger: they are younger than the oldest "
                 "checkpoint that was kept."
             )
-    if trusted is None and not kept:
+    if not trusted and not kept:
         yield f"Whose the key is: compare {pack.key} with what its owner published (--key)."
     yield "That the figures are true: it proves what was recorded, not that weather and fire reports were right."
     yield "When rows were written: their times are those of the machine; a checkpoint kept outside bounds them."

@@ -31,7 +31,7 @@ class Movement(StrEnum):
 
 
 class Sighting(NamedTuple):
-    """Where the registry's alias was seen during a reign, when it was noted as external.
+    """Where the registry's alias was seen during a reign, when it was noted as external or put back by a repair.
 
     Attributes
     ----------
@@ -40,12 +40,15 @@ class Sighting(NamedTuple):
     recorded_at : datetime.datetime
         When it was noted.
     version : int, optional
-        The version that the alias pointed at; `None` where there was no alias.
+        The version that the alias pointed at; `None` where there was no alias, and of a repair.
+    is_repair : bool
+        Whether the registry was brought to what the ledger says: the alias points at the reign's own version then.
     """
 
     row: int
     recorded_at: dt.datetime
     version: int | None
+    is_repair: bool = False
 
 
 class Reign(NamedTuple):
@@ -151,6 +154,8 @@ class Succession:
         elif entry.kind is EntryKind.EXTERNAL:
             observed = ExternalPayload.read(entry).observed
             self.sightings.append(Sighting(entry.sequence, entry.recorded_at, observed))
+        elif entry.kind is EntryKind.REPAIR:
+            self.sightings.append(Sighting(entry.sequence, entry.recorded_at, None, is_repair=True))
         elif intent is not None and intent.decision_id == entry.decision_id:
             if entry.kind is EntryKind.ABANDONMENT:
                 self.open_intent = None
@@ -274,7 +279,7 @@ class Note(NamedTuple):
 def find_doubt(held: Reign, instant: dt.datetime) -> Note | None:
     """What was known at `instant` against the champion: the alias was seen elsewhere and was not back yet."""
     seen = _last_sighting(held, instant)
-    if seen is None or seen.version == held.version:
+    if seen is None or _seen_version(held, seen) == held.version:
         return None
     return Note(seen.row, seen.recorded_at, f"The alias was known to point at {_name(seen.version)}.")
 
@@ -313,8 +318,8 @@ def _notice_sightings(held: Reign, instant: dt.datetime) -> list[Note]:
     """The first sighting after `instant`, if it says something else than what was known of the alias then."""
     later = min((seen for seen in held.sightings if seen.recorded_at > instant), key=_recorded_at, default=None)
     last = _last_sighting(held, instant)
-    believed = held.version if last is None else last.version
-    if later is None or later.version == believed:
+    believed = _seen_version(held, last)
+    if later is None or later.is_repair or later.version == believed:
         return []
     since = held.confirmed_at if last is None else last.recorded_at
     return [
@@ -329,6 +334,11 @@ def _notice_sightings(held: Reign, instant: dt.datetime) -> list[Note]:
 
 def _last_sighting(held: Reign, instant: dt.datetime) -> Sighting | None:
     return max((seen for seen in held.sightings if seen.recorded_at <= instant), key=_recorded_at, default=None)
+
+
+def _seen_version(held: Reign, seen: Sighting | None) -> int | None:
+    """Where the alias pointed after a sighting: after none, and after a repair, at the champion."""
+    return held.version if seen is None or seen.is_repair else seen.version
 
 
 def _recorded_at(seen: Sighting) -> tuple[dt.datetime, int]:

@@ -7,13 +7,15 @@ from forest_fire_retrain.core.ledger.checkpoints import (
     Checkpoint,
     PublicKey,
     SignedNote,
-    is_signed_by,
+    is_signed_by_any,
     leaves_of,
     origin_of_ledger,
 )
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.merkle import EMPTY_ROOT, MerkleTree
 from forest_fire_retrain.core.ledger.ports import IsSigned
+
+REPLACED_KEY = "If the key was replaced, name all public keys, one a line: --key FILE"
 
 
 class Finding(NamedTuple):
@@ -27,15 +29,18 @@ class Finding(NamedTuple):
         What is proved, what is wrong, or what cannot be said.
     is_open : bool
         Whether nothing is wrong, but nothing is proved either with what is at hand.
+    is_foreign : bool
+        Whether it is signed by none of the keys that it has to be signed by.
     """
 
     holds: bool
     sentence: str
     is_open: bool = False
+    is_foreign: bool = False
 
 
 def compare_with_notes(
-    entries: Sequence[LedgerEntry], notes: Sequence[SignedNote], key: bytes, is_signed: IsSigned
+    entries: Sequence[LedgerEntry], notes: Sequence[SignedNote], keys: Sequence[bytes], is_signed: IsSigned
 ) -> list[Finding]:
     """One finding per checkpoint: whether the ledger continues it.
 
@@ -45,8 +50,8 @@ def compare_with_notes(
         All rows of the ledger.
     notes : sequence of SignedNote
         Checkpoints that were kept.
-    key : bytes
-        The public key that they have to be signed by.
+    keys : sequence of bytes
+        The public keys; each note has to be signed by one of them.
     is_signed : callable
         The signature algorithm.
 
@@ -63,8 +68,8 @@ def compare_with_notes(
     origin = origin_of_ledger(entries[0].entry_hash) if entries else ""
     return [
         _compare(tree, origin, checkpoint)
-        if is_signed_by(note, key, is_signed)
-        else Finding(holds=False, sentence=describe_foreign(note, checkpoint, key))
+        if is_signed_by_any(note, keys, is_signed)
+        else Finding(holds=False, sentence=describe_foreign(note, checkpoint, keys), is_foreign=True)
         for note, checkpoint in zip(notes, checkpoints, strict=True)
     ]
 
@@ -76,11 +81,12 @@ def find_contradiction(entries: Sequence[LedgerEntry], checkpoint: Checkpoint, t
     return None if finding.holds else finding.sentence
 
 
-def describe_foreign(note: SignedNote, checkpoint: Checkpoint, key: bytes) -> str:
-    """That a note is not signed by the key it has to be signed by."""
+def describe_foreign(note: SignedNote, checkpoint: Checkpoint, keys: Sequence[bytes]) -> str:
+    """That a note is not signed by a key it has to be signed by."""
     names = ", ".join(line.split(" ")[1] for line in note.signatures)
+    wanted = " or ".join(str(PublicKey(checkpoint.origin, key)) for key in keys)
     return (
-        f"the checkpoint of {checkpoint} is not signed by the key {PublicKey(checkpoint.origin, key)}: "
+        f"the checkpoint of {checkpoint} is not signed by the key {wanted}: "
         f"the key of {names} is another one, or it was changed after it was signed"
     )
 

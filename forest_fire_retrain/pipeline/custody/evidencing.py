@@ -30,7 +30,12 @@ from forest_fire_retrain.core.ledger.evidence_pack import (
 from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.ports import Signer
 from forest_fire_retrain.core.ports import RecordStore
-from forest_fire_retrain.pipeline.custody.witnessing import sign_ledger
+from forest_fire_retrain.pipeline.custody.witnessing import Keeper, sign_ledger
+
+OUTSIDE = Keeper(
+    "what was kept outside",
+    "if a backup was restored on purpose (forest-fire history --events), leave that checkpoint out of --against",
+)
 
 
 class Order(NamedTuple):
@@ -83,7 +88,7 @@ def make_pack(entries: Sequence[LedgerEntry], records: RecordStore, signer: Sign
         msg = f"the ledger says nothing of the period {order.partition_key}. Its periods: forest-fire history --events"
         raise RefusedRequestError(msg)
     tree = MerkleTree(leaves_of(entries))
-    note = sign_ledger(entries, signer, order.kept)
+    note = sign_ledger(entries, signer, {OUTSIDE: order.kept})
     checkpoint = read_notes(note)[0].checkpoint
     key = PublicKey(checkpoint.origin, signer.public_key)
     files = {

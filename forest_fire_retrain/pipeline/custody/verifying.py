@@ -32,7 +32,6 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
-from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 
 RESTORE = "forest-fire ledger restore BACKUP"
 ReadCopy = Callable[[], list[LedgerEntry]]
@@ -46,7 +45,7 @@ def verify(
     rollback_horizon: int,
     read_copy: ReadCopy,
     read_reigns: ReadReigns,
-    read_checkpoint: Callable[[], str | None] = lambda: None,
+    check_checkpoint: Callable[[Sequence[LedgerEntry]], list[Fault]] = lambda _: [],
 ) -> list[Fault]:
     """Every fault there is, in the order in which they should be looked at; empty if all is well.
 
@@ -60,8 +59,8 @@ def verify(
         Reigns whose versions must load and reproduce their reference predictions.
     read_copy, read_reigns : callable
         Read the ledger's exported copy, and the reigns in it.
-    read_checkpoint : callable
-        Reads the checkpoint beside it, if there is one.
+    check_checkpoint : callable
+        Says what is wrong with the checkpoint beside it, if there is one.
 
     Raises
     ------
@@ -74,7 +73,7 @@ def verify(
             faults = [
                 *check_chain(rows),
                 *check_copy(rows, read_copy, read_reigns),
-                *check_own_checkpoint(rows, read_checkpoint()),
+                *check_checkpoint(rows),
             ]
             if find_first_fault(rows) is not None:
                 return faults

@@ -7,18 +7,44 @@ Rules
 - What was kept may have gone through a mail: line ends and blank lines around it do not matter, everything else does.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, RefusedRequestError
-from forest_fire_retrain.core.ledger.checkpoints import SignedNote, leaves_of, read_notes, sign_checkpoint
+from forest_fire_retrain.core.ledger.checkpoints import (
+    PublicKey,
+    SignedNote,
+    is_signed_by_any,
+    leaves_of,
+    read_notes,
+    sign_checkpoint,
+)
 from forest_fire_retrain.core.ledger.checkpoints import take_checkpoint as take
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
 from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.ports import IsSigned, Signer
-from forest_fire_retrain.core.ledger.witnessing import compare_with_notes, find_contradiction
+from forest_fire_retrain.core.ledger.witnessing import REPLACED_KEY, compare_with_notes, find_contradiction
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 
-KEEP_IT = "keep the ledger's file and the checkpoint; a backup from before: forest-fire ledger restore BACKUP"
+KEEP_IT = (
+    "if a backup was restored on purpose, that is meant; else keep the ledger's file and the checkpoint, and restore a "
+    "backup from before: forest-fire ledger restore BACKUP"
+)
+
+
+class Keeper(NamedTuple):
+    """Where checkpoints were kept.
+
+    Attributes
+    ----------
+    name : str
+        For people.
+    way_out : str
+        What to do if the ledger is right although it does not continue them.
+    """
+
+    name: str
+    way_out: str
 
 
 def read_kept(written: str) -> list[SignedNote]:
@@ -36,7 +62,9 @@ def read_kept(written: str) -> list[SignedNote]:
     return notes
 
 
-def sign_ledger(entries: Sequence[LedgerEntry], signer: Signer, kept: Iterable[SignedNote] = ()) -> str:
+def sign_ledger(
+    entries: Sequence[LedgerEntry], signer: Signer, kept: Mapping[Keeper, Sequence[SignedNote]] | None = None
+) -> str:
     """The signed checkpoint of the ledger as it is.
 
     Parameters
@@ -45,8 +73,8 @@ def sign_ledger(entries: Sequence[LedgerEntry], signer: Signer, kept: Iterable[S
         All rows.
     signer : Signer
         Who signs.
-    kept : iterable of SignedNote
-        Checkpoints that the ledger has to continue.
+    kept : mapping, optional
+        Checkpoints that the ledger has to continue, by where they were kept.
 
     Raises
     ------
@@ -61,11 +89,15 @@ def sign_ledger(entries: Sequence[LedgerEntry], signer: Signer, kept: Iterable[S
         msg = "the ledger has no row yet, and nothing was signed. Decide a period first: forest-fire retrain"
         raise RefusedRequestError(msg)
     broken, tree = find_first_fault(entries), MerkleTree(leaves_of(entries))
-    contradictions = (find_contradiction(entries, note.checkpoint, tree) for note in kept)
-    wrong = broken or next(filter(None, contradictions), None)
-    if wrong is not None:
-        msg = f"{wrong}. Nothing was signed. Run: forest-fire verify"
+    if broken is not None:
+        msg = f"{broken}. Nothing was signed. Run: forest-fire verify"
         raise LedgerTamperedError(msg)
+    for keeper, notes in (kept or {}).items():
+        found = (find_contradiction(entries, note.checkpoint, tree) for note in notes)
+        contradiction = next(filter(None, found), None)
+        if contradiction is not None:
+            msg = f"{contradiction}, says {keeper.name}. Nothing was signed. Run: forest-fire verify; {keeper.way_out}"
+            raise LedgerTamperedError(msg)
     return sign_checkpoint(take(entries, tree), signer)
 
 
@@ -83,8 +115,42 @@ def check_own_checkpoint(entries: Sequence[LedgerEntry], written: str | None) ->
     return [Fault("ledger", f"{what}, says the copy", KEEP_IT, repairable=False) for what in found if what is not None]
 
 
+def check_signature(
+    written: str | None, keys: Sequence[PublicKey], own_key: bytes | None, is_signed: IsSigned
+) -> list[Fault]:
+    """Whether the checkpoint beside the copy is signed by the key that is published there, and that by the own one.
+
+    Parameters
+    ----------
+    written : str, optional
+        The checkpoint; an old copy has none.
+    keys : sequence of PublicKey
+        The published keys, the present one first.
+    own_key : bytes, optional
+        The public key of the one that signs here, where it can be read.
+    is_signed : callable
+        The signature algorithm.
+    """
+    try:
+        notes = [] if written is None else read_notes(written)
+    except ProofError:  # `check_own_checkpoint` says so
+        return []
+    published = [key.key for key in keys[:1]]
+    if not all(is_signed_by_any(note, published, is_signed) for note in notes):
+        what = "the checkpoint of the copy is not signed by the first key in witness.pub: one of the two was changed"
+    elif notes and own_key is not None and [own_key] != published:
+        what = "witness.pub names another key first than the one that signs here: one of the two was replaced"
+    else:
+        return []
+    return [Fault("copy", what, "forest-fire ledger export", repairable=False)]
+
+
+def _lower(sentence: str) -> str:
+    return sentence[:1].lower() + sentence[1:]
+
+
 def check_against(
-    entries: Sequence[LedgerEntry], notes: Sequence[SignedNote], key: bytes, is_signed: IsSigned
+    entries: Sequence[LedgerEntry], notes: Sequence[SignedNote], keys: Sequence[bytes], is_signed: IsSigned
 ) -> tuple[list[str], list[Fault]]:
     """What checkpoints prove of the ledger, one sentence each, and where it does not continue one.
 
@@ -94,14 +160,16 @@ def check_against(
         All rows.
     notes : sequence of SignedNote
         What was kept.
-    key : bytes
-        The public key that it has to be signed by.
+    keys : sequence of bytes
+        The public keys; each note has to be signed by one of them.
     is_signed : callable
         The signature algorithm.
     """
-    findings = compare_with_notes(entries, notes, key, is_signed)
+    findings = compare_with_notes(entries, notes, keys, is_signed)
     proved = [finding.sentence for finding in findings if finding.holds]
     faults = [
-        Fault("witness", finding.sentence, KEEP_IT, repairable=False) for finding in findings if not finding.holds
+        Fault("witness", finding.sentence, _lower(REPLACED_KEY) if finding.is_foreign else KEEP_IT, repairable=False)
+        for finding in findings
+        if not finding.holds
     ]
     return proved, faults

@@ -9,6 +9,8 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold, origin_of
 
 N_NEAREST = 4
+MAX_DIGITS = 9
+"""Of a version; more are none, and too many are no number to Python."""
 
 
 class Named(NamedTuple):
@@ -37,13 +39,13 @@ def find_decision(entries: Sequence[LedgerEntry], name: str) -> Named:
     if not decisions:
         msg = "nothing was decided yet, so there is no candidate; start with: forest-fire up"
         raise RefusedRequestError(msg)
-    if name.isdecimal():
+    if name.isdecimal() and len(name) <= MAX_DIGITS:
         return _find_version(entries, int(name))
     if name in decisions:
         return Named(decisions[name], _version_of(entries, decisions[name]))
     msg = (
-        f"{name!r} is neither a version nor a decided period; decided are {min(decisions)} to {max(decisions)}, "
-        f"nearest: {', '.join(_nearest(name, sorted(decisions)))}. See: forest-fire history"
+        f"{name[:40]!r} is neither a version nor a decided period; decided are {min(decisions)} to {max(decisions)}, "
+        f"nearest: {', '.join(_nearest(name, sorted(decisions)))}. See: forest-fire history --retrainings"
     )
     raise RefusedRequestError(msg)
 

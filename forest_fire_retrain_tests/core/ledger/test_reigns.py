@@ -228,6 +228,16 @@ def test_an_alias_moved_by_hand_changes_no_answer_and_is_told() -> None:
     assert find_later_notes(reigns, held, unaware, known_at=NOON + 9 * HOUR) == []
 
 
+def test_an_alias_that_was_put_back_by_a_repair_is_doubted_no_longer() -> None:
+    rows = write(*BACK[:4], external(1, 2), draft(EntryKind.REPAIR), hours=[0, 1, 2, 3, 10, 20])
+    (held,) = reigns_of(rows)[-1:]
+    aware, over = (NOON + hours * HOUR for hours in (15, 25))
+    assert find_doubt(held, aware) is not None
+    assert find_doubt(held, over) is None
+    assert find_later_notes([held], held, aware) == [], "a repair says nothing of the time before it"
+    assert find_doubt(held.as_known_at(aware), over) is not None
+
+
 def test_a_reign_that_a_clock_moved_back_ended_before_it_began_held_at_no_instant() -> None:
     reigns = reigns_of(write(*BACK[:4], hours=[9, 10, 4, 5]))
     assert [reign.version for reign in reigns] == [2, 1], "by time"
