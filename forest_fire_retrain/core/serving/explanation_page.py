@@ -17,6 +17,8 @@ from forest_fire_retrain.core.serving.explanation_words import (
 )
 from forest_fire_retrain.core.serving.explanations import Explanation, LoggedDay, WhatIf
 
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+"""Nothing is run and nothing is fetched, whatever stands in the page."""
 STYLE = """
 body { font: 16px/1.5 sans-serif; max-width: 46em; margin: 2em auto; padding: 0 1em; color: #222; }
 h1 { font-size: 1.5em; } h2 { font-size: 1.1em; margin-top: 2em; }
@@ -84,6 +86,7 @@ def _page(title: str, blocks: Sequence[str]) -> str:
     body = "\n".join(block for block in blocks if block)
     return (
         '<!DOCTYPE html>\n<html lang="en"><head><meta charset="utf-8">'
+        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">'
         f"<title>{escape(title)}</title><style>{STYLE}</style></head>\n"
         f"<body><h1>{escape(title)}</h1>\n{body}\n</body></html>\n"
     )
