@@ -109,8 +109,9 @@ def predictions(
     rows: pd.DataFrame = reading_log.read_predictions(lake, _span(*span)).to_pandas()
     if cell is None:
         return rows
-    reading_log.name_cell(lake, cell)
-    return rows[rows["cell_id"] == cell].reset_index(drop=True)
+    of_cell = rows[rows["cell_id"] == cell].reset_index(drop=True)
+    reading_log.name_cell(lake, cell, is_logged=len(of_cell) > 0)
+    return of_cell
 
 
 def explain(cell: str, date: Day, *, issue: str | None = None, installation: Installation | None = None) -> Explanation:

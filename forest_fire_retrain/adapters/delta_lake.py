@@ -182,7 +182,7 @@ class DeltaLake:
         noted = dict(notes) if mark is None else {**notes, MARK: mark.isoformat()}
         write_deltalake(  # type: ignore[call-overload] # mode is one of delta's literals
             self._uri(table) if opened is None else opened,
-            rows,
+            rows if opened is None else _described_as(opened, rows),
             mode=mode,
             predicate=predicate,
             schema_mode="merge" if opened is not None and _adds_columns(opened, rows) else None,
@@ -244,6 +244,13 @@ def _texts(entry: Mapping[str, object]) -> dict[str, str]:
 
 def _adds_columns(table: DeltaTable, rows: pa.Table) -> bool:
     return {field.name for field in table.schema().fields} < set(rows.column_names)
+
+
+def _described_as(table: DeltaTable, rows: pa.Table) -> pa.Table:
+    """The rows with the descriptions that the table's columns have: delta-rs refuses one that was reworded since."""
+    told = {field.name: field.metadata for field in table.schema().fields}
+    fields = [field.with_metadata(told[field.name]) if field.name in told else field for field in rows.schema]
+    return rows.cast(pa.schema(fields, rows.schema.metadata))
 
 
 def _mark(table: DeltaTable) -> dt.date | None:

@@ -17,7 +17,7 @@ from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedReque
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, newest_issues
-from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.liveness import liveness_tags
 from forest_fire_retrain.defs.partitions import build_days
@@ -65,7 +65,9 @@ def predict(settings: Settings, asked: Asked, *, retro: bool, as_json: bool) -> 
     if new:
         _refuse_other_days(settings, installation, new, today)
         run_id = _run(settings, new, retro=retro, progress=progress if as_json else None)
-    _show(installation.lake, days, today, run_id, progress.warnings, as_json=as_json)
+    issues = _issues_about(installation.lake, days, today)
+    shown = _choose(issues, days, today, retro=retro)
+    _show(installation.lake, days, shown, run_id, progress.warnings, as_json=as_json)
 
 
 def predict_today(settings: Settings) -> None:
@@ -112,14 +114,29 @@ def _run(settings: Settings, days: Sequence[dt.date], *, retro: bool, progress: 
     return done.run_id
 
 
+def _issues_about(lake: Lake, days: Sequence[dt.date], today: dt.date) -> list[Issue]:
+    """All issues of the days; where today is among them, also those of the days ahead."""
+    until = days[-1] + (DAY if days[-1] < today else (1 + MAX_FORECAST_DAYS) * DAY)
+    return issues_between(lake, Interval(start=days[0], end=until))
+
+
+def _choose(issues: list[Issue], days: Sequence[dt.date], today: dt.date, *, retro: bool) -> list[Issue]:
+    """What answers for each day, and for those ahead of today; asked for `retro`, nothing that was said ahead of it."""
+    asked = [issue for issue in issues if not (retro and issue.lead_days)]
+    shown = [issue for day in days if (issue := answer_of_day(asked, day)) is not None]
+    return shown + [issue for issue in newest_issues(issues) if issue.date > days[-1] and _is_ahead_of(issue, today)]
+
+
 def _show(
-    lake: Lake, days: Sequence[dt.date], today: dt.date, run_id: str | None, warnings: Sequence[str], *, as_json: bool
+    lake: Lake,
+    days: Sequence[dt.date],
+    shown: Sequence[Issue],
+    run_id: str | None,
+    warnings: Sequence[str],
+    *,
+    as_json: bool,
 ) -> None:
     """What is said of the days, and of those ahead of today."""
-    until = days[-1] + (DAY if days[-1] < today else 17 * DAY)
-    issues = issues_between(lake, Interval(start=days[0], end=until))
-    shown = [issue for day in days if (issue := answer_of_day(issues, day)) is not None]
-    shown += [issue for issue in newest_issues(issues) if issue.date > days[-1] and _is_ahead_of(issue, today)]
     described = [_describe(issue, read_issue(lake, issue), run_id) for issue in shown]
     if as_json:
         print_json({"days": described, "warnings": list(warnings)})

@@ -9,6 +9,7 @@ import pyarrow as pa
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
@@ -87,7 +88,9 @@ def print_cells(lake: Lake, issue: Issue, rows: pa.Table) -> None:
     """The most dangerous cells of an issue."""
     names = lake.read(TableName.CELLS, columns=["cell_id", "name"]).to_pylist()
     called = {row["cell_id"]: row["name"] for row in names}
-    title = f"{issue.date}, {issue.kind}, version {issue.version}, known at {issue.known_at:%Y-%m-%d %H:%M} UTC"
+    ahead = f", {counted(issue.lead_days, 'day')} ahead" if issue.lead_days else ""
+    known = f"known at {issue.known_at:%Y-%m-%d %H:%M} UTC"
+    title = f"{issue.date}, {issue.kind}{ahead}, version {issue.version}, {known}"
     table = [
         (
             row["rank"],

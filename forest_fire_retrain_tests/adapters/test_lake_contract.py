@@ -196,6 +196,21 @@ def test_a_column_that_came_later_is_null_in_the_rows_of_before(lake: Lake) -> N
     assert lake.read("cells")["withdrawn"].to_pylist() == [True, False]
 
 
+def test_a_description_that_was_reworded_since_changes_nothing(lake: Lake) -> None:
+    day = pa.field("date", pa.date32())
+    told, reworded = (
+        pa.table([[START], [0.5]], schema=pa.schema([day, pa.field("x", pa.float64(), metadata={"description": text})]))
+        for text in ("chance", "chance of a fire start")
+    )
+    later = pa.field("y", pa.float64(), metadata={"description": "came later"})
+    lake.append(TABLE, told)
+    lake.append(TABLE, reworded)
+    lake.replace(TABLE, reworded, day_column="date", window=window(0, 1), through=START + DAY)
+    lake.overwrite(TABLE, reworded)
+    lake.append(TABLE, reworded.append_column(later, [[1.0]]))
+    assert lake.read(TABLE)["x"].to_pylist() == [0.5, 0.5]
+
+
 def test_the_notes_of_every_version_can_be_asked_for_from_the_newest_back(lake: Lake) -> None:
     assert lake.commits(TABLE) == []
     lake.append(TABLE, rows(0), through=START + 2 * DAY, notes={"changed_from": "2024-01-01"})

@@ -5,14 +5,17 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
 
 pytestmark = pytest.mark.slow
 
+JULY_15 = dt.date(2025, 7, 15)
 TABLES = ("cells", "weather", "fires", "features")
 
 
@@ -66,6 +69,22 @@ def test_past_days_are_asked_for_and_marked(decided: Path, forest_fire: Run) -> 
     assert "stands" in shown.out
     assert "nothing was predicted" in forest_fire("predict", "--date", "2025-07-20", "--retro").err.lower()
     assert decided.exists()
+
+
+def test_what_retro_is_asked_of_a_day_that_was_predicted_ahead_only_is_what_is_shown(
+    decided: Path, forest_fire: Run
+) -> None:
+    assert forest_fire("predict", "--date", "2025-07-15", "--retro").code == 0
+    lake, ahead = DeltaLake(str(decided / "lake")), {"date": dt.date(2025, 7, 18), "kind": "live", "lead_days": 1}
+    rows = lake.read("predictions", day_column="date", window=Interval(start=JULY_15, end=dt.date(2025, 7, 16)))
+    told = [{**row, **ahead, "issue": "said ahead"} for row in rows.to_pylist()]
+    lake.append("predictions", pa.Table.from_pylist(told, rows.schema))
+    assert "2025-07-18, live, 1 day ahead, version 1" in forest_fire("predict", "--date", "2025-07-18").out
+    asked = forest_fire("predict", "--date", "2025-07-18", "--retro")
+    assert "2025-07-18, retro, version 1" in asked.out
+    assert "Nothing new was logged" not in asked.out
+    (again,) = json.loads(forest_fire("predict", "--date", "2025-07-18", "--retro", "--json").out)["days"]
+    assert (again["kind"], again["lead_days"], again["written"]) == ("retro", 0, False)
 
 
 @pytest.mark.parametrize(

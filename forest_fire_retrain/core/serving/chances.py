@@ -1,4 +1,4 @@
-"""Log odds as chances and factors, for people.
+"""Log odds as chances and factors, and counts, for people.
 
 A contribution in log odds multiplies the odds by its exponential; what it does to the chance depends on all others.
 """
@@ -30,3 +30,8 @@ def show_factor(log_odds: float) -> str:
 def show_log_odds(log_odds: float) -> str:
     """`+0.61`."""
     return f"{log_odds:+.2f}"
+
+
+def count(number: int, noun: str) -> str:
+    """`1 day`, `2 days`."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"

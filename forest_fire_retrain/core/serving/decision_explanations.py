@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from forest_fire_retrain.core.records import Record
-from forest_fire_retrain.core.serving.chances import show_chance, show_factor, show_log_odds
+from forest_fire_retrain.core.serving.chances import count, show_chance, show_factor, show_log_odds
 from forest_fire_retrain.core.serving.contributions import Contributions
 from forest_fire_retrain.core.serving.explanations import GENERAL_LEVEL_MOVED, Line, line
 from forest_fire_retrain.core.serving.feature_words import name_topics
@@ -182,7 +182,7 @@ def describe_disagreement(
     whole: Disagreement, with_fire: Disagreement | None, champion_version: int, general_level: Line
 ) -> list[str]:
     """In sentences: on the whole, where fires started, and the general level."""
-    rows = f"{whole.n_rows} cell-days with {whole.n_fires} fire starts"
+    rows = f"{whole.n_rows} cell-days with {count(whole.n_fires, 'fire start')}"
     first = (
         f"On {rows} the candidate says {show_chance(whole.candidate)} on average, version {champion_version} "
         f"{show_chance(whole.champion)}; their log odds are {whole.mean_absolute:.2f} apart on average."

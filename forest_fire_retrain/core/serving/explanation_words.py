@@ -6,7 +6,7 @@ Rules
 - Log odds stay in tables; sentences speak of chances and of what multiplies the odds.
 """
 
-from forest_fire_retrain.core.serving.chances import chance_of, show_chance, show_factor, show_log_odds
+from forest_fire_retrain.core.serving.chances import chance_of, count, show_chance, show_factor, show_log_odds
 from forest_fire_retrain.core.serving.explanations import (
     Breakdown,
     CellHistory,
@@ -40,7 +40,7 @@ def name_of(prediction: LoggedPrediction, cell_name: str) -> str:
 
 def say_prediction(prediction: LoggedPrediction, cell_name: str) -> str:
     """What was said, by whom, and on what."""
-    ahead = f", {prediction.lead_days} days ahead" if prediction.lead_days else ""
+    ahead = f", {count(prediction.lead_days, 'day')} ahead" if prediction.lead_days else ""
     return (
         f"Version {prediction.model_version} said {show_chance(prediction.probability)} for "
         f"{name_of(prediction, cell_name)} on {prediction.date}: class {prediction.risk_class}, place "

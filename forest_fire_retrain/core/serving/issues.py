@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.canonical_json import fingerprint_mapping
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 
 ISSUE_COLUMNS = ("date", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version")
@@ -66,7 +67,7 @@ def list_issues(rows: pa.Table) -> list[Issue]:
 
 def newest_issues(issues: list[Issue]) -> list[Issue]:
     """Of each day, role, kind and lead the issue that knew most, and of those the one that was scored last."""
-    newest = {(issue.date, issue.role, issue.kind, issue.lead_days): issue for issue in issues}
+    newest = {_series_of(issue): issue for issue in issues}
     return list(newest.values())
 
 
@@ -74,6 +75,34 @@ def answer_of_day(issues: list[Issue], day: dt.date) -> Issue | None:
     """The one issue that stands for a day: live before retro, then the shortest lead, then the newest."""
     of_day = [issue for issue in newest_issues(issues) if issue.date == day and issue.role is Role.CHAMPION]
     return min(of_day, key=lambda issue: (issue.kind is not PredictionKind.LIVE, issue.lead_days), default=None)
+
+
+def settle_name(issue: Issue, held: list[Issue]) -> str:
+    """The name of an issue beside those that the log holds: of one of them where it says nothing new.
+
+    It says nothing new where the one before it, or the one behind it, was made of the same. What is said again after
+    something else was said is another issue: otherwise the something else would stand for the day.
+
+    Parameters
+    ----------
+    issue : Issue
+        What was scored; its name is made of its content.
+    held : list of Issue
+        Those of the log, as `list_issues` orders them.
+    """
+    series = [other for other in held if _series_of(other) == _series_of(issue)]
+    before = [other.name for other in series if other.known_at <= issue.known_at]
+    behind = [other.name for other in series if other.known_at > issue.known_at]
+    neighbours, taken = {*before[-1:], *behind[:1]}, {other.name for other in held}
+    name, n_times = issue.name, 1
+    while name in taken and name not in neighbours:
+        n_times += 1
+        name = fingerprint_mapping({"issue": issue.name, "n_times": n_times})[: len(issue.name)]
+    return name
+
+
+def _series_of(issue: Issue) -> tuple[dt.date, Role, PredictionKind, int]:
+    return issue.date, issue.role, issue.kind, issue.lead_days
 
 
 def rows_of_issue(rows: pa.Table, name: str) -> pa.Table:

@@ -41,7 +41,9 @@ def _field(name: str, kind: pa.DataType, description: str, unit: str = "", *, nu
 
 
 _KEYS = (
-    _field("issue", pa.string(), "Name of the issue: equal inputs, equal name"),
+    _field(
+        "issue", pa.string(), "Name of the issue, made of its content; said again after another one it has a new name"
+    ),
     _field("date", pa.date32(), "Day predicted for"),
     _field("cell_id", pa.string(), "Cell"),
     _field("role", pa.string(), "champion"),

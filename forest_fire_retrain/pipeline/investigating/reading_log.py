@@ -71,9 +71,9 @@ def find_prediction(lake: Lake, cell_id: str, day: dt.date, issue: str | None = 
     RefusedRequestError
         If the cell, the day or the issue is not in the log; the message says what is.
     """
-    cell_name = name_cell(lake, cell_id)
     of_day = read_predictions(lake, Interval(start=day, end=day + DAY))
     of_cell = of_day.filter(pc.equal(of_day["cell_id"], cell_id))
+    cell_name = name_cell(lake, cell_id, is_logged=of_cell.num_rows > 0)
     issues = list_issues(of_cell)
     answer = answer_of_day(issues, day)
     if answer is None:
@@ -91,8 +91,8 @@ def newest_row(rows: pa.Table, day: dt.date) -> pa.Table:
     return rows.filter(pc.equal(rows["issue"], "" if answer is None else answer.name))
 
 
-def name_cell(lake: Lake, cell_id: str) -> str:
-    """What people call the cell.
+def name_cell(lake: Lake, cell_id: str, *, is_logged: bool = False) -> str:
+    """What people call the cell; its id where the log has it, and no ingest has found it yet.
 
     Raises
     ------
@@ -101,9 +101,9 @@ def name_cell(lake: Lake, cell_id: str) -> str:
     """
     cells = lake.read(TableName.CELLS, columns=["cell_id", "name"])
     names: dict[str, str] = dict(zip(cells["cell_id"].to_pylist(), cells["name"].to_pylist(), strict=True))
-    if cell_id not in names:
+    if cell_id not in names and not is_logged:
         raise RefusedRequestError(_describe_unknown_cell(cell_id, names))
-    return names[cell_id]
+    return names.get(cell_id, cell_id)
 
 
 def nearest_to(typed: str, known: dict[str, str]) -> list[str]:
@@ -123,7 +123,8 @@ def _describe_missing(lake: Lake, cell_id: str, day: dt.date) -> str:
     held = lake.read(PREDICTIONS, columns=["date"])["date"]
     span = f"it holds days from {pc.min(held)} to {pc.max(held)}" if len(held) else "it is empty"
     return (
-        f"the log has no prediction of cell {cell_id} for {day}; {span}. Run: forest-fire predict --date {day} --retro"
+        f"the log has no prediction of cell {cell_id} for {day}; {span}. Run: forest-fire predict --date {day} --retro "
+        "(for a day that is over), or: forest-fire predict (for today)"
     )
 
 

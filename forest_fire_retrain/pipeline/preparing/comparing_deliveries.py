@@ -16,6 +16,7 @@ from typing import NamedTuple
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.cell_days import CellChanges, DataSpan, dissolved_cells, follow_cells
 from forest_fire_retrain.core.rows.park_days import midnights
@@ -166,6 +167,26 @@ def compare_delivery(
 def _over_by(found: Comparison, calendar: ParkCalendar) -> dt.date | None:
     """The days before this one were over at the last ingest."""
     return None if found.last is None else day_of(found.last.instant, calendar.time_zone)
+
+
+def describe_cells(changes: CellChanges) -> list[str]:
+    """A sentence each on cells that came and went."""
+    sentences = []
+    rows = {row["cell_id"]: row for row in changes.cells.to_pylist()}
+    if changes.added:
+        sentences.append(f"cells: {len(changes.added)} new: {list_capped(changes.added)}.")
+    kept = [cell_id for cell_id in changes.removed if cell_id not in changes.renamed]
+    if kept:
+        last = max(rows[cell_id]["last_day"] for cell_id in kept)
+        sentences.append(
+            f"cells: {len(kept)} no longer listed: {list_capped(kept)}. Their history is kept, until {last} at most."
+        )
+    if changes.renamed:
+        sentences.append(
+            f"cells: {len(changes.renamed)} renamed or merged, by place or fires: {list_capped(changes.renamed)}. "
+            "Features use the new cells only."
+        )
+    return sentences
 
 
 def find_losses(intake: Intake) -> list[Shrinkage]:

@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.canonical_json import canonical_json
-from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.rows.cell_days import CellChanges
@@ -43,6 +42,7 @@ from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
     Delivery,
     Intake,
     compare_delivery,
+    describe_cells,
 )
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
 from forest_fire_retrain.pipeline.preparing.shrinking import refuse_shrunk_delivery
@@ -77,7 +77,7 @@ def ingest_weather(intake: Intake, window: Interval) -> IngestReport:
     _write_cells(intake.lake, cells, intake.source.name)
     late = describe_late(found.differences.rows, found.held, intake.calendar)
     gone = describe_withdrawn(found.differences.withdrawn, found.table)
-    return _write(intake, found, (*_describe_cells(cells), *found.delivered.warnings, *late, *gone))
+    return _write(intake, found, (*describe_cells(cells), *found.delivered.warnings, *late, *gone))
 
 
 def ingest_fire_reports(intake: Intake, window: Interval) -> IngestReport:
@@ -170,23 +170,3 @@ def _days_changed(found: Comparison, calendar: ParkCalendar) -> tuple[Interval, 
     if first is not None and first < end:  # moisture codes and fire history carry a change on
         days |= {first + number * DAY for number in range((end - first).days)}
     return runs_of_days(day for day in days if day < end)
-
-
-def _describe_cells(changes: CellChanges) -> list[str]:
-    """A sentence each on cells that came and went."""
-    sentences = []
-    rows = {row["cell_id"]: row for row in changes.cells.to_pylist()}
-    if changes.added:
-        sentences.append(f"cells: {len(changes.added)} new: {list_capped(changes.added)}.")
-    kept = [cell_id for cell_id in changes.removed if cell_id not in changes.renamed]
-    if kept:
-        last = max(rows[cell_id]["last_day"] for cell_id in kept)
-        sentences.append(
-            f"cells: {len(kept)} no longer listed: {list_capped(kept)}. Their history is kept, until {last} at most."
-        )
-    if changes.renamed:
-        sentences.append(
-            f"cells: {len(changes.renamed)} renamed or merged, by place or fires: {list_capped(changes.renamed)}. "
-            "Features use the new cells only."
-        )
-    return sentences

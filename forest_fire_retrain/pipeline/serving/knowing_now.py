@@ -9,6 +9,7 @@ Rules
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -19,7 +20,12 @@ from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compu
 from forest_fire_retrain.core.rows.row_versions import current_rows, first_day_changed, mark_withdrawn
 from forest_fire_retrain.core.rows.tables import WITHDRAWN, TableName
 from forest_fire_retrain.core.windows import Interval, day_of
-from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Delivery, Intake, compare_delivery
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import (
+    Delivery,
+    Intake,
+    compare_delivery,
+    describe_cells,
+)
 from forest_fire_retrain.pipeline.preparing.featuring import CHUNK_DAYS, ROW_ORDER, find_stale
 from forest_fire_retrain.pipeline.preparing.one_source import refuse_other_source
 from forest_fire_retrain.pipeline.preparing.snapshots import PINNED_TABLES
@@ -150,8 +156,15 @@ def _lay_over(intake: Intake, instant: dt.datetime, forecast_days: int) -> _Over
         cells=cells,
         changed_from=min((day for day in changed if day is not None), default=None),
         days=(today, *(day for day in forecast if day in ahead)),
-        warnings=tuple(f"the source says much less than before; what the lake holds was kept: {s}." for s in shrunk),
+        warnings=tuple(_warn_of(delivery, shrunk)),
     )
+
+
+def _warn_of(delivery: Delivery, shrunk: Sequence[str]) -> list[str]:
+    """Cells that came or went since the last ingest; of a delivery that is not believed only in what it says less."""
+    if not shrunk and delivery.cells is not None:
+        return describe_cells(delivery.cells)
+    return [f"the source says much less than before; what the lake holds was kept: {sentence}." for sentence in shrunk]
 
 
 def _cells_of(delivery: Delivery, *, keeps_all: bool) -> pa.Table:

@@ -2,11 +2,12 @@
 
 Rules
 -----
-- Rows are only added. An issue that the log holds is not written again, whatever else differs.
+- Rows are only added. What was said last is not written again; what is said again after something else is.
 - Looking for an issue and adding it happens under the ledger's lock, so that two runs at once do not write it twice.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.rows.membership import membership
 from forest_fire_retrain.core.rows.ports import Lake
-from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue
+from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue, settle_name
 from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
 from forest_fire_retrain.core.windows import Interval
@@ -80,20 +81,22 @@ def log_predictions(
     LedgerLockedError
         If another process holds the lock too long.
     """
-    issues = list_issues(rows)
-    window = Interval(start=issues[0].date, end=issues[-1].date + DAY)
+    scored = list_issues(rows)
+    window = Interval(start=scored[0].date, end=scored[-1].date + DAY)
     with ledger.exclusive():
-        held = {issue.name: issue for issue in issues_between(lake, window)}
+        before = issues_between(lake, window)
+        rows = _rename(rows, {issue.name: settle_name(issue, before) for issue in scored})
+        issues, held = list_issues(rows), {issue.name: issue for issue in before}
         names = [issue.name for issue in issues if issue.name not in held]
         if names:
             new = rows.filter(pc.is_in(rows["issue"], pa.array(names)))
             lake.append(PREDICTIONS, new, notes=_notes(lake, issues, rows))
-    before = read_log(lake, window) if held else rows
+    logged = read_log(lake, window) if held else rows
     return [
         PredictedDay(
             issue=held.get(issue.name, issue),
             is_new=issue.name not in held,
-            rows=rows_of_issue(before if issue.name in held else rows, issue.name),
+            rows=rows_of_issue(logged if issue.name in held else rows, issue.name),
             n_cells=count_cells(cells, issue.date),
             cells=cells,
             fires=fires,
@@ -106,6 +109,12 @@ def log_predictions(
 def count_cells(cells: pa.Table, day: dt.date) -> int:
     """Cells that belong to the park on a day."""
     return int(membership(cells, Interval(start=day, end=day + DAY)).sum())
+
+
+def _rename(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
+    """The rows with the names that their issues have in the log."""
+    settled = pa.array([names[name] for name in rows["issue"].to_pylist()], pa.string())
+    return rows.set_column(rows.column_names.index("issue"), rows.schema.field("issue"), settled)
 
 
 def _notes(lake: Lake, issues: list[Issue], rows: pa.Table) -> dict[str, str]:

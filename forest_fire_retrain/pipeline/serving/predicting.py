@@ -4,7 +4,7 @@ Rules
 -----
 - Today is predicted live: with what is known now, by the champion of now. A past day that nobody predicted on the day
   is refused unless it is asked for. Then it is `retro`: on the features as they became final, by the champion of then.
-- The same inputs again write nothing. Newer data make another issue of the day beside the first.
+- The same inputs again write nothing. Newer data, or another champion, make another issue of the day beside the first.
 - A range is answered as a whole: if one day has to be refused, nothing is written.
 - A model is resolved, and its bytes are proved, once for all the days that it scores.
 """

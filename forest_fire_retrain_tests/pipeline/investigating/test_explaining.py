@@ -5,8 +5,10 @@ import math
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from forest_fire_retrain import investigate
 from forest_fire_retrain.adapters.shap_explainer import ShapExplainer
 from forest_fire_retrain.core.errors import NotReproducedError, RefusedRequestError
 from forest_fire_retrain.core.rows.tables import TableName
@@ -74,6 +76,19 @@ def test_what_champion_of_today_says_differs_by_lines_that_add_up() -> None:
     assert moved == pytest.approx(odds[1] - odds[0], abs=1e-9)
     assert now.difference.general_level.features == ()
     assert not now.was_trained_on_day
+
+
+def test_a_cell_that_was_predicted_before_the_first_ingest_that_knows_it_is_explained_by_its_id() -> None:
+    reigns, archive, cell = logged()
+    named = explain_prediction(archive, cell, DAY)
+    cells = reigns.lake.read(TableName.CELLS)
+    reigns.lake.overwrite(TableName.CELLS, cells.filter(pc.not_equal(cells["cell_id"], cell)))
+    answer = explain_prediction(archive, cell, DAY)
+    assert answer.cell_name == cell != named.cell_name
+    assert answer.breakdown == named.breakdown
+    assert set(investigate.predictions(cell=cell, installation=reigns.installation)["cell_id"]) == {cell}
+    with pytest.raises(RefusedRequestError, match="there is no cell 'nowhere'"):
+        investigate.predictions(cell="nowhere", installation=reigns.installation)
 
 
 def test_a_champion_of_today_that_was_trained_on_the_day_is_said_to_know_it() -> None:

@@ -103,6 +103,23 @@ def test_a_new_cell_is_predicted_and_one_that_is_gone_is_not() -> None:
     assert known.features["cell_id"].to_pylist() == ["a", "b", "c", "d", "e", "f", "g", "new"]
 
 
+def test_cells_that_came_or_went_since_the_last_ingest_are_said() -> None:
+    home, whole = Home(), park(N_DAYS, 2)
+    home.ingest(whole, N_DAYS)
+    home.build(N_DAYS)
+    weather, fires, cells = (
+        [row for row in rows if row["cell_id"] != "h"] for rows in (whole.weather, whole.fires, whole.cells)
+    )
+    new = {**cells[0], "cell_id": "new", "latitude": 60.0}
+    known = know_now(home.intake(Folder(weather=weather, fires=fires, cells=[*cells, new])), midnight(day(N_DAYS)), 0)
+    assert known.features["cell_id"].to_pylist() == ["a", "b", "c", "d", "e", "f", "g", "new"]
+    assert [sentence.split(".")[0] for sentence in known.warnings] == [
+        "cells: 1 new: new",
+        "cells: 1 no longer listed: h",
+    ]
+    assert know_now(home.intake(whole), midnight(day(N_DAYS)), 0).warnings == ()
+
+
 def test_todays_weather_counts_where_the_source_does_not_say_when_it_came() -> None:
     home = Home()
     home.ingest(park(N_DAYS, 3), N_DAYS)
