@@ -29,7 +29,7 @@ def show_factor(log_odds: float) -> str:
 
 def show_log_odds(log_odds: float) -> str:
     """`+0.61`."""
-    return f"{log_odds:+.2f}"
+    return f"{round(log_odds, 2) + 0.0:+.2f}"  # adding zero takes the sign from a zero
 
 
 def count(number: int, noun: str) -> str:
