@@ -7,6 +7,7 @@ An unknown `FOREST_FIRE_*` variable is refused: a misspelt setting must not be s
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
@@ -31,6 +32,7 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
 MAX_NEAREST = 3
+ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
 
 Days = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -172,6 +174,15 @@ class Settings(BaseSettings):
     def _make_absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
 
+    @field_validator("home")
+    @classmethod
+    def _refuse_escapes(cls, path: Path) -> Path:
+        """The lake's library (delta-rs 1) reads an escape in a path as the character it stands for, and finds nothing."""
+        if ESCAPE.search(str(path)):
+            msg = f"{path} holds '%' before two digits or letters of a hexadecimal number; rename that folder"
+            raise ValueError(msg)
+        return path
+
     @field_validator("time_zone")
     @classmethod
     def _know_time_zone(cls, name: str) -> str:
@@ -254,8 +265,9 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """Where MLflow keeps runs and models."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+        """Where MLflow keeps runs and models; in a path, SQLAlchemy wants `%` and `?` escaped."""
+        database = str(self.mlflow_home / "mlflow.db").replace("%", "%25").replace("?", "%3F")
+        return self.mlflow_tracking_uri or f"sqlite:///{database}"
 
     @property
     def artifact_location(self) -> str | None:
