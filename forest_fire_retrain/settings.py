@@ -32,7 +32,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
 MAX_NEAREST = 3
-ESCAPE = re.compile("%[0-9A-Fa-f]{2}")
+MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
+MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
 
 Days = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -174,15 +175,6 @@ class Settings(BaseSettings):
     def _make_absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
 
-    @field_validator("home")
-    @classmethod
-    def _refuse_escapes(cls, path: Path) -> Path:
-        """The lake's library (delta-rs 1) reads an escape in a path as the character it stands for, and finds nothing."""
-        if ESCAPE.search(str(path)):
-            msg = f"{path} holds '%' before two digits or letters of a hexadecimal number; rename that folder"
-            raise ValueError(msg)
-        return path
-
     @field_validator("time_zone")
     @classmethod
     def _know_time_zone(cls, name: str) -> str:
@@ -196,6 +188,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        misread = MISREAD.search(str(self.home)) or (
+            MISREAD_IN_LAKE.search(str(self.home)) if self.lake_uri is None else None
+        )
+        if misread:
+            msg = (
+                f"FOREST_FIRE_HOME is {self.home}, must not hold {misread.group()!r}: libraries that keep the home's "
+                "data read it as something else. Rename the folder; a home may be moved"
+            )
+            raise ValueError(msg)
         if self.source is SourceKind.FOLDER and self.data is None:
             msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder"
             raise ValueError(msg)

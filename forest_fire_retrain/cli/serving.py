@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from forest_fire_retrain.cli.console import out
-from forest_fire_retrain.cli.home import is_port_free, locate_dagster, prepare_home
+from forest_fire_retrain.cli.home import is_port_free, prepare_home
 from forest_fire_retrain.cli.predicting import predict_today
 from forest_fire_retrain.cli.running import catch_up
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -144,7 +144,7 @@ def _start(server: Server, settings: Settings) -> "subprocess.Popen[bytes]":
 def _environment(inherited: Mapping[str, str], settings: Settings) -> dict[str, str]:
     return {
         **inherited,
-        "DAGSTER_HOME": str(locate_dagster(settings)),
+        "DAGSTER_HOME": str(settings.dagster_home),
         "FOREST_FIRE_HOME": str(settings.home),
         "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",
         "MLFLOW_DISABLE_TELEMETRY": "true",

@@ -18,7 +18,7 @@ from forest_fire_retrain_tests.example_reigns import EASY
 from forest_fire_retrain_tests.prepared_store import prepare_store
 
 pytestmark = pytest.mark.slow
-ODD = "a home? 100% #1 b+c"
+ODD = "a 'home' 100% of b+c=d & (e), \u00e9"
 
 
 @pytest.fixture(scope="module")
