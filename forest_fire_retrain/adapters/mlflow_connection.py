@@ -125,7 +125,7 @@ def _load_table_definitions(tracking_uri: str) -> None:
 
 
 def _make_no_folder(_tracking_uri: str) -> None:
-    """In place of MLflow's own, which makes a folder named like the URI, escapes included; `connect` makes the right one."""
+    """In place of MLflow's own, which makes a folder whose name holds the escapes; `connect` makes the right one."""
 
 
 @contextmanager
