@@ -1,5 +1,6 @@
 """Addresses of artifacts are led to where the home lies now: those of the home, and no others."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -78,7 +79,7 @@ def test_a_store_that_is_no_homes_own_is_left_alone(tmp_path: Path) -> None:
 def test_who_may_only_read_is_led_here_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     database = make_store(tmp_path / "mlflow", OLD)
     before = read(database)
-    monkeypatch.setattr(mlflow_addresses.os, "access", lambda *_: False)
+    monkeypatch.setattr(os, "access", lambda *_: False)
     settle_here(database)
     assert read(database) == before
     assert lead_here(f"{OLD}/m", database) == (tmp_path / "mlflow" / "artifacts" / "m").as_uri()
