@@ -7,6 +7,7 @@ An unknown `FOREST_FIRE_*` variable is refused: a misspelt setting must not be s
 
 import datetime as dt
 import os
+import re
 from collections.abc import Mapping
 from difflib import get_close_matches
 from enum import StrEnum
@@ -31,6 +32,8 @@ PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
 MAX_NEAREST = 3
+MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
+MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
 
 Days = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -185,6 +188,15 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
+        misread = MISREAD.search(str(self.home)) or (
+            MISREAD_IN_LAKE.search(str(self.home)) if self.lake_uri is None else None
+        )
+        if misread:
+            msg = (
+                f"FOREST_FIRE_HOME is {self.home}, must not hold {misread.group()!r}: libraries that keep the home's "
+                "data read it as something else. Rename the folder; a home may be moved"
+            )
+            raise ValueError(msg)
         if self.source is SourceKind.FOLDER and self.data is None:
             msg = "FOREST_FIRE_SOURCE is folder, but FOREST_FIRE_DATA names no folder"
             raise ValueError(msg)
@@ -254,8 +266,9 @@ class Settings(BaseSettings):
 
     @property
     def tracking_uri(self) -> str:
-        """Where MLflow keeps runs and models."""
-        return self.mlflow_tracking_uri or f"sqlite:///{self.mlflow_home / 'mlflow.db'}"
+        """Where MLflow keeps runs and models; in a path, SQLAlchemy wants `%` and `?` escaped."""
+        database = str(self.mlflow_home / "mlflow.db").replace("%", "%25").replace("?", "%3F")
+        return self.mlflow_tracking_uri or f"sqlite:///{database}"
 
     @property
     def artifact_location(self) -> str | None:

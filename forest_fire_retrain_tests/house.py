@@ -31,7 +31,7 @@ BASE = (
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
-MLFLOW = ("adapters/mlflow_connection", "core/errors")
+MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors")
 
 HOUSE: dict[str, Room] = {
     # what everything stands on
@@ -99,7 +99,8 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/ledger_migrations": room(),
     "adapters/ledger_schema": room("core/ledger"),
-    "adapters/mlflow_connection": room("core/errors", "filelock", "mlflow", "sqlalchemy"),
+    "adapters/mlflow_addresses": room("core/errors"),
+    "adapters/mlflow_connection": room("adapters/mlflow_addresses", "core/errors", "filelock", "mlflow", "sqlalchemy"),
     "adapters/mlflow_models": room(
         *MLFLOW,
         "adapters/model_folders",

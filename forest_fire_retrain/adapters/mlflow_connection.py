@@ -11,6 +11,7 @@ Rules
   store is full or gone. Runs are ended by who opened them; what is left open, the next start closes.
 - Telemetry is off, and MLflow's announcements do not mix with a command's output.
 - MLflow's fluent interface knows one tracking URI per process: it is pointed at ours on every use.
+- A home's own store is led to where the home lies now before anything is read from it (`mlflow_addresses`).
 - MLflow's table definitions are loaded here, before any client of a database is made, with their warnings muted.
 """
 
@@ -27,6 +28,7 @@ from urllib.parse import unquote
 
 from filelock import FileLock, Timeout
 
+from forest_fire_retrain.adapters.mlflow_addresses import settle_here
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError, TrackingError
 
 if TYPE_CHECKING:
@@ -50,7 +52,8 @@ MUTED_WARNINGS = (
     ".*Any type hint is inferred as AnyType",  # MLflow warns of the type hints of its own chat classes
 )
 
-_prepared_stores: set[str] = set()
+_prepared_stores: dict[str, int] = {}
+"""By tracking URI: the inode of the database; another file at the same path, restored from a backup, is a fresh one."""
 
 
 def connect(tracking_uri: str) -> "MlflowClient":
@@ -65,7 +68,7 @@ def connect(tracking_uri: str) -> "MlflowClient":
     mlflow.set_tracking_uri(tracking_uri)
     _load_table_definitions(tracking_uri)
     path = sqlite_path(tracking_uri)
-    if path is None or (tracking_uri in _prepared_stores and path.exists()):
+    if path is None or (path.exists() and _prepared_stores.get(tracking_uri) == path.stat().st_ino):
         return mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
     lock = path.with_name(path.name + ".lock")
     try:
@@ -74,13 +77,14 @@ def connect(tracking_uri: str) -> "MlflowClient":
         with FileLock(lock, timeout=STORE_PATIENCE_SECONDS) if is_writable else nullcontext():
             client = mlflow.MlflowClient(tracking_uri, registry_uri=tracking_uri)
             client.search_registered_models(max_results=1)
+            settle_here(path)
     except Timeout as error:
         msg = (
             f"another process has been preparing the MLflow store {path} for more than {STORE_PATIENCE_SECONDS:g} s; "
             f"if none is running, delete {lock.name} beside it and run the same command again"
         )
         raise TrackingError(msg) from error
-    _prepared_stores.add(tracking_uri)
+    _prepared_stores[tracking_uri] = path.stat().st_ino
     return client
 
 
@@ -115,6 +119,13 @@ def _load_table_definitions(tracking_uri: str) -> None:
         with import_warnings_muted():
             import mlflow.store.model_registry.sqlalchemy_store  # noqa: PLC0415 - half a second a server does not need
             import mlflow.store.tracking.sqlalchemy_store  # noqa: F401, PLC0415 - as above
+        from mlflow.store.db import utils  # noqa: PLC0415 - imported by the above
+
+        utils._make_parent_dirs_if_sqlite = _make_no_folder  # noqa: SLF001 - see there
+
+
+def _make_no_folder(_tracking_uri: str) -> None:
+    """In place of MLflow's own, which makes a folder whose name holds the escapes; `connect` makes the right one."""
 
 
 @contextmanager
@@ -152,7 +163,7 @@ def sqlite_path(tracking_uri: str) -> Path | None:
     """The database file of an sqlite store; `None` for a server or another database."""
     if not tracking_uri.startswith(SQLITE_PREFIX):
         return None
-    return Path(unquote(tracking_uri.removeprefix(SQLITE_PREFIX)))
+    return Path(unquote(tracking_uri.removeprefix(SQLITE_PREFIX).partition("?")[0]))
 
 
 def without_credentials(text: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from forest_fire_retrain.adapters.mlflow_addresses import lead_here
 from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     import_mlflow,
@@ -23,6 +24,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     is_missing,
     mlflow_exception,
     refusals_as,
+    sqlite_path,
     tracking_uri_kept,
 )
 from forest_fire_retrain.adapters.model_folders import find_other_files, hash_files
@@ -193,4 +195,4 @@ def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None)
 
 def _locate(client: "MlflowClient", model_uri: str) -> str:
     location: str = client.get_logged_model(model_uri.removeprefix("models:/")).artifact_location
-    return location
+    return lead_here(location, sqlite_path(client.tracking_uri))

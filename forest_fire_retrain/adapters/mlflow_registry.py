@@ -11,12 +11,14 @@ Rules
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
+from forest_fire_retrain.adapters.mlflow_addresses import lead_here
 from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     is_absent,
     is_missing,
     mlflow_exception,
     refusals_as,
+    sqlite_path,
 )
 from forest_fire_retrain.core.errors import RegistryError
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
@@ -139,7 +141,7 @@ class MlflowRegistry:
             RegistryError, self._tracking_uri, f"reading the address of version {version} of {model_name}"
         ):
             address: str = connect(self._tracking_uri).get_model_version_download_uri(model_name, str(version))
-        return address or None
+        return lead_here(address, sqlite_path(self._tracking_uri)) or None
 
     def point_champion(self, model_name: str, version: int) -> None:
         """Move the alias and read it back.

@@ -217,7 +217,7 @@ def test_whoever_may_only_read_the_store_needs_no_lock(tmp_path: Path, monkeypat
     uri = f"sqlite:///{tmp_path / 'mlflow.db'}"
     mlflow_connection.connect(uri)
     (tmp_path / "mlflow.db.lock").unlink(missing_ok=True)
-    monkeypatch.setattr(mlflow_connection, "_prepared_stores", set())
+    monkeypatch.setattr(mlflow_connection, "_prepared_stores", {})
     monkeypatch.setattr(mlflow_connection.os, "access", lambda *_: False)
     assert mlflow_connection.connect(uri).search_registered_models() == []
     assert not (tmp_path / "mlflow.db.lock").exists()
