@@ -80,13 +80,10 @@ def log_predictions(
         If the log cannot be read or written.
     LedgerLockedError
         If another process holds the lock too long.
-    LedgerTamperedError
-        If the ledger lost rows: its champion may be another one.
     """
     scored = list_issues(rows)
     window = Interval(start=scored[0].date, end=scored[-1].date + DAY)
     with ledger.exclusive():
-        ledger.refuse_lost_rows()
         before = issues_between(lake, window)
         rows = _rename(rows, {issue.name: settle_name(issue, before) for issue in scored})
         issues, held = list_issues(rows), {issue.name: issue for issue in before}
