@@ -63,7 +63,7 @@ class NotingExecutor(dg.Executor):
         yield from self._inner.execute(plan_context, execution_plan)
 
 
-@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema)
+@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
 def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecutor:
     """Execute all steps in the run's own process, whose place is in the run's tags from the start."""
     create = dg.in_process_executor.executor_creation_fn
