@@ -9,6 +9,7 @@ from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.defs.ingest import build_ingest_assets
 from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
+from forest_fire_retrain.defs.liveness import noting_in_process_executor
 from forest_fire_retrain.defs.operation_jobs import OPERATIONS
 from forest_fire_retrain.defs.partitions import build_days, build_partitions
 from forest_fire_retrain.defs.prediction_job import build_prediction_job, build_prediction_schedule
@@ -59,7 +60,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         schedules=[build_schedule(settings, job), build_prediction_schedule(settings, prediction_job)],
         sensors=[build_sensor(job)],
         resources={**build_resources(installation), **(resources or {})},
-        executor=dg.in_process_executor,
+        executor=noting_in_process_executor,
     )
 
 

@@ -141,8 +141,13 @@ def build_installation(settings: Settings, *, progress: Progress | None = None) 
 def build_ledger(settings: Settings) -> PublishedLedger:
     """The installation's ledger with its copy, without the rest of it."""
     from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger  # noqa: PLC0415 - see the module's docstring
+    from forest_fire_retrain.adapters.ledger_witnesses import witnesses_in  # noqa: PLC0415 - as above
 
-    ledger = DuckDbLedger(settings.ledger_file, patience_seconds=settings.ledger_patience_seconds)
+    ledger = DuckDbLedger(
+        settings.ledger_file,
+        patience_seconds=settings.ledger_patience_seconds,
+        witnesses=witnesses_in(settings.export_folder),
+    )
     return PublishedLedger(ledger, settings.export_folder, settings.model_name, build_signer(settings))
 
 

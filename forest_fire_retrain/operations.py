@@ -210,8 +210,14 @@ def predict_days(
         Now, UTC.
     run_id : str, optional
         The Dagster run it happens in.
+
+    Raises
+    ------
+    LedgerTamperedError
+        If the ledger lost rows that its copy knows: its champion may be another one.
     """
     settings = installation.settings
+    installation.ledger.refuse_lost_rows()
     if settings.end_date is not None and any(day >= settings.end_date for day in days):
         msg = (
             f"the history ends on {settings.end_date} (FOREST_FIRE_END_DATE), so that only days before can be "

@@ -98,6 +98,9 @@ HOUSE: dict[str, Room] = {
         "pydantic",
     ),
     "adapters/ledger_migrations": room(),
+    "adapters/ledger_witnesses": room(
+        "adapters/ledger_export", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb"
+    ),
     "adapters/ledger_schema": room("core/ledger"),
     "adapters/mlflow_addresses": room("core/errors"),
     "adapters/mlflow_connection": room("adapters/mlflow_addresses", "core/errors", "filelock", "mlflow", "sqlalchemy"),

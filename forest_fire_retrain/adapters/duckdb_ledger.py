@@ -6,6 +6,7 @@ Rules
 - Triggers refuse UPDATE and DELETE; whoever drops them is found by the hash chain.
 - A file that is no ledger is an error, never a reason to make a new one: a new ledger is made beside and
   renamed, so a file that is there has always held one.
+- Nothing is appended to a ledger that lost rows which its copy or a checkpoint knows (`ledger_witnesses`).
 - A ledger of an older schema is migrated by the next writer, of a newer one refused (`ledger_migrations`).
 """
 
@@ -14,7 +15,7 @@ import os
 import random
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -29,6 +30,8 @@ from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, Ledg
 from forest_fire_retrain.core.ledger.drafts import draft_migration
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 
+Witnesses = Callable[[Path, Callable[[], Sequence[str]]], None]
+
 
 class DuckDbLedger:
     """The append-only record of every decision and registry change.
@@ -39,10 +42,13 @@ class DuckDbLedger:
         The database file; created with the first row.
     patience_seconds : float
         How long to wait for another process.
+    witnesses : callable, optional
+        Refuses the file if the hashes of its rows, which it is given the means to read, lack what is known elsewhere.
     """
 
-    def __init__(self, path: Path, *, patience_seconds: float) -> None:
+    def __init__(self, path: Path, *, patience_seconds: float, witnesses: Witnesses | None = None) -> None:
         self._path = path
+        self._witnesses = witnesses
         self._patience_seconds = patience_seconds
         self._holder = path.with_suffix(path.suffix + ".holder")
         self._lock = FileLock(path.with_suffix(path.suffix + ".lock"), timeout=patience_seconds)
@@ -73,7 +79,7 @@ class DuckDbLedger:
         if draft.recorded_at.utcoffset() is None:
             msg = f"recorded_at {draft.recorded_at} has no time zone; nothing was written"
             raise LedgerError(msg)
-        with self.exclusive(), closing(self._connect(created_at=draft.recorded_at)) as connection:
+        with self.exclusive(), closing(self._open_to_append(draft)) as connection:
             try:
                 last = connection.execute(
                     f"SELECT {NAMES} FROM ledger ORDER BY sequence DESC LIMIT 1"  # noqa: S608 - constant names
@@ -87,6 +93,11 @@ class DuckDbLedger:
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
         return entry
+
+    def refuse_lost_rows(self) -> None:
+        """Refuse to go on if the witnesses know rows that the file lacks; it needs no lock."""
+        if self._witnesses is not None:
+            self._witnesses(self._path, self._read_hashes)
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all; none if the ledger does not exist yet."""
@@ -118,6 +129,22 @@ class DuckDbLedger:
                 connection.execute("CHECKPOINT")
             with closing(self._connect()):
                 yield self._path
+
+    def _open_to_append(self, draft: EntryDraft) -> duckdb.DuckDBPyConnection:
+        """Open the file to write `draft`, unless it lost rows; make it if there never was one."""
+        self.refuse_lost_rows()
+        return self._connect(created_at=draft.recorded_at)
+
+    def _read_hashes(self) -> list[str]:
+        """The hashes of all rows in order, as they are written; none if the ledger does not exist."""
+        if not self._path.exists():
+            return []
+        with closing(self._connect()) as connection:
+            try:
+                rows = connection.execute("SELECT CAST(entry_hash AS VARCHAR) FROM ledger ORDER BY sequence").fetchall()
+            except duckdb.Error as error:
+                raise self._unreadable(error) from error
+        return [row[0] for row in rows]
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, draft: EntryDraft) -> Iterator[EntryDraft]:
         """Bring an older schema up to date; each step comes back as a row to write before `draft`."""

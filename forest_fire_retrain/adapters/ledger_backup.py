@@ -121,14 +121,21 @@ def restore(
 
 
 def _known_rows(ledger: DuckDbLedger, read_copy: Callable[[], list[LedgerEntry]]) -> list[LedgerEntry]:
-    """Rows of the ledger, or of its copy where the ledger cannot be read or is not there."""
+    """Rows of the ledger, or of its copy where the ledger cannot be read, is not there, or lost its newest rows."""
     try:
         rows = ledger.entries()
     except LedgerLockedError:
         raise
     except LedgerError:
         rows = []
-    return rows or read_copy()
+    if not rows:
+        return read_copy()
+    try:
+        copied = read_copy()
+    except LedgerError:
+        return rows
+    has_more = len(copied) > len(rows) and copied[: len(rows)] == rows and find_first_fault(copied) is None
+    return copied if has_more else rows
 
 
 def _keep(path: Path, keep_as: Path) -> bool:

@@ -176,8 +176,19 @@ def refresh_export(
         if not force:
             _refuse_to_forget(entries, folder)
             _refuse_to_contradict(entries, tree, folder)
+        if not entries:
+            _forget_checkpoint(folder)
         export_ledger(entries, folder, signer, tree)
     return entries
+
+
+def _forget_checkpoint(folder: Path) -> None:
+    """Remove the checkpoint of rows that are given up: of none, no new one takes its place."""
+    try:
+        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        msg = f"{folder / CHECKPOINT_FILE} cannot be removed: {error.strerror}. Move it away, then: {EXPORT}"
+        raise LedgerError(msg) from error
 
 
 def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:

@@ -7,6 +7,7 @@ import typer
 from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
 from forest_fire_retrain.installation import build_installation, build_ledger
+from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
 from forest_fire_retrain.settings import Settings
 
@@ -26,6 +27,8 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
         freeze_until=freeze_until,
         stamp=stamp_now(),
     )
+    if done.is_repeated:
+        out.print(describe_repeated(done), markup=False)
     out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
     if done.frozen_until is None:
         out.print("Promotions are not frozen: a later candidate may win again. See: forest-fire freeze")

@@ -1,16 +1,24 @@
 """Notice runs whose process is gone: kill -9 and power cuts leave them STARTED for ever.
 
-A run notes host, process id and the process's start in its tags when it starts. Whoever starts next on
+A run of any job notes host, process id and the process's start in its tags before its first step: the command line
+gives them with the run, the executor notes them of a run that the daemon launched. Whoever starts next on
 the same host ends, as failed, every unfinished run whose process no longer exists; that another process
 has got its number since, as after a reboot, does not keep it alive.
 """
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import dagster as dg
+
+if TYPE_CHECKING:
+    from dagster._core.execution.context.system import PlanOrchestrationContext
+    from dagster._core.execution.plan.plan import ExecutionPlan
+    from dagster._core.execution.retries import RetryMode
+    from dagster._core.execution.step_dependency_config import StepDependencyConfig
 
 HOST_TAG = "forest_fire/host"
 PROCESS_TAG = "forest_fire/process"
@@ -23,6 +31,44 @@ UNFINISHED = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+
+
+class NotingExecutor(dg.Executor):
+    """Dagster's executor, which first notes where the run's process is.
+
+    Parameters
+    ----------
+    inner : dagster.Executor
+        Who executes the steps.
+    """
+
+    def __init__(self, inner: dg.Executor) -> None:
+        self._inner = inner
+
+    @property
+    def retries(self) -> "RetryMode":
+        """As Dagster's."""
+        return self._inner.retries
+
+    @property
+    def step_dependency_config(self) -> "StepDependencyConfig":
+        """As Dagster's."""
+        return self._inner.step_dependency_config
+
+    def execute(
+        self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
+    ) -> Iterator[dg.DagsterEvent]:
+        """Note the process, then execute; resources are made after it too."""
+        plan_context.instance.add_run_tags(plan_context.dagster_run.run_id, liveness_tags())
+        yield from self._inner.execute(plan_context, execution_plan)
+
+
+@dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
+def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecutor:
+    """Execute all steps in the run's own process, whose place is in the run's tags from the start."""
+    create = dg.in_process_executor.executor_creation_fn
+    assert create is not None  # noqa: S101 - it is an executor of Dagster's own
+    return NotingExecutor(create(context))
 
 
 def liveness_tags() -> dict[str, str]:

@@ -7,6 +7,7 @@ from forest_fire_retrain import operations
 from forest_fire_retrain.defs.run_context import stamp_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import parse_day
+from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
 
 REASON = "Why; it stands in the ledger for those who read it later."
@@ -59,7 +60,7 @@ def roll_back_champion(
         freeze_until=None if config.freeze_until is None else parse_day(config.freeze_until),
         stamp=stamp_of(context, installation),
     )
-    context.log.info(done.entry.summary)
+    context.log.info(describe_repeated(done) if done.is_repeated else done.entry.summary)
 
 
 @dg.op

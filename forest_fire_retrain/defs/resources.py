@@ -44,6 +44,7 @@ def dagster_run_in_mlflow(context: dg.InitResourceContext) -> Iterator[object]:
     dagster_run_id = _run_of(context).run_id
     instance.add_run_tags(dagster_run_id, liveness_tags())
     close_dead_runs(instance)
+    installation.ledger.refuse_lost_rows()  # before anything is ingested or trained for it
     tracker.prepare()
     tracker.close_abandoned_runs(lambda run_id: _is_over(instance, run_id))
     try:

@@ -238,3 +238,73 @@ def test_a_ledger_that_was_rewritten_with_a_sound_chain_and_copy_is_found_by_wha
     said = json.loads(forest_fire("verify", "--against", str(kept), "--key", str(key), "--json").out)
     assert [fault["where"] for fault in said["faults"]] == ["witness"]
     assert said["proved"] == []
+
+
+def cut_newest_row(home: Path) -> None:
+    with closing(duckdb.connect(home / "ledger.duckdb")) as connection:
+        connection.execute("DROP TRIGGER ledger_refuses_delete ON ledger")
+        connection.execute("DELETE FROM ledger WHERE sequence = 4")
+
+
+LOSSES = {
+    "newest row cut off": (cut_newest_row, "with its 3 does not continue: rows 4 to 4 are missing"),
+    "file gone": (lambda home: (home / "ledger.duckdb").unlink(), "is gone: the copy in"),
+    "file gone, copy too": (
+        lambda home: ((home / "ledger.duckdb").unlink(), (home / "export" / LEDGER_FILE).unlink()),
+        "4 row(s) more than the ledger with its 0",
+    ),
+}
+WRITERS = (
+    ("retrain",),
+    ("backfill", "--from", WEEKS[2], "--to", WEEKS[2]),
+    ("rollback", "--reason", "x"),
+    ("freeze", "--until", "2030-01-01", "--reason", "x"),
+    ("predict", "--date", "2025-07-15", "--retro"),
+)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_nothing_is_appended_to_a_ledger_that_lost_rows_which_its_copy_knows(
+    reigned: Path, forest_fire: Run, loss: str
+) -> None:
+    spoil, why = LOSSES[loss]
+    spoil(reigned)
+    kept = {path.name: path.read_bytes() for path in (reigned / "export").iterdir()}
+    alias, was_there = registry_of(reigned).champion(MODEL), (reigned / "ledger.duckdb").exists()
+    rows = DuckDbLedger(reigned / "ledger.duckdb", patience_seconds=1).entries()
+    for words in WRITERS:
+        answer = forest_fire(*words)
+        if loss == "newest row cut off" or words[0] in {"retrain", "backfill", "predict"}:
+            assert (answer.code, why in " ".join(answer.err.split())) == (2, True), (words, answer)
+            assert "ledger restore BACKUP" in " ".join(answer.err.split())
+        else:  # there is no champion, and nothing else to decide about
+            assert answer.code == 2, (words, answer)
+        assert "Traceback" not in answer.err
+    assert {path.name: path.read_bytes() for path in (reigned / "export").iterdir()} == kept
+    assert (registry_of(reigned).champion(MODEL), (reigned / "ledger.duckdb").exists()) == (alias, was_there)
+    assert DuckDbLedger(reigned / "ledger.duckdb", patience_seconds=1).entries() == rows
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_backup_or_force_leads_out_of_a_ledger_that_lost_rows(
+    reigned: Path, forest_fire: Run, tmp_path: Path, loss: str
+) -> None:
+    backup = tmp_path / "backup.duckdb"
+    assert forest_fire("ledger", "backup", str(backup)).code == 0
+    LOSSES[loss][0](reigned)
+    assert forest_fire("ledger", "export", "--force").code == 0
+    frozen = forest_fire("freeze", "--until", "2030-01-01", "--reason", "x")
+    assert frozen.code == 0, frozen
+    assert forest_fire("ledger", "restore", str(backup), "--force").code == 0
+    assert len(rows_of(reigned)) == 5
+    assert forest_fire("verify").out.strip() == CLEAN
+
+
+def test_a_backup_that_is_shorter_than_the_copy_is_not_restored_over_a_ledger_that_was_cut(
+    reigned: Path, forest_fire: Run, tmp_path: Path
+) -> None:
+    cut_newest_row(reigned)
+    backup = tmp_path / "backup.duckdb"
+    assert forest_fire("ledger", "backup", str(backup)).code == 0
+    refused = forest_fire("ledger", "restore", str(backup))
+    assert (refused.code, "ends at row 3, but 4 rows are known" in " ".join(refused.err.split())) == (2, True)

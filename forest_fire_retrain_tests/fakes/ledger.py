@@ -17,12 +17,14 @@ class FakeLedger:
     """Implements `Ledger`.
 
     `interrupt` is called with `before append` and `after append`; raising there cuts the work at that
-    point. `held_elsewhere` makes another process hold the lock. `depth` counts nested `exclusive()`.
+    point. `known_elsewhere` is how many rows a copy holds. `held_elsewhere` makes another process hold the
+    lock. `depth` counts nested `exclusive()`.
     """
 
     rows: list[LedgerEntry] = field(default_factory=list)
     interrupt: Callable[[str], None] = _pass_by
     held_elsewhere: bool = False
+    known_elsewhere: int = 0
     depth: int = 0
 
     @contextmanager
@@ -39,11 +41,16 @@ class FakeLedger:
         if draft.recorded_at.utcoffset() is None:
             raise LedgerError(f"recorded_at {draft.recorded_at} has no time zone; nothing was written")
         with self.exclusive():
+            self.refuse_lost_rows()
             self.interrupt("before append")
             entry = seal(draft, len(self.rows) + 1, self._last_hash())
             self.rows.append(entry)
             self.interrupt("after append")
         return entry
+
+    def refuse_lost_rows(self) -> None:
+        if len(self.rows) < self.known_elsewhere:
+            raise LedgerTamperedError(f"rows {len(self.rows) + 1} to {self.known_elsewhere} are missing")
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         return [entry for entry in self.rows if model_name in (None, entry.model_name)]

@@ -39,11 +39,12 @@ def _make_templates(slot: Path) -> None:
 
 def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
     promotions = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR)
+    rollbacks = (crashing.ORDERED_AGAIN,) if quick else (crashing.ROLLBACK, crashing.ORDERED_AGAIN)
     n_weeks, n_replays = (6, 3) if quick else (100, 20)
     campaigns: dict[str, Callable[[], list[Tally]]] = {
         "crash": lambda: crashing.crash(
             slots,
-            promotions if quick else (*promotions, crashing.ROLLBACK),
+            (*promotions, *rollbacks),
             only=PROTOCOL if quick else (),
             sides=crashing.AFTER if quick else crashing.SIDES,
         ),

@@ -40,12 +40,15 @@ class Operation(NamedTuple):
         The command.
     newest_week : int
         The newest closed period there is, which is what an ordinary run retrains.
+    next_words : tuple of str
+        The command that comes after it: an ordinary run, or the same order once more.
     """
 
     name: str
     template: Template
     words: tuple[str, ...]
     newest_week: int
+    next_words: tuple[str, ...] = ("retrain",)
 
     def environment(self, slot: Path) -> dict[str, str]:
         """Environment of the slot's installation."""
@@ -55,6 +58,8 @@ class Operation(NamedTuple):
 INAUGURAL = Operation("inaugural promotion", FRESH, ("retrain",), FRESH.head)
 SUPERIOR = Operation("promotion over a champion", REIGNING, ("retrain",), REIGNING.head)
 ROLLBACK = Operation("rollback", REIGNING, ("rollback", "--reason", "a trial"), REIGNING.n_decided)
+ORDERED_AGAIN = ROLLBACK._replace(name="rollback, ordered again", next_words=ROLLBACK.words)
+"""Wherever it is cut, the same order given again comes to one rollback."""
 
 
 class Rehearsal(NamedTuple):
@@ -161,8 +166,8 @@ def _watched(task: Callable[[], None], watch: Watch) -> Callable[[], None]:
 
 
 def follow_up(slot: Path, operation: Operation) -> Found:
-    """One ordinary run in a process of its own, then what is there."""
-    ended = start(forest_fire("retrain"), slot / "follow_up", operation.environment(slot)).wait()
+    """The command that comes after, in a process of its own, then what is there."""
+    ended = start(forest_fire(*operation.next_words), slot / "follow_up", operation.environment(slot)).wait()
     found = examine_slot(slot, operation.newest_week)
     return found._replace(violations=[*find_bad_ending(ended), *found.violations])
 

@@ -92,7 +92,23 @@ class Ledger(Protocol):
         ...
 
     def append(self, draft: EntryDraft) -> LedgerEntry:
-        """Seal `draft` behind the last row and write it in one transaction."""
+        """Seal `draft` behind the last row and write it in one transaction.
+
+        Raises
+        ------
+        LedgerTamperedError
+            If the ledger lost rows, see `refuse_lost_rows`, or its last row was changed.
+        """
+        ...
+
+    def refuse_lost_rows(self) -> None:
+        """Refuse to go on if rows that were exported or signed are not in the ledger any more.
+
+        Raises
+        ------
+        LedgerTamperedError
+            If so; nothing was written.
+        """
         ...
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:

@@ -76,7 +76,12 @@ def compare_with_notes(
 
 def find_contradiction(entries: Sequence[LedgerEntry], checkpoint: Checkpoint, tree: MerkleTree) -> str | None:
     """What a checkpoint says that the ledger does not continue, whoever signed it; `None` if it does."""
-    origin = origin_of_ledger(entries[0].entry_hash) if entries else ""
+    return contradiction_of(entries[0].entry_hash if entries else None, checkpoint, tree)
+
+
+def contradiction_of(first_row_hash: str | None, checkpoint: Checkpoint, tree: MerkleTree) -> str | None:
+    """As `find_contradiction`, of a ledger whose first row has this hash, and the tree over its rows."""
+    origin = "" if first_row_hash is None else origin_of_ledger(first_row_hash)
     finding = _compare(tree, origin, checkpoint)
     return None if finding.holds else finding.sentence
 

@@ -51,10 +51,11 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
     RegistryError
         If the registry refuses a step, or the steps do not come to an end.
     LedgerError
-        If the ledger cannot be read or written.
+        If the ledger cannot be read or written, or lost rows: the registry is not brought to what is left of it.
     """
     written: list[LedgerEntry] = []
     with ledger.exclusive():
+        ledger.refuse_lost_rows()
         for _ in range(MAX_STEPS):
             state = fold(ledger.entries(model_name))
             step = next_step(state, look_at(registry, model_name))

@@ -8,17 +8,20 @@ Rules
   it if the run is cut.
 - It sticks: the candidate rolled back from is quarantined, evidence from before the rollback no longer
   counts, and promotions can be frozen until a day.
+- The same order given again changes nothing more. It is the same if the present champion came by a rollback of the
+  same person for the same reason, or by one that was cut and is finished now, whoever asked for it: an order without
+  a version is meant relative to the champion that its giver knew.
 """
 
 import datetime as dt
 from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError, RegistryError
-from forest_fire_retrain.core.ledger.drafts import draft_rollback
-from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.drafts import draft_freeze, draft_rollback
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import RollbackPayload
 from forest_fire_retrain.core.ledger.promotion import RegistryView
-from forest_fire_retrain.core.ledger.state import LedgerState
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
 from forest_fire_retrain.pipeline.custody.proving_versions import prove_version
@@ -36,12 +39,24 @@ class Rollback(NamedTuple):
         The champion before and after it.
     frozen_until : datetime.date, optional
         Promotions are frozen before this day.
+    is_repeated : bool
+        Whether an earlier order had asked for it, and this one changed no version.
     """
 
     entry: LedgerEntry
     from_version: int
     to_version: int
     frozen_until: dt.date | None
+    is_repeated: bool = False
+
+
+class _Order(NamedTuple):
+    """What a person asks for."""
+
+    to_version: int | None
+    reason: str
+    until: dt.date | None
+    stamp: Stamp
 
 
 def roll_back(
@@ -81,8 +96,15 @@ def roll_back(
     """
     refuse_blank(reason, "a rollback")
     with stores.ledger.exclusive():
+        before = fold(stores.ledger.entries(model_name))
         state = settle(stores.ledger, stores.registry, model_name, stamp).state
         refuse_past_freeze(freeze_until, state)
+        order = _Order(to_version, reason, freeze_until, stamp)
+        row = _find_same_order(stores.ledger.entries(model_name), before, state, order)
+        if row is not None:
+            return _repeat(stores, model_name, row, state, order)
+        if to_version is None:
+            _refuse_other_champion(before, state)
         champion, target = _choose(state, model_name, to_version)
         view = look_at(stores.registry, model_name)
         _prove(stores, model_name, view, target)
@@ -113,6 +135,50 @@ def previous_version(state: LedgerState) -> int | None:
         if reign.version != state.champion and not is_quarantined:
             return reign.version
     return None
+
+
+def describe_repeated(done: Rollback) -> str:
+    """That an order was carried out before, and how to go further back."""
+    row = done.entry
+    return (
+        f"This order is carried out already, no version was changed by it again. Row {row.sequence}, {row.actor}: "
+        f"{row.summary} To go further back: forest-fire rollback --to VERSION"
+    )
+
+
+def _find_same_order(
+    entries: list[LedgerEntry], before: LedgerState, state: LedgerState, order: _Order
+) -> LedgerEntry | None:
+    """The rollback that made the present champion, if the order is that one given again."""
+    if not state.reigns or state.meddling is not None or order.to_version not in (None, state.champion):
+        return None
+    row = next(entry for entry in entries if entry.sequence == state.reigns[-1].intent_row)
+    if row.kind is not EntryKind.ROLLBACK:
+        return None
+    was_open = before.open_intent is not None and before.open_intent.sequence == row.sequence
+    is_same = row.actor == order.stamp.actor and RollbackPayload.read(row).reason.strip() == order.reason.strip()
+    return row if was_open or is_same else None
+
+
+def _repeat(stores: Stores, model_name: str, row: LedgerEntry, state: LedgerState, order: _Order) -> Rollback:
+    """Leave the champion that `row` made; only a freeze that was not asked for with it is added."""
+    target = RollbackPayload.read(row).target_version
+    assert row.champion_before is not None  # noqa: S101 - a rollback leaves a champion
+    if order.until is not None and order.until != state.frozen_until:
+        stores.ledger.append(
+            draft_freeze(order.until, order.reason, model_name=model_name, champion=target, stamp=order.stamp)
+        )
+    return Rollback(row, row.champion_before, target, order.until or state.frozen_until, is_repeated=True)
+
+
+def _refuse_other_champion(before: LedgerState, state: LedgerState) -> None:
+    """Refuse to go back from a champion that settling only now brought: whoever asked knew the one before it."""
+    if before.open_intent is not None and state.champion != before.champion:
+        msg = (
+            f"version {state.champion} became champion only now, as a run that was cut was finished; nothing was "
+            "rolled back. Look at it with forest-fire status, then order again"
+        )
+        raise RefusedRequestError(msg)
 
 
 def _choose(state: LedgerState, model_name: str, to_version: int | None) -> tuple[int, int]:

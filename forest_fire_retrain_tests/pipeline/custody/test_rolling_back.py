@@ -12,7 +12,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.pipeline.custody.promoting import settle
-from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, previous_version, roll_back
+from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated, previous_version, roll_back
 from forest_fire_retrain.pipeline.custody.standing_orders import clear_labels, freeze, unfreeze, window_of_days
 from forest_fire_retrain_tests.example_reigns import (
     AS_OF,
@@ -79,9 +79,9 @@ def test_the_ledger_still_knows_what_the_version_rolled_back_to_was_made_of(reig
 def test_a_second_rollback_does_not_bring_back_what_was_rolled_back_from(reigns: Reigns) -> None:
     undo(reigns)
     assert previous_version(reigns.state) == 1
-    assert undo(reigns).to_version == 1
+    assert undo(reigns, reason="that one too").to_version == 1
     with pytest.raises(RefusedRequestError, match="no version but 1 was ever champion"):
-        undo(reigns)
+        undo(reigns, reason="and that one")
     assert undo(reigns, to_version=3).to_version == 3
 
 
@@ -224,6 +224,61 @@ def test_a_rollback_cut_anywhere_is_nothing_or_finished_by_the_next_start(
     assert (reigns.registry.champion(MODEL), reigns.state.champion) == (expected, expected)
     assert kinds_after(reigns, 6) == ([EntryKind.ROLLBACK, EntryKind.CONFIRMATION] if asked_for else [])
     assert status_tags(reigns).count("production") == 1
+
+
+@pytest.mark.parametrize("to_version", [None, 2], ids=["relative", "named"])
+@pytest.mark.parametrize("n_passed", [0, 1])
+@pytest.mark.parametrize("point", POINTS)
+def test_a_rollback_cut_anywhere_and_ordered_again_rolls_back_once(
+    reigns: Reigns, point: str, n_passed: int, to_version: int | None
+) -> None:
+    passed: list[str] = []
+
+    def cut(reached: str) -> None:
+        passed.append(reached)
+        if passed.count(point) > n_passed:
+            raise PowerCut
+
+    reigns.ledger.interrupt = reigns.registry.interrupt = cut
+    with suppress(PowerCut):
+        undo(reigns, to_version)
+    reigns.ledger.interrupt = reigns.registry.interrupt = lambda _point: None
+    asked_for = EntryKind.ROLLBACK in kinds_after(reigns, 6)
+    done = undo(reigns, to_version)
+    assert (done.from_version, done.to_version, done.is_repeated) == (3, 2, asked_for)
+    assert (reigns.registry.champion(MODEL), reigns.state.champion) == (2, 2)
+    assert kinds_after(reigns, 6) == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
+    assert reigns.state.quarantined == {reigns.state.candidates[3].candidate_id}
+
+
+def cut_before_the_alias_moves(reigns: Reigns, order: object) -> None:
+    def cut(reached: str) -> None:
+        if reached == "before point_champion":
+            raise PowerCut
+
+    reigns.registry.interrupt = cut
+    with suppress(PowerCut):
+        order()  # type: ignore[operator] # one of the functions above
+    reigns.registry.interrupt = lambda _point: None
+
+
+def test_what_another_person_asked_for_and_was_cut_is_finished_and_not_done_again(reigns: Reigns) -> None:
+    cut_before_the_alias_moves(reigns, lambda: undo(reigns))
+    done = undo(reigns, reason="ada's run is dead", until=AS_OF + dt.timedelta(days=60))
+    assert (done.to_version, done.is_repeated, reigns.state.champion) == (2, True, 2)
+    assert done.entry.payload["reason"] == "it missed two fires"
+    assert "Row 7, ada: Roll back from version 3 to version 2" in describe_repeated(done)
+    assert reigns.state.frozen_until == done.frozen_until == AS_OF + dt.timedelta(days=60)
+    assert kinds_after(reigns, 6) == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION, EntryKind.FREEZE]
+
+
+def test_a_promotion_that_was_cut_is_not_rolled_back_by_who_did_not_know_of_it(reigns: Reigns) -> None:
+    cut_before_the_alias_moves(reigns, lambda: retrain(reigns.installation, [NEXT_WEEK]))
+    assert reigns.state.champion == 3
+    with pytest.raises(RefusedRequestError, match="version 4 became champion only now"):
+        undo(reigns)
+    assert (reigns.state.champion, reigns.state.quarantined) == (4, set())
+    assert undo(reigns).to_version == 3
 
 
 def test_a_freeze_and_its_end_are_rows_with_a_reason(reigns: Reigns) -> None:

@@ -1,0 +1,125 @@
+"""Refuse to write a ledger that its exported copy, or the checkpoint beside it, knows more of.
+
+Rules
+-----
+- The copy's last row and the checkpoint's root are compared with the ledger's row hashes: neither needs a payload.
+- What bears witness is read first: rows that are appended and exported meanwhile are no contradiction.
+- A copy that is damaged, or older than the ledger, says nothing against it. A checkpoint does, whoever signed it:
+  publishing would refuse it too, but only after the row was written.
+"""
+
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import duckdb
+
+from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, read_checkpoint, read_export
+from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
+from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
+from forest_fire_retrain.core.ledger.checkpoints import Checkpoint, read_notes
+from forest_fire_retrain.core.ledger.entries import find_first_fault
+from forest_fire_retrain.core.ledger.merkle import MerkleTree
+from forest_fire_retrain.core.ledger.witnessing import contradiction_of
+
+WAYS_OUT = (
+    "Nothing was written. Run: forest-fire verify; put the rows back with: forest-fire ledger restore BACKUP; if the "
+    "ledger is right all the same: forest-fire ledger export --force"
+)
+
+ReadHashes = Callable[[], Sequence[str]]
+
+
+class Head(NamedTuple):
+    """How many rows a copy has, and the hash of its last one."""
+
+    n_rows: int
+    last_hash: str
+
+
+def witnesses_in(folder: Path) -> Callable[[Path, ReadHashes], None]:
+    """What holds a ledger's hashes against the copy in `folder`; see `refuse_lost_rows`."""
+    return partial(refuse_lost_rows, folder)
+
+
+def refuse_lost_rows(folder: Path, ledger_file: Path, read_hashes: ReadHashes) -> None:
+    """Refuse a ledger that does not continue its copy and the newest checkpoint.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the copy is.
+    ledger_file : Path
+        The ledger's file, which the message names.
+    read_hashes : callable
+        Reads the hashes of the ledger's rows in order; none if there is no ledger.
+
+    Raises
+    ------
+    LedgerTamperedError
+        If rows that were exported or signed are not in the ledger.
+    LedgerError
+        If the ledger cannot be read.
+    """
+    head, checkpoints = _read_head(folder / LEDGER_FILE), _read_checkpoints(folder)
+    if head is None and not checkpoints:
+        return
+    hashes = read_hashes()
+    found = _find_lost(hashes, head, folder) or _find_contradicted(hashes, checkpoints, folder)
+    if found is not None:
+        gone = "" if ledger_file.exists() else f"the ledger {ledger_file} is gone: "
+        msg = f"{gone}{found}. {WAYS_OUT}"
+        raise LedgerTamperedError(msg)
+
+
+def _read_head(path: Path) -> Head | None:
+    """The end of the copy; `None` where there is none, or none that can be read."""
+    if not path.exists():
+        return None
+    sql = "SELECT count(*), CAST(max_by(entry_hash, sequence) AS VARCHAR) FROM read_parquet(?)"
+    try:
+        with closing(duckdb.connect(":memory:", config={"threads": 1})) as connection:
+            n_rows, last_hash = connection.execute(sql, [str(path)]).fetchall()[0]
+    except duckdb.Error:
+        return None  # it is damaged: a new one takes its place
+    return Head(n_rows, last_hash) if n_rows else None
+
+
+def _read_checkpoints(folder: Path) -> list[Checkpoint]:
+    try:
+        return [note.checkpoint for note in read_notes(read_checkpoint(folder) or "")]
+    except ProofError:
+        return []  # it is damaged, or none was written yet: a new one takes its place
+
+
+def _find_lost(hashes: Sequence[str], head: Head | None, folder: Path) -> str | None:
+    """What the copy holds that the ledger does not, if the copy is sound."""
+    if head is None or (head.n_rows <= len(hashes) and hashes[head.n_rows - 1] == head.last_hash):
+        return None
+    try:
+        copied = read_export(folder)
+    except LedgerError:
+        return None
+    if find_first_fault(copied) is not None:
+        return None
+    known = [row.entry_hash for row in copied]
+    place = next((n for n, (one, other) in enumerate(zip(known, hashes, strict=False), start=1) if one != other), None)
+    what = f"rows {len(hashes) + 1} to {len(known)} are missing" if place is None else f"it differs from row {place} on"
+    return (
+        f"the copy in {folder} holds {len(known)} sound row(s) that the ledger with its {len(hashes)} does not "
+        f"continue: {what}"
+    )
+
+
+def _find_contradicted(hashes: Sequence[str], checkpoints: Sequence[Checkpoint], folder: Path) -> str | None:
+    if not checkpoints:
+        return None
+    try:
+        tree = MerkleTree([bytes.fromhex(entry_hash) for entry_hash in hashes])
+    except ValueError:
+        return "the ledger holds hashes that are none"
+    first = hashes[0] if hashes else None
+    found = next(filter(None, (contradiction_of(first, checkpoint, tree) for checkpoint in checkpoints)), None)
+    return None if found is None else f"{folder / CHECKPOINT_FILE}: {found}"
