@@ -43,8 +43,8 @@ def two_reigns(tmp_path_factory: pytest.TempPathFactory, store_template: Path) -
 
 @pytest.fixture
 def reigned(home: Path, two_reigns: Path) -> Path:
-    """A home of its own for each test; the models' files are shared, nobody changes them."""
-    shutil.copytree(two_reigns, home, ignore=shutil.ignore_patterns("artifacts"))
+    """A home of its own for each test."""
+    shutil.copytree(two_reigns, home)
     return home
 
 

@@ -328,6 +328,9 @@ class Locked:
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         return self.rows.entries(model_name)
 
+    def refuse_lost_rows(self) -> None:
+        """Nothing is lost in memory."""
+
     def exclusive(self) -> AbstractContextManager[None]:
         return DuckDbLedger(self.file, patience_seconds=30).exclusive()
 
