@@ -2,50 +2,21 @@
 
 import datetime as dt
 from collections.abc import Callable
-from typing import NamedTuple
 
 import pytest
 
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError, RegistryError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, seal
-from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
+from forest_fire_retrain.core.ledger.reigns import reigns_of
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.repairing import repair
 from forest_fire_retrain.pipeline.custody.rolling_back import roll_back
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
-from forest_fire_retrain.pipeline.custody.verifying import verify
-from forest_fire_retrain_tests.example_reigns import Reigns, stamp_at, three_reigns
+from forest_fire_retrain_tests.example_bench import MODEL, Bench
+from forest_fire_retrain_tests.example_reigns import stamp_at, three_reigns
 
 pytestmark = pytest.mark.slow
-
-MODEL = "forest_fire_risk"
-
-
-class Bench(NamedTuple):
-    """Three reigns and the ledger's exported copy, which are lists here: its rows, and the reigns in it."""
-
-    reigns: Reigns
-    copy: list[LedgerEntry]
-    exported: list[Reign]
-
-    def verify(self, rollback_horizon: int = 5) -> list[Fault]:
-        stores = self.reigns.installation.stores
-        return verify(
-            stores,
-            MODEL,
-            rollback_horizon=rollback_horizon,
-            read_copy=lambda: list(self.copy),
-            read_reigns=lambda: list(self.exported),
-        )
-
-    def repair(self) -> LedgerEntry | None:
-        stamp, stores = stamp_at(self.reigns.installation), self.reigns.installation.stores
-        return repair(stores, MODEL, self.verify(), stamp, rewrite_copy=self.rewrite_copy)
-
-    def rewrite_copy(self) -> None:
-        self.copy[:] = self.reigns.ledger.rows
-        self.exported[:] = reigns_of(self.copy)
 
 
 @pytest.fixture
