@@ -40,6 +40,7 @@ HOUSE: dict[str, Room] = {
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/park_calendar": room("core/windows"),
     "core/moments": room("core/errors", "core/windows"),
+    "core/matters": room(),
     "core/canonical_json": room(),
     "core/table_fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
     "core/records": room("core/canonical_json", "core/windows", "pydantic"),
