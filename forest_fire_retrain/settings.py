@@ -34,6 +34,7 @@ NO_PLACES = frozenset({"Factory", "localtime"})
 MAX_NEAREST = 3
 MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
 MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
+SERVED_NAME = re.compile(r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 Days = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
@@ -113,6 +114,10 @@ class Settings(BaseSettings):
         The key that signs checkpoints, in place of the one in `home`.
     ledger_patience_seconds : float
         How long to wait for another process to release the ledger.
+    private_home : bool
+        Whether nobody else on the machine may read the home.
+    served_names : tuple of str
+        Names, as a browser's address line has them, by which a proxy serves the web interfaces.
     """
 
     model_config = SettingsConfigDict(
@@ -155,6 +160,8 @@ class Settings(BaseSettings):
     ledger_path: Path | None = None
     witness_key: Path | None = None
     ledger_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
+    private_home: bool = True
+    served_names: tuple[str, ...] = ()
 
     @classmethod
     def settings_customise_sources(
@@ -174,6 +181,15 @@ class Settings(BaseSettings):
     @classmethod
     def _make_absolute(cls, path: Path | None) -> Path | None:
         return None if path is None else path.expanduser().resolve()
+
+    @field_validator("served_names")
+    @classmethod
+    def _know_names(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [name for name in names if not SERVED_NAME.fullmatch(name)]
+        if wrong:
+            msg = f"{wrong[0]!r} is no name as an address line has it: fires.example.org, or with a port behind a colon"
+            raise ValueError(msg)
+        return names
 
     @field_validator("time_zone")
     @classmethod

@@ -47,9 +47,12 @@ def _day(given: dt.datetime | None) -> dt.date | None:
 
 def _settings() -> "Settings":
     """The settings of the environment; reading them is not for those who only ask for help."""
+    from forest_fire_retrain.cli.privacy import write_privately  # noqa: PLC0415 - imports the settings
     from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - imports pydantic-settings
 
-    return load_settings()
+    settings = load_settings()
+    write_privately(settings)
+    return settings
 
 
 @app.command()

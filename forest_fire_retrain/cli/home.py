@@ -2,10 +2,16 @@
 
 import os
 import socket
+import sys
 
 import dagster as dg
+from dagster import DagsterError
+from dagster._check import CheckError
+from yaml import YAMLError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.cli.privacy import close_home
+from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.settings import Settings
 
 DAGSTER_YAML = """\
@@ -24,11 +30,18 @@ load_from:
       module_name: forest_fire_retrain.definitions
       location_name: forest_fire_retrain
 """
+MAX_LINES = 4  # of what Dagster says; the place in the file is among them
+CLOSED = (
+    "The home {home} could be read by others on this machine; it is its owner's alone now. "
+    "FOREST_FIRE_PRIVATE_HOME=false leaves it as it is."
+)
 
 
 def prepare_home(settings: Settings) -> None:
     """Create the folders and Dagster's configuration where they are missing, and point this process at them."""
     settings.dagster_home.mkdir(parents=True, exist_ok=True)
+    if close_home(settings):
+        print(CLOSED.format(home=settings.home), file=sys.stderr)  # noqa: T201 - standard output may be JSON
     for name, text in (("dagster.yaml", DAGSTER_YAML), ("workspace.yaml", WORKSPACE_YAML)):
         path = settings.dagster_home / name
         if not path.exists():
@@ -38,9 +51,24 @@ def prepare_home(settings: Settings) -> None:
 
 
 def open_instance(settings: Settings) -> dg.DagsterInstance:
-    """The Dagster instance of the installation."""
+    """The Dagster instance of the installation.
+
+    Raises
+    ------
+    HomeError
+        If `dagster.yaml` is broken.
+    """
     prepare_home(settings)
-    return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    try:
+        return dg.DagsterInstance.from_config(str(settings.dagster_home))
+    except (YAMLError, UnicodeError, DagsterError, CheckError) as error:
+        config = settings.dagster_home / "dagster.yaml"
+        why = " ".join(line.strip() for line in str(error).strip().splitlines()[:MAX_LINES]).rstrip(".")
+        msg = (
+            f"{config} is broken, so that Dagster cannot use the home: {why}. Correct it, or remove it to have it made "
+            "anew; what was decided stands"
+        )
+        raise HomeError(msg) from error
 
 
 def is_port_free(host: str, port: int) -> bool:

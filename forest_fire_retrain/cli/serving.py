@@ -1,4 +1,9 @@
-"""`forest-fire up`: catch up, predict today, then serve Dagster and MLflow until Ctrl-C, and stop all of it."""
+"""`forest-fire up`: catch up, predict today, then serve Dagster and MLflow until Ctrl-C, and stop all of it.
+
+Dagster's web interface answers its own pages alone (`adapters/request_guard.py`). MLflow has such a guard itself, and
+is told its names. A home is served once, and what is served is noted in it (`sole_server.py`); if this process is
+killed, its servers are stopped (`minder.py`).
+"""
 
 import os
 import signal
@@ -10,10 +15,14 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from forest_fire_retrain.adapters.process_identity import began
+from forest_fire_retrain.adapters.request_guard import own_names
 from forest_fire_retrain.cli.console import out
-from forest_fire_retrain.cli.home import is_port_free, prepare_home
+from forest_fire_retrain.cli.home import is_port_free, open_instance
+from forest_fire_retrain.cli.minder import Minder
 from forest_fire_retrain.cli.predicting import predict_today
-from forest_fire_retrain.cli.running import catch_up
+from forest_fire_retrain.cli.running import catch_up, foreseeable_faults_bare
+from forest_fire_retrain.cli.sole_server import Running, ServingRecord, sole_server, this_process
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.settings import Settings
@@ -44,26 +53,49 @@ def bring_up(settings: Settings) -> None:
     Raises
     ------
     ConfigurationError
-        If a port is taken or a server does not start.
+        If another `up` works on the home or its servers still run, a port is taken, or a server does not start.
     """
-    servers = plan_servers(settings)
-    refuse_busy_ports(servers)
     listen_to_stop_signals()
-    prepare_home(settings)
-    build_installation(settings).tracker.prepare()
-    started: list[subprocess.Popen[bytes]] = []
+    with foreseeable_faults_bare(), open_instance(settings):
+        pass  # a home that Dagster cannot open is refused before anything is started
+    with sole_server(settings.home) as record:
+        servers = plan_servers(settings)
+        refuse_busy_ports(servers)
+        build_installation(settings).tracker.prepare()
+        _serve(settings, servers, record)
+
+
+def _serve(settings: Settings, servers: Sequence[Server], record: ServingRecord) -> None:
     try:
         catch_up(settings)
         predict_today(settings)
-        started = [_start(server, settings) for server in servers]
+        _run(settings, servers, record)
+    except KeyboardInterrupt:
+        out.print("Stopping.")
+
+
+def _run(settings: Settings, servers: Sequence[Server], record: ServingRecord) -> None:
+    """Start the servers, watch them, and stop them, whoever has to do it."""
+    started: list[subprocess.Popen[bytes]] = []
+    minder = Minder()
+    try:
+        for server in servers:
+            started.append(_start(server, settings))
+            minder.mind(started[-1].pid)
+            record.note([this_process(), *_describe(servers, started)])
         for server, process in zip(servers, started, strict=True):
             _await(server, process)
         _print_places(settings, servers)
         _watch(servers, started)
-    except KeyboardInterrupt:
-        out.print("Stopping.")
     finally:
         stop(started)
+        minder.dismiss()
+
+
+def _describe(servers: Sequence[Server], started: Sequence["subprocess.Popen[bytes]"]) -> list[Running]:
+    """What was started so far, as the home keeps it."""
+    together = zip(servers, started, strict=False)
+    return [Running(server.name, server.address, process.pid, began(process.pid)) for server, process in together]
 
 
 def listen_to_stop_signals() -> None:
@@ -74,30 +106,30 @@ def listen_to_stop_signals() -> None:
 
 def plan_servers(settings: Settings) -> list[Server]:
     """Dagster's UI with its daemon, and MLflow's UI unless MLflow runs elsewhere."""
-    dagster = (sys.executable, "-m", "dagster", "dev", "-w", str(settings.dagster_home / "workspace.yaml"))
-    listen = ("--host", settings.host, "--port")
-    servers = [
-        Server(
-            "Dagster",
-            "FOREST_FIRE_DAGSTER_PORT",
-            settings.host,
-            settings.dagster_port,
-            (*dagster, *listen, str(settings.dagster_port), "--log-level", "warning"),
-        )
-    ]
+    plan = [_plan_dagster(settings)]
     if settings.mlflow_tracking_uri is None:
-        mlflow = (sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri)
-        artifacts = ("--default-artifact-root", str(settings.artifact_location), "--workers", "1")
-        servers.append(
-            Server(
-                "MLflow",
-                "FOREST_FIRE_MLFLOW_PORT",
-                settings.host,
-                settings.mlflow_port,
-                (*mlflow, *artifacts, *listen, str(settings.mlflow_port)),
-            )
-        )
-    return servers
+        plan.append(_plan_mlflow(settings))
+    return plan
+
+
+def _plan_dagster(settings: Settings) -> Server:
+    workspace = settings.dagster_home / "workspace.yaml"
+    dagster = (sys.executable, "-m", "forest_fire_retrain.cli.dagster_servers", "--workspace", str(workspace))
+    listen = ("--host", settings.host, "--port", str(settings.dagster_port))
+    names = (word for name in settings.served_names for word in ("--name", name))
+    command = (*dagster, *listen, *names)
+    return Server("Dagster", "FOREST_FIRE_DAGSTER_PORT", settings.host, settings.dagster_port, command)
+
+
+def _plan_mlflow(settings: Settings) -> Server:
+    mlflow = (sys.executable, "-m", "mlflow", "server", "--backend-store-uri", settings.tracking_uri)
+    artifacts = ("--default-artifact-root", str(settings.artifact_location), "--workers", "1")
+    listen = ("--host", settings.host, "--port", str(settings.mlflow_port))
+    names = sorted(own_names(settings.host, settings.mlflow_port, settings.served_names))
+    origins = [f"{scheme}://{name}" for name in settings.served_names for scheme in ("http", "https")]
+    allow = ("--allowed-hosts", ",".join(names), *(("--cors-allowed-origins", ",".join(origins)) if origins else ()))
+    command = (*mlflow, *artifacts, *listen, *allow)
+    return Server("MLflow", "FOREST_FIRE_MLFLOW_PORT", settings.host, settings.mlflow_port, command)
 
 
 def refuse_busy_ports(servers: Sequence[Server]) -> None:

@@ -9,10 +9,11 @@ has got its number since, as after a reboot, does not keep it alive.
 import os
 import socket
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import dagster as dg
+
+from forest_fire_retrain.adapters.process_identity import UNKNOWN, began, is_alive
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
 HOST_TAG = "forest_fire/host"
 PROCESS_TAG = "forest_fire/process"
 BEGAN_TAG = "forest_fire/process_began"
-UNKNOWN = "unknown"
-FIELDS_BEFORE_START = 19  # in /proc/PID/stat, behind the name in parentheses
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -74,7 +73,7 @@ def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecuto
 def liveness_tags() -> dict[str, str]:
     """Where this process runs."""
     pid = os.getpid()
-    return {HOST_TAG: socket.gethostname()[:63], PROCESS_TAG: str(pid), BEGAN_TAG: _began(pid)}
+    return {HOST_TAG: socket.gethostname()[:63], PROCESS_TAG: str(pid), BEGAN_TAG: began(pid)}
 
 
 def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -89,19 +88,4 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 def _is_dead(tags: Mapping[str, str]) -> bool:
     if tags.get(HOST_TAG) != socket.gethostname()[:63] or PROCESS_TAG not in tags:
         return False
-    try:
-        os.kill(int(tags[PROCESS_TAG]), 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        pass
-    began = _began(int(tags[PROCESS_TAG]))
-    return UNKNOWN not in (began, tags.get(BEGAN_TAG, UNKNOWN)) and began != tags[BEGAN_TAG]
-
-
-def _began(pid: int) -> str:
-    """When a process began, in ticks since the machine did; unknown where the system does not say."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[FIELDS_BEFORE_START]
-    except OSError:
-        return UNKNOWN
+    return not is_alive(int(tags[PROCESS_TAG]), tags.get(BEGAN_TAG, UNKNOWN))
