@@ -30,7 +30,8 @@ load_from:
       module_name: forest_fire_retrain.definitions
       location_name: forest_fire_retrain
 """
-MAX_LINES = 4  # of what Dagster says; the place in the file is among them
+LONGEST_WHY = 300  # characters of what Dagster says; it goes on to list all that is allowed
+UNREADABLE = (YAMLError, DagsterError, CheckError, UnicodeError, TypeError, AttributeError, KeyError)
 CLOSED = (
     "The home {home} could be read by others on this machine; it is its owner's alone now. "
     "FOREST_FIRE_PRIVATE_HOME=false leaves it as it is."
@@ -61,9 +62,10 @@ def open_instance(settings: Settings) -> dg.DagsterInstance:
     prepare_home(settings)
     try:
         return dg.DagsterInstance.from_config(str(settings.dagster_home))
-    except (YAMLError, UnicodeError, DagsterError, CheckError) as error:
+    except UNREADABLE as error:
         config = settings.dagster_home / "dagster.yaml"
-        why = " ".join(line.strip() for line in str(error).strip().splitlines()[:MAX_LINES]).rstrip(".")
+        why = " ".join(str(error).split())
+        why = f"{why[:LONGEST_WHY]} …" if len(why) > LONGEST_WHY else why.rstrip(".")
         msg = (
             f"{config} is broken, so that Dagster cannot use the home: {why}. Correct it, or remove it to have it made "
             "anew; what was decided stands"

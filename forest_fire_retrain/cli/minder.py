@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from forest_fire_retrain.adapters.process_identity import began, is_group_alive
@@ -26,8 +27,10 @@ class Minder:
     def __init__(self) -> None:
         command = (sys.executable, "-m", "forest_fire_retrain.cli.minder")
         self._process = subprocess.Popen(  # noqa: S603 - our own command
-            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True, start_new_session=True
+            command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, start_new_session=True, bufsize=0
         )
+        assert self._process.stdin is not None  # noqa: S101 - it was asked for
+        self._line = self._process.stdin
 
     def mind(self, leader: int) -> None:
         """Stop the group of this process when this one is gone."""
@@ -36,15 +39,12 @@ class Minder:
     def dismiss(self) -> None:
         """There is nothing to stop any more."""
         self._say(LAST_WORD)
+        self._line.close()
         self._process.wait()
 
     def _say(self, word: str) -> None:
-        assert self._process.stdin is not None  # noqa: S101 - it was asked for
-        try:
-            self._process.stdin.write(f"{word}\n")
-            self._process.stdin.flush()
-        except BrokenPipeError:  # somebody ended it; servers that are left are named by the next `up`
-            self._process.poll()
+        with suppress(BrokenPipeError):  # somebody ended it; servers that are left are named by the next `up`
+            self._line.write(f"{word}\n".encode())
 
 
 def stop_groups(groups: Iterable[tuple[int, str]], patience_seconds: float = STOP_SECONDS) -> None:

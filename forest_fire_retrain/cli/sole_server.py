@@ -73,8 +73,10 @@ class ServingRecord:
 
 
 @contextmanager
-def sole_server(home: Path) -> Iterator[ServingRecord]:
+def sole_server(home: Path, patience_seconds: float = ENDING_SECONDS) -> Iterator[ServingRecord]:
     """Be the only `up` of the home until the block ends; what runs for it is noted in the record.
+
+    Servers of an earlier `up` are given `patience_seconds` to end.
 
     Raises
     ------
@@ -84,7 +86,7 @@ def sole_server(home: Path) -> Iterator[ServingRecord]:
     record = ServingRecord(home)
     with (home / LOCK).open("a") as file:
         _lock(file, record)
-        refuse_survivors(record)
+        refuse_survivors(record, patience_seconds)
         record.note([this_process()])
         try:
             yield record
@@ -98,7 +100,7 @@ def this_process() -> Running:
     return Running("forest-fire up", "", os.getpid(), began(os.getpid()))
 
 
-def refuse_survivors(record: ServingRecord, patience_seconds: float = ENDING_SECONDS) -> None:
+def refuse_survivors(record: ServingRecord, patience_seconds: float) -> None:
     """Wait until the servers of an earlier `up` have ended.
 
     Raises

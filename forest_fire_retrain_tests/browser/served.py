@@ -83,11 +83,11 @@ def serve(home: Path, **settings: str) -> Iterator[Served]:
 
 
 @contextmanager
-def open_browser(width: int = 1700, height: int = 1000) -> Iterator[webdriver.Chrome]:
-    """A headless Chromium with a profile of its own."""
+def open_browser(width: int = 1700, height: int = 1000, *flags: str) -> Iterator[webdriver.Chrome]:
+    """A headless Chromium with a profile of its own, and further `flags`."""
     options = webdriver.ChromeOptions()
     options.binary_location = str(BROWSER)
-    for flag in (*FLAGS, f"--window-size={width},{height}"):
+    for flag in (*FLAGS, *flags, f"--window-size={width},{height}"):
         options.add_argument(flag)
     browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(str(DRIVER)))
     try:

@@ -78,7 +78,10 @@ def forest_fire(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[st
         captured = capfd.readouterr()
         return Answer(code, captured.out, captured.err)
 
+    umask = os.umask(0o022)
+    os.umask(umask)
     yield run
+    os.umask(umask)
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 
