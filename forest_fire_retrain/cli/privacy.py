@@ -48,7 +48,11 @@ def _is_ours(entry: Path) -> bool:
 
 
 def _is_open(path: Path) -> bool:
-    return not path.is_symlink() and bool(path.stat().st_mode & OTHERS)
+    try:
+        facts = path.lstat()
+    except FileNotFoundError:  # removed meanwhile by who works in the home
+        return False
+    return not stat.S_ISLNK(facts.st_mode) and bool(facts.st_mode & OTHERS)
 
 
 def _below(entry: Path) -> Iterator[Path]:
@@ -60,7 +64,7 @@ def _below(entry: Path) -> Iterator[Path]:
 def _close(paths: Iterable[Path]) -> int:
     n_closed = 0
     for path in paths:
-        with suppress(OSError):  # gone meanwhile, somebody else's, or on a disk that may only be read
+        with suppress(OSError):  # somebody else's, or on a disk that may only be read
             if _is_open(path):
                 path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
                 n_closed += 1

@@ -198,7 +198,7 @@ def test_mlflow_refuses_the_page_of_a_stranger(served: Served, browser: webdrive
 
 def test_the_own_page_launches_a_job_and_follows_it(served: Served, browser: webdriver.Chrome) -> None:
     job = f"{served.dagster}/locations/forest_fire_retrain/jobs/verify_job/playground"
-    visit(browser, job, "Launch run")
+    visit(browser, job, "Launch Run")
     WebDriverWait(browser, 60).until(lambda b: launch_button(b).is_enabled())
     launch_button(browser).click()
     WebDriverWait(browser, 60).until(lambda b: "/runs/" in b.current_url)
@@ -206,7 +206,7 @@ def test_the_own_page_launches_a_job_and_follows_it(served: Served, browser: web
 
 
 def launch_button(browser: webdriver.Chrome) -> Any:
-    return browser.find_element(By.XPATH, "//button[contains(., 'Launch run')]")
+    return browser.find_element(By.XPATH, "//button[contains(., 'Launch Run')]")
 
 
 def test_nobody_else_on_the_machine_reads_what_was_served(served: Served) -> None:
