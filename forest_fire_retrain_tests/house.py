@@ -21,7 +21,8 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {
-    *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "investigate"),
+    *("clock", "settings", "installation", "operations", "production", "oversight", "proofs"),
+    *("model_access", "investigate"),
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
@@ -58,6 +59,7 @@ HOUSE: dict[str, Room] = {
         *("core/ledger", "core/risk_model", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
+    "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/serving"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
@@ -82,6 +84,7 @@ HOUSE: dict[str, Room] = {
         "pydantic",
     ),
     "adapters/explanation_pictures": room("core/serving", "matplotlib"),
+    "adapters/failed_runs": room("adapters/sqlite_reading", "core/errors", "core/oversight", "dagster"),
     "adapters/folder_source": room(
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
@@ -122,6 +125,7 @@ HOUSE: dict[str, Room] = {
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/process_identity": room(),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
+    "adapters/registry_glance": room(*MLFLOW, "adapters/mlflow_registry", "adapters/sqlite_reading", "core/oversight"),
     "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
     "adapters/request_guard": room("starlette"),
     "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),
@@ -139,7 +143,9 @@ HOUSE: dict[str, Room] = {
         "pyarrow",
     ),
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
+    "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
+    "adapters/upkeep_notes": room("adapters/atomic_files", "core/oversight", "core/records", "pydantic"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
     "adapters/worker_processes": room("core/errors"),
@@ -166,12 +172,29 @@ HOUSE: dict[str, Room] = {
         "installation",
         "adapters/ledger_export",
         "adapters/reigns_file",
+        "adapters/upkeep_notes",
         "adapters/witness_key",
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
         *BASE,
         "core/ledger",
+        "core/oversight",
+    ),
+    "oversight": room(
+        "installation",
+        "settings",
+        "adapters/failed_runs",
+        "adapters/lake_notes",
+        "adapters/ledger_export",
+        "adapters/ledger_schema",
+        "adapters/registry_glance",
+        "adapters/upkeep_notes",
+        *BASE,
+        "core/ledger",
+        "core/matters",
+        "core/oversight",
+        "core/serving",
     ),
     "production": room(
         "settings", "adapters/ledger_export", "adapters/reigns_file", "core/moments", *BASE, "core/ledger"
@@ -180,10 +203,12 @@ HOUSE: dict[str, Room] = {
         "installation",
         "adapters/kept_files",
         "adapters/ledger_export",
+        "adapters/upkeep_notes",
         "adapters/witness_key",
         "pipeline/custody",
         *BASE,
         "core/ledger",
+        "core/oversight",
         "core/ports",
     ),
     "model_access": room(
@@ -242,10 +267,13 @@ HOUSE: dict[str, Room] = {
         "installation",
         "investigate",
         "operations",
+        "oversight",
         "production",
         "proofs",
         "settings",
         *CORE,
+        "core/matters",
+        "core/oversight",
         "pipeline/custody",
         "pipeline/investigating",
         "pipeline/serving",
@@ -260,6 +288,7 @@ HOUSE: dict[str, Room] = {
         "adapters/process_identity",
         "adapters/record_files",
         "adapters/request_guard",
+        "adapters/upkeep_notes",
         "dagster",
         "dagster_webserver",
         "pyarrow",
