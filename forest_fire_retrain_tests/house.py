@@ -22,6 +22,7 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "investigate"),
+    "notifying",
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
@@ -58,12 +59,14 @@ HOUSE: dict[str, Room] = {
         *("core/ledger", "core/risk_model", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
+    "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
+    "pipeline/alerting": room("core/errors", "core/ledger", "core/matters", "core/notices"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),
@@ -119,6 +122,10 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
+    "adapters/notify_file": room("core/errors", "core/notices"),
+    "adapters/notify_settings": room("pydantic"),
+    "adapters/notify_smtp": room("adapters/notify_settings", "core/errors", "core/notices"),
+    "adapters/notify_webhook": room("adapters/notify_file", "core/errors", "core/notices", "pydantic"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
@@ -138,6 +145,7 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
+    "adapters/told_notices": room("core/errors", "core/notices", "filelock"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
     "adapters/worker_processes": room("core/errors"),
@@ -157,9 +165,19 @@ HOUSE: dict[str, Room] = {
     # the shell
     "clock": room(),
     "settings": room(
-        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+        "adapters/notify_settings",
+        "adapters/simulated_settings",
+        "core/decision",
+        "core/serving",
+        *BASE,
+        "pydantic",
+        "pydantic_settings",
     ),
-    "installation": room("clock", "settings", *CORE, "adapters/"),
+    "installation": room("clock", "settings", *CORE, "core/notices", "adapters/"),
+    "notifying": room(
+        *("installation", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
+        *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
+    ),
     "operations": room(
         "installation",
         "adapters/ledger_export",
@@ -214,6 +232,7 @@ HOUSE: dict[str, Room] = {
     ),
     "defs": room(
         "installation",
+        "notifying",
         "operations",
         "settings",
         *CORE,
@@ -238,6 +257,7 @@ HOUSE: dict[str, Room] = {
         "defs",
         "installation",
         "investigate",
+        "notifying",
         "operations",
         "production",
         "proofs",
