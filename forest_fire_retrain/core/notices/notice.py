@@ -174,7 +174,7 @@ def make_notice(
     """A notice whose texts are one line each."""
     return Notice(
         kind=kind,
-        key=key,
+        key=one_line(key, LONGEST_TEXT),
         subject=one_line(subject, LONGEST_SUBJECT),
         sentence=_as_sentence(one_line(sentence, LONGEST_TEXT)),
         remedy=_as_sentence(one_line(remedy, LONGEST_TEXT)),
