@@ -23,6 +23,7 @@ from forest_fire_retrain.adapters.ledger_export import (
     refresh_export,
 )
 from forest_fire_retrain.adapters.reigns_file import read_reigns
+from forest_fire_retrain.adapters.upkeep_notes import keep_verification
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
@@ -36,6 +37,7 @@ from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_w
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
+from forest_fire_retrain.core.oversight.notes import Verification
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
@@ -234,6 +236,8 @@ def predict_days(
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
     """Every fault of an installation; an alias that was moved by hand is recorded in the ledger as external.
 
+    What was found is noted beside the ledger's copy.
+
     Raises
     ------
     LedgerLockedError
@@ -250,7 +254,14 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)
+    note_verification(installation, faults, stamp)
     return faults
+
+
+def note_verification(installation: Installation, faults: Sequence[Fault], stamp: Stamp) -> None:
+    """Note what a `verify` found, for `status`; `find_faults` does, whoever knows of more faults does it again."""
+    note = Verification.of([str(fault) for fault in faults], stamp.recorded_at)
+    keep_verification(installation.settings.export_folder, note)
 
 
 def check_exported_checkpoint(published: PublishedLedger, entries: Sequence[LedgerEntry]) -> list[Fault]:

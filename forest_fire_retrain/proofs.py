@@ -15,11 +15,13 @@ from typing import NamedTuple
 
 from forest_fire_retrain.adapters.kept_files import append_note, read_appended, read_pack, write_pack
 from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, EXPORT, PUBLIC_KEY_FILE, read_checkpoint
+from forest_fire_retrain.adapters.upkeep_notes import keep_witnessed
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey, SignedNote, read_keys
 from forest_fire_retrain.core.ledger.evidence_check import Report, check_pack
 from forest_fire_retrain.core.ledger.witnessing import Finding
+from forest_fire_retrain.core.oversight.notes import Witnessed
 from forest_fire_retrain.core.ports import RecordStore
 from forest_fire_retrain.installation import PublishedLedger
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
@@ -54,8 +56,8 @@ class Witness(NamedTuple):
     is_appended: bool
 
 
-def witness(published: PublishedLedger, *, append_to: Path | None = None) -> Witness:
-    """Sign what the ledger comes to, and append it to a file if one is named.
+def witness(published: PublishedLedger, *, append_to: Path | None = None, now: dt.datetime | None = None) -> Witness:
+    """Sign what the ledger comes to, and append it to a file if one is named; where `now` is given, that is noted.
 
     Raises
     ------
@@ -77,7 +79,10 @@ def witness(published: PublishedLedger, *, append_to: Path | None = None) -> Wit
         is_new = append_to is not None and not appended.rstrip("\n").endswith(note.rstrip("\n"))
         if append_to is not None and is_new:
             append_note(append_to, note)
-    origin = read_kept(note)[0].checkpoint.origin
+    checkpoint = read_kept(note)[0].checkpoint
+    if now is not None:
+        keep_witnessed(published.export_folder, Witnessed(witnessed_at=now, n_rows=checkpoint.size))
+    origin = checkpoint.origin
     return Witness(note, str(PublicKey(origin, published.signer.public_key)), is_new)
 
 

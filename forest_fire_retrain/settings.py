@@ -39,6 +39,7 @@ MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands t
 MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
 
 Days = Annotated[int, Field(ge=0)]
+Hours = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
@@ -106,6 +107,10 @@ class Settings(BaseSettings):
         Class to the least chance that belongs to it; `classes` holds them in their order.
     max_share_without_weather : float
         Largest share of cells without weather with which a prediction is no alarm.
+    decision_overdue_hours, prediction_overdue_hours : int
+        Hours after which a live decision, or a live prediction, that is due is overdue.
+    failed_run_days : int
+        Days for which a failed run that nothing settled needs a person.
     up_periods : int
         Periods `forest-fire up` backfills on an empty home.
     dagster_port, mlflow_port : int
@@ -151,6 +156,9 @@ class Settings(BaseSettings):
     prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
     risk_classes: dict[str, float] = dict(DEFAULT_LIMITS)
     max_share_without_weather: Annotated[float, Field(ge=0, le=1)] = 0.2
+    decision_overdue_hours: Hours = 24
+    prediction_overdue_hours: Hours = 6
+    failed_run_days: Annotated[int, Field(ge=1)] = 7
     up_periods: Annotated[int, Field(ge=1)] = 26
     host: str = "127.0.0.1"
     dagster_port: Port = 3000

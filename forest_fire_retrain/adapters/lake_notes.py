@@ -1,11 +1,42 @@
 """What the newest commit of a Delta table notes, for commands that read no rows: without Arrow, in a moment."""
 
+import datetime as dt
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
+
+MILLISECONDS = 1000
+
+
+class NewestCommit(NamedTuple):
+    """When a table was written last, UTC, and what its writer noted then."""
+
+    written_at: dt.datetime
+    notes: Mapping[str, str]
+
+
+def newest_commit(root: str, table: str) -> NewestCommit | None:
+    """The newest commit of `table`; `None` without the table.
+
+    Raises
+    ------
+    LakeError
+        If the table cannot be read.
+    """
+    try:
+        entry = DeltaTable(f"{root.rstrip('/')}/{table}").history(1)[0]
+    except TableNotFoundError:
+        return None
+    except (DeltaError, OSError) as error:
+        first_line = str(error).partition("\n")[0]
+        msg = f"table {table} of the lake at {root} cannot be read: {first_line}. Run: forest-fire verify"
+        raise LakeError(msg) from error
+    written_at = dt.datetime.fromtimestamp(entry["timestamp"] / MILLISECONDS, dt.UTC)
+    return NewestCommit(written_at, {name: value for name, value in entry.items() if isinstance(value, str)})
 
 
 def newest_notes(root: str, table: str) -> Mapping[str, str]:
@@ -16,12 +47,5 @@ def newest_notes(root: str, table: str) -> Mapping[str, str]:
     LakeError
         If the table cannot be read.
     """
-    try:
-        entry = DeltaTable(f"{root.rstrip('/')}/{table}").history(1)[0]
-    except TableNotFoundError:
-        return {}
-    except (DeltaError, OSError) as error:
-        first_line = str(error).partition("\n")[0]
-        msg = f"table {table} of the lake at {root} cannot be read: {first_line}. Run: forest-fire verify"
-        raise LakeError(msg) from error
-    return {name: value for name, value in entry.items() if isinstance(value, str)}
+    newest = newest_commit(root, table)
+    return {} if newest is None else newest.notes

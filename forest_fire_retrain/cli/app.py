@@ -203,11 +203,17 @@ def explain(
 
 
 @app.command()
-def status(*, as_json: AsJson = False) -> None:
-    """Say what is decided, what is waiting, and where everything lies."""
-    from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster
+def status(
+    *,
+    check: Annotated[
+        bool, typer.Option("--check", help="Only what needs a person, one line each; exit code 1 if there is any.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Say what is decided, what is waiting, what needs a person, and where everything lies."""
+    from forest_fire_retrain.cli.overseeing import print_matters, print_status  # noqa: PLC0415 - imports DuckDB
 
-    print_status(_settings(), as_json=as_json)
+    (print_matters if check else print_status)(_settings(), as_json=as_json)
 
 
 @app.command()

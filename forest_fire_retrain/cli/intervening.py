@@ -94,6 +94,8 @@ def verify_all(
     if repaired is not None:
         faults = operations.find_faults(installation, stamp)
     faults = [*contradicted, *faults]
+    if contradicted:
+        operations.note_verification(installation, faults, stamp)
     if as_json:
         done = None if repaired is None else repaired.summary
         print_json(

@@ -8,6 +8,7 @@ import typer
 from forest_fire_retrain import proofs
 from forest_fire_retrain.adapters.kept_files import read_text
 from forest_fire_retrain.cli.console import out, print_json
+from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.checkpoints import read_keys, read_notes
 from forest_fire_retrain.core.ledger.evidence_check import Report
@@ -28,7 +29,7 @@ def bear_witness(settings: Settings, append_to: Path | None, key: Path | None, *
     """
     if key is not None:
         settings = settings.model_copy(update={"witness_key": key.expanduser().resolve()})
-    done = proofs.witness(build_ledger(settings), append_to=append_to)
+    done = proofs.witness(build_ledger(settings), append_to=append_to, now=read_clock())
     checkpoint = read_notes(done.note)[0].checkpoint
     if as_json:
         facts = {"origin": checkpoint.origin, "rows": checkpoint.size, "root": checkpoint.root.hex()}

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from forest_fire_retrain.core.ledger.due_periods import DUE_HOUR
 from forest_fire_retrain.defs.liveness import close_dead_runs
 from forest_fire_retrain.defs.partitions import cron_at
 from forest_fire_retrain.installation import Installation
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 JOB_NAME = "retraining_job"
 SCHEDULE_NAME = "retraining_schedule"
 SENSOR_NAME = "undecided_partition_sensor"
-HOUR = 6
 MAX_ATTEMPTS = 3
 RETRIED_AFTER = dt.timedelta(days=1)
 SENSOR_INTERVAL_SECONDS = 60
@@ -40,7 +40,7 @@ def build_schedule(settings: Settings, job: "UnresolvedAssetJobDefinition") -> d
     @dg.schedule(
         job=job,
         name=SCHEDULE_NAME,
-        cron_schedule=cron_at(HOUR, settings.cadence),
+        cron_schedule=cron_at(DUE_HOUR, settings.cadence),
         execution_timezone=settings.time_zone,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Retrains when a period is over. Older undecided periods go first, through the sensor.",

@@ -128,7 +128,7 @@ def test_a_relay_that_is_gone_or_mute_costs_no_more_than_the_timeout(relay: Rela
     relay.is_mute = True
     began = time.monotonic()
     for port in (relay.port, closed_port()):
-        with pytest.raises(NotSentError, match=f"relay 127.0.0.1:{port} cannot be used"):
+        with pytest.raises(NotSentError, match=f"the relay 127.0.0.1:{port} "):
             mail_to(relay, smtp_port=port, timeout_seconds=WAIT_SECONDS).send(example_notice(), "id", NOON)
     assert time.monotonic() - began < 10 * WAIT_SECONDS
 

@@ -12,6 +12,13 @@ from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
 
+FEED_SILENT = "the weather feed is silent in "
+ROWS_MISSING = "the newest window is not whole: "
+FEW_FIRES = "fewer fires than the season expects "
+GUARDRAIL = "the guardrail "
+CHAMPION_OLD = "the champion's training ended "
+"""How alerts open; `status` knows them by it, also in old rows."""
+
 
 def find_alerts(
     case: Case, outcome: Outcome, reason: ReasonCode, champion_age_days: int | None, rule: DecisionRule
@@ -44,12 +51,12 @@ def _about_the_feed(case: Case, rule: DecisionRule) -> str | None:
     if schema is None:
         return None
     if schema.value > rule.null_share_max:
-        return f"the weather feed is silent in {case.newest.window}: {schema.sentence} (look at the weather feed)"
+        return f"{FEED_SILENT}{case.newest.window}: {schema.sentence} (look at the weather feed)"
     return None if schema.passed else _about_rows(schema)
 
 
 def _about_rows(schema: GuardrailFinding) -> str:
-    return f"the newest window is not whole: {schema.sentence} (look at the cells and at the features)"
+    return f"{ROWS_MISSING}{schema.sentence} (look at the cells and at the features)"
 
 
 def _about_fires(case: Case, rule: DecisionRule) -> str | None:
@@ -61,7 +68,7 @@ def _about_fires(case: Case, rule: DecisionRule) -> str | None:
     if not (newest.labels_are_suspect or is_suspect(count.n_fires, count.n_expected, rule)):
         return None
     return (
-        f"fewer fires than the season expects were recorded in {count.window}: {count.n_fires}, expected "
+        f"{FEW_FIRES}were recorded in {count.window}: {count.n_fires}, expected "
         f"{count.n_expected:.0f} (look at the fire reports)"
     )
 
@@ -73,10 +80,10 @@ def _about_a_guardrail(case: Case, outcome: Outcome, reason: ReasonCode, rule: D
     in_a_row = 1 + (case.ledger.blocked_in_a_row if case.ledger.blocked_by is reason else 0)
     if in_a_row < rule.alert_blocked_in_a_row:
         return None
-    return f"the guardrail {reason} has blocked {counted(in_a_row, 'period')} in a row (look at what it says of each)"
+    return f"{GUARDRAIL}{reason} has blocked {counted(in_a_row, 'period')} in a row (look at what it says of each)"
 
 
 def _about_the_champion(outcome: Outcome, age_days: int | None, rule: DecisionRule) -> str | None:
     if age_days is None or age_days < rule.alert_champion_age_days or outcome is Outcome.PROMOTED:
         return None
-    return f"the champion's training ended {age_days} days ago, an alert is due from {rule.alert_champion_age_days}"
+    return f"{CHAMPION_OLD}{age_days} days ago, an alert is due from {rule.alert_champion_age_days}"

@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.windows import Interval
 
+DUE_HOUR = 6
+"""Hour of the park's day at which a period that is over is due to be decided: the schedule's."""
+
 
 def list_waiting(state: LedgerState, closed: Sequence[Interval]) -> list[Interval]:
     """Those of the `closed` periods that can still be decided live, in their order; none where nothing was decided.

@@ -1,0 +1,96 @@
+"""What the newest live decision says that a person should look at: its alerts, and labels that are doubted.
+
+Rules
+-----
+- An alert is recognised by how its sentence opens, as the rows hold sentences; one that no release writes any more is
+  about the feeds.
+- The same alert in several decisions in a row is one matter: its key names the first of them.
+- Fires that stay away are one matter with the doubt about the same window, and none once a person vouched for it.
+"""
+
+import re
+from collections.abc import Iterator
+
+from forest_fire_retrain.core.decision import alerts
+from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
+from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
+from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.state import LedgerState
+from forest_fire_retrain.core.matters import Matter, MatterKind
+
+WHERE_TO_LOOK = re.compile(r" \((?P<now>look at [^()]*)\)$|[;:] (?P<once>look at [^()]*)$")
+OPENINGS = {
+    alerts.FEED_SILENT: MatterKind.FEED,
+    alerts.ROWS_MISSING: MatterKind.FEED,
+    alerts.FEW_FIRES: MatterKind.LABELS_DOUBTED,
+    alerts.GUARDRAIL: MatterKind.GUARDRAIL_REPEATS,
+    alerts.CHAMPION_OLD: MatterKind.CHAMPION_OLD,
+}
+REMEDIES = {
+    MatterKind.CHAMPION_OLD: "See why no candidate was better: forest-fire history --retrainings",
+    MatterKind.GUARDRAIL_REPEATS: "Look at what it says of each: forest-fire history --retrainings",
+}
+
+
+def kind_of(alert: str) -> MatterKind:
+    """What an alert is about."""
+    return next((kind for opening, kind in OPENINGS.items() if alert.startswith(opening)), MatterKind.FEED)
+
+
+def alerts_of(decision: LedgerEntry) -> list[str]:
+    """The alerts of a decision's row, as written."""
+    return list(decision.payload["decision"]["alerts"])  # type: ignore[index] # as written
+
+
+def find_in_decisions(state: LedgerState) -> Iterator[Matter]:
+    """Every matter that the newest live decision raised and nothing has settled."""
+    newest = state.last_decision
+    if newest is None:
+        return
+    doubted = list(find_doubts(state))
+    yield from doubted
+    is_vouched_for = overlaps_any(read_evidence(newest).window, state.cleared)
+    for alert in alerts_of(newest):
+        kind = kind_of(alert)
+        if kind is MatterKind.LABELS_DOUBTED and (doubted or is_vouched_for):
+            continue
+        yield _matter_of(state, alert, kind)
+
+
+def find_doubts(state: LedgerState) -> Iterator[Matter]:
+    """Flagged windows that nobody has vouched for, as long as what is trained now is tainted by one of them."""
+    evidence = None if state.last_decision is None else read_evidence(state.last_decision)
+    if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
+        return
+    for window in read_flagged(state.decisions.values(), state.cleared):
+        count = count_of(window)
+        sentence = (
+            f"labels of {count.window} are doubted: {count.n_fires} fires were recorded, "
+            f"{count.n_expected:.0f} are expected"
+        )
+        remedy = "Look at the fire reports; if they are complete: forest-fire clear-labels"
+        yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
+
+
+def _matter_of(state: LedgerState, alert: str, kind: MatterKind) -> Matter:
+    where = WHERE_TO_LOOK.search(alert)
+    look = "look at the feeds" if where is None else (where["now"] or where["once"])
+    remedy = REMEDIES.get(kind, f"L{look[1:]}")
+    sentence = alert if where is None else alert[: where.start()]
+    return Matter(kind, f"{kind}/{_beginning_of(state, kind)}", sentence, remedy)
+
+
+def _beginning_of(state: LedgerState, kind: MatterKind) -> str:
+    """What names the occurrence: the champion that is old; else the first of the decisions in a row that say so."""
+    if kind is MatterKind.CHAMPION_OLD:
+        return str(state.champion)
+    first, reason = "", state.last_decision.reason_code if state.last_decision is not None else None
+    for key, decision in sorted(state.decisions.items(), reverse=True):
+        if kind is MatterKind.GUARDRAIL_REPEATS:
+            goes_on = decision.reason_code == reason
+        else:
+            goes_on = any(kind_of(alert) is kind for alert in alerts_of(decision))
+        if not goes_on:
+            break
+        first = key
+    return first
