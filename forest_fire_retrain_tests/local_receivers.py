@@ -80,7 +80,7 @@ def mail_relay() -> Iterator[Relay]:
 
 @dataclass
 class Hook:
-    """What a webhook was sent: headers and body; `answers` is the status it answers with."""
+    """What a webhook was sent: headers and body; `answers` is the status it answers with, unless it `is_mute`."""
 
     port: int = 0
     posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
@@ -102,10 +102,10 @@ def webhook() -> Iterator[Hook]:
     class Receive(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            hook.posts.append((dict(self.headers.items()), body))
             if hook.is_mute:
                 hook.let_go.wait(30)
                 return
-            hook.posts.append((dict(self.headers.items()), body))
             self.send_response(hook.answers)
             if hook.leads_to is not None:
                 self.send_header("Location", hook.leads_to)
