@@ -98,7 +98,7 @@ def test_a_mail_arrives_at_a_relay_without_tls_and_login(relay: Relay) -> None:
     assert message["Subject"] == "forest_fire_risk: version 3 promoted"
     assert message["Message-ID"] == "<abc@forest-fire.invalid>"
     assert message["Auto-Submitted"] == "auto-generated"
-    assert "Kälter als 5 °C.\n\nSee: forest-fire history." in message.get_content().replace("\r\n", "\n")
+    assert "Kälter als 5 °C.\n\nSee: forest-fire history\n" in message.get_content().replace("\r\n", "\n")
     assert all(byte < 128 for byte in relay.mails[0])
     assert [words.split(":")[1] for words in relay.envelopes[0][1:]] == ["<ann@park.example>", "<bob@park.example>"]
 

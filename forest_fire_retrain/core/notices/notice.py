@@ -177,7 +177,7 @@ def make_notice(
         key=one_line(key, LONGEST_TEXT),
         subject=one_line(subject, LONGEST_SUBJECT),
         sentence=_as_sentence(one_line(sentence, LONGEST_TEXT)),
-        remedy=_as_sentence(one_line(remedy, LONGEST_TEXT)),
+        remedy=one_line(remedy, LONGEST_TEXT),  # without a full stop, for it may end with an address
         at=at,
         row=row,
         matter=matter,
