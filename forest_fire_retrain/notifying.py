@@ -16,6 +16,7 @@ from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missi
 from forest_fire_retrain.adapters.told_notices import ToldNotices
 from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrainError, HomeError, NotSentError
 from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.notices.ledger_notices import notices_of
 from forest_fire_retrain.core.notices.notice import make_notice
 from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.installation import build_channels
@@ -77,19 +78,21 @@ def notify(settings: Settings, now: dt.datetime) -> Notified:
 
 def look_around(settings: Settings, now: dt.datetime) -> Look:
     """What there is to tell at `now`; what could not be looked at is a matter itself, and nothing is over then."""
-    entries, matters, faults = None, list[Matter](), list[Matter]()
+    rows, n_rows, matters, faults = None, 0, list[Matter](), list[Matter]()
     try:
         refuse_missing_copy(settings.ledger_file, settings.export_folder)
         entries = read_export(settings.export_folder)
+        blocked_limit = settings.decision_rule.alert_blocked_in_a_row
+        rows, n_rows = notices_of(entries, settings.model_name, blocked_limit), len(entries)
         matters = find_open_matters(observe(settings, now))
     except ForestFireRetrainError as error:
         faults = [_unread(error)]
     return Look(
-        entries=entries,
+        rows=rows,
+        n_rows=n_rows,
         matters=(*matters, *faults),
         is_whole=not faults,
         model_name=settings.model_name,
-        blocked_limit=settings.decision_rule.alert_blocked_in_a_row,
         now=now,
     )
 

@@ -67,7 +67,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
-    "pipeline/alerting": room("core/errors", "core/ledger", "core/matters", "core/notices"),
+    "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.decision_payload import has_suspect_labels, read_evidence
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload
@@ -45,11 +46,21 @@ def notices_of(entries: Sequence[LedgerEntry], model_name: str, blocked_limit: i
         Whose rows are told.
     blocked_limit : int
         Decisions in a row that the same guardrail blocked, from which on it is told.
+
+    Raises
+    ------
+    LedgerError
+        If a row does not hold what its kind needs.
     """
-    reading, found = _Reading(blocked_limit), []
+    reading, found = _Reading(blocked_limit), list[Notice]()
     for entry in entries:
-        if entry.model_name == model_name and entry.kind in _READ:
+        if entry.model_name != model_name or entry.kind not in _READ:
+            continue
+        try:
             found += _READ[entry.kind](entry, reading)
+        except (ValueError, KeyError) as error:  # pydantic's among them
+            msg = f"row {entry.sequence} ({entry.kind}) does not hold what its kind needs. Run: forest-fire verify"
+            raise LedgerError(msg) from error
     return found
 
 

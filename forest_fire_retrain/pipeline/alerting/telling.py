@@ -12,9 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import NotSentError
-from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.matters import Matter
-from forest_fire_retrain.core.notices.ledger_notices import notices_of
 from forest_fire_retrain.core.notices.matter_notices import matter_notices
 from forest_fire_retrain.core.notices.notice import Baseline, Channel, Notice, NoticeMemory, find_new
 
@@ -27,25 +25,25 @@ class Look(NamedTuple):
 
     Attributes
     ----------
-    entries : sequence of LedgerEntry, optional
-        All rows of the ledger; `None` where they could not be read.
+    rows : sequence of Notice, optional
+        What the ledger's rows have to tell, in their order; `None` where they could not be read.
+    n_rows : int
+        Rows of the ledger.
     matters : sequence of Matter
         What is open.
     is_whole : bool
         Whether everything could be looked at, so that what is not open is over.
     model_name : str
-        Whose rows are told.
-    blocked_limit : int
-        From how many decisions in a row a guardrail is told.
+        The model of the installation.
     now : datetime.datetime
         The present, UTC.
     """
 
-    entries: Sequence[LedgerEntry] | None
+    rows: Sequence[Notice] | None
+    n_rows: int
     matters: Sequence[Matter]
     is_whole: bool
     model_name: str
-    blocked_limit: int
     now: dt.datetime
 
 
@@ -80,14 +78,11 @@ def tell(
     is_time_up : callable
         Whether nothing more is to be sent; what waits is told next time.
     """
-    rows = [] if look.entries is None else notices_of(look.entries, look.model_name, look.blocked_limit)
-    return [_tell_channel(channel, memory, look, rows, is_time_up) for channel in channels]
+    return [_tell_channel(channel, memory, look, is_time_up) for channel in channels]
 
 
-def _tell_channel(
-    channel: Channel, memory: NoticeMemory, look: Look, rows: Sequence[Notice], is_time_up: Callable[[], bool]
-) -> Telling:
-    new, n_told = _find_untold(channel.name, memory, look, rows), 0
+def _tell_channel(channel: Channel, memory: NoticeMemory, look: Look, is_time_up: Callable[[], bool]) -> Telling:
+    new, n_told = _find_untold(channel.name, memory, look), 0
     for notice in new[:MAX_AT_ONCE]:
         if is_time_up():
             break
@@ -101,11 +96,13 @@ def _tell_channel(
     return Telling(channel.name, n_told, len(new) - n_told, None)
 
 
-def _find_untold(channel: str, memory: NoticeMemory, look: Look, rows: Sequence[Notice]) -> list[Notice]:
-    told, baseline = memory.told(channel), memory.baseline(channel)
-    if baseline is None and look.entries is not None:
-        baseline = Baseline(look.now, max((entry.sequence for entry in look.entries), default=0))
-        memory.begin(channel, baseline)
-    from_rows = [] if baseline is None else find_new(rows, told, baseline)
+def _find_untold(channel: str, memory: NoticeMemory, look: Look) -> list[Notice]:
+    told = memory.told(channel)
     from_matters = matter_notices(look.matters, told, look.model_name, look.now, is_whole=look.is_whole)
-    return [*from_rows, *from_matters]
+    if look.rows is None:
+        return from_matters
+    baseline = memory.baseline(channel)
+    if baseline is None:
+        baseline = Baseline(look.now, look.n_rows)
+        memory.begin(channel, baseline)
+    return [*find_new(look.rows, told, baseline), *from_matters]

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.drafts import draft_external, draft_freeze, draft_labels_cleared, draft_unfreeze
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, Stamp
 from forest_fire_retrain.core.notices.ledger_notices import _READ, notices_of
@@ -127,6 +128,12 @@ def test_replays_and_the_like_are_silent(kind: EntryKind) -> None:
 
 def test_rows_of_another_model_are_not_told() -> None:
     assert told([draft(EntryKind.REPAIR, model_name="other")]) == []
+
+
+def test_a_row_that_does_not_hold_what_its_kind_needs_is_named() -> None:
+    broken = doubted(0).model_copy(update={"payload_json": '{"labels_are_suspect":true}'})
+    with pytest.raises(LedgerError, match="row 2 "):
+        told([decision_draft(1), broken])
 
 
 def test_a_reason_cannot_forge_a_line() -> None:

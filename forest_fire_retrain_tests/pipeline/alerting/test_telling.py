@@ -7,6 +7,7 @@ import pytest
 
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
 from forest_fire_retrain.core.matters import Matter
+from forest_fire_retrain.core.notices.ledger_notices import notices_of
 from forest_fire_retrain.core.notices.notice import Channel
 from forest_fire_retrain.pipeline.alerting.telling import MAX_AT_ONCE, Look, tell
 from forest_fire_retrain_tests.example_evidence import MODEL, NOON, confirmation_draft, decision_draft, draft
@@ -17,8 +18,8 @@ REPAIR = draft(EntryKind.REPAIR)
 
 
 def look_at(drafts: Sequence[EntryDraft] | None, *matters: Matter, now: dt.datetime = NOON + 99 * HOUR) -> Look:
-    rows = None if drafts is None else rows_of(drafts)
-    return Look(rows, matters, is_whole=True, model_name=MODEL, blocked_limit=3, now=now)
+    rows = None if drafts is None else notices_of(rows_of(drafts), MODEL, 3)
+    return Look(rows, len(drafts or ()), matters, is_whole=True, model_name=MODEL, now=now)
 
 
 def begun(*channels: FakeChannel) -> tuple[list[Channel], FakeMemory]:
