@@ -6,7 +6,7 @@ Rules
 - A home's own sqlite storage is read without Dagster, whose import takes seconds. Where `dagster.yaml` names another
   storage, or the tables are not as expected, Dagster is asked.
 - A run's message is the first line of what it was ended with: of a failure that says what it is about, or of the
-  innermost error. Events are JSON, as Dagster keeps them.
+  error inside Dagster's wrappers. Events are JSON, as Dagster keeps them.
 """
 
 import datetime as dt
@@ -38,6 +38,8 @@ SELECT event FROM event_logs WHERE dagster_event_type IN ('STEP_FAILURE', 'PIPEL
 ORDER BY dagster_event_type = 'PIPELINE_FAILURE', id
 """
 ERROR_CLASS = re.compile(r"^[\w.]+(\.\w+|Error|Exception|Failure): ")
+WRAPPERS = "Dagster"
+"""How the names of the errors begin that Dagster puts around what failed."""
 UNKNOWN = "no message was kept; look at its log"
 
 
@@ -106,7 +108,7 @@ def _told_by(event: Mapping[str, Any]) -> str:
     data = happened.get("event_specific_data") or {}
     described = (data.get("user_failure_data") or {}).get("description")
     error = data.get("error") or {}
-    while error.get("cause"):
+    while error.get("cause") and str(error.get("cls_name")).startswith(WRAPPERS):
         error = error["cause"]
     return _first_line(described or ERROR_CLASS.sub("", error.get("message") or "") or happened.get("message") or "")
 

@@ -76,7 +76,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert registry_of(reigned).champion(MODEL) == 1
     assert "missed two fires" in forest_fire("history", "--events").out
     assert json.loads(forest_fire("champion", "--json").out)["champion"]["version"] == 1
-    assert json.loads(forest_fire("status", "--json").out)["frozen until"] == "2025-09-01"
+    assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-09-01"
     assert forest_fire("verify").out.strip() == CLEAN
 
 
@@ -110,9 +110,9 @@ def test_a_freeze_is_seen_by_readers_until_it_is_lifted(reigned: Path, forest_fi
     assert (
         "are frozen until 2025-12-01: audit." in forest_fire("freeze", "--until", "2025-12-01", "--reason", "audit").out
     )
-    assert json.loads(forest_fire("status", "--json").out)["frozen until"] == "2025-12-01"
+    assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-12-01"
     assert "is lifted: done." in forest_fire("unfreeze", "--reason", "done").out
-    assert json.loads(forest_fire("status", "--json").out)["frozen until"] is None
+    assert json.loads(forest_fire("status", "--json").out)["frozen_until"] is None
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.FREEZE, EntryKind.UNFREEZE]
 
 

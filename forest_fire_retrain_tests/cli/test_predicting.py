@@ -46,7 +46,7 @@ def test_today_is_predicted_once_and_shown_again(decided: Path, forest_fire: Run
     assert sum(day["classes"].values()) == len(day["highest"]) == 6
     assert again["warnings"] == []
     assert versions_of(decided) == before
-    assert json.loads(forest_fire("status", "--json").out)["last predicted day"] == today.isoformat()
+    assert json.loads(forest_fire("status", "--json").out)["last_predicted_day"] == today.isoformat()
     listed = json.loads(forest_fire("predictions", "--json").out)
     assert [(row["name"], row["n_rows"]) for row in listed] == [(day["issue"], 6)]
     rows = json.loads(forest_fire("predictions", "--issue", day["issue"][:6], "--json").out)

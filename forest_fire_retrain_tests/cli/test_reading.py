@@ -57,7 +57,7 @@ def test_nothing_was_in_production_on_the_days_that_a_home_was_only_backfilled_f
 def test_status_lists_what_is_undecided_and_where_things_lie(decided: Path, forest_fire: Run) -> None:
     facts = json.loads(forest_fire("status", "--json").out)
     assert facts["champion"] == 1
-    assert facts["last decided"] == "2025-07-21"
+    assert facts["last_decided"] == "2025-07-21"
     assert facts["undecided"][0] == "2025-07-28"
     assert facts["home"] == str(decided)
 
@@ -65,7 +65,7 @@ def test_status_lists_what_is_undecided_and_where_things_lie(decided: Path, fore
 def test_status_names_what_the_last_ingest_said_of_the_data(
     decided: Path, forest_fire: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert json.loads(forest_fire("status", "--json").out)["data warnings"] == []
+    assert json.loads(forest_fire("status", "--json").out)["data_warnings"] == []
     home = tmp_path / "home"  # the ledger's copy is all that is read beside the records
     shutil.copytree(decided / "export", home / "export")
     monkeypatch.setenv("FOREST_FIRE_HOME", str(home))
@@ -75,7 +75,7 @@ def test_status_names_what_the_last_ingest_said_of_the_data(
             table=table, window=window, n_rows=1, written=True, version=0, content_hash="0", warnings=(said,)
         )
         RecordFiles(home / "records").put(f"ingest_{table}", "2025-07-21", report)
-    said_now = json.loads(forest_fire("status", "--json").out)["data warnings"]
+    said_now = json.loads(forest_fire("status", "--json").out)["data_warnings"]
     assert said_now == ["weather: wind is odd.", "fires: fewer than before."]
 
 

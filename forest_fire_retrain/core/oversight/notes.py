@@ -3,6 +3,7 @@
 import datetime as dt
 
 from forest_fire_retrain.core.canonical_json import fingerprint_text
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.records import Record
 
 
@@ -38,7 +39,7 @@ class Verification(Record):
 
     def __str__(self) -> str:
         """One line."""
-        found = "no fault" if not self.n_faults else f"{self.n_faults} fault(s), the first: {self.first_fault}"
+        found = "no fault" if not self.n_faults else f"{counted(self.n_faults, 'fault')}, the first: {self.first_fault}"
         return f"{self.verified_at.isoformat(timespec='seconds')}: {found}"
 
 
@@ -58,4 +59,4 @@ class Witnessed(Record):
 
     def __str__(self) -> str:
         """One line."""
-        return f"{self.witnessed_at.isoformat(timespec='seconds')}: {self.n_rows} row(s)"
+        return f"{self.witnessed_at.isoformat(timespec='seconds')}: {counted(self.n_rows, 'row')}"

@@ -5,12 +5,12 @@ from contextlib import suppress
 
 import pytest
 
-from forest_fire_retrain.cli.reading import describe_doubts
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.oversight.decision_alerts import find_doubts
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated, previous_version, roll_back
 from forest_fire_retrain.pipeline.custody.standing_orders import clear_labels, freeze, unfreeze, window_of_days
@@ -307,12 +307,14 @@ def test_labels_are_cleared_where_they_were_flagged_and_nowhere_else(reigns: Rei
 
 
 def test_status_names_the_doubted_days_until_somebody_vouches_for_them(reigns: Reigns) -> None:
-    assert describe_doubts(reigns.state) == []
+    assert list(find_doubts(reigns.state)) == []
     flag_labels(reigns, WEEKS[2])
-    (doubt,) = describe_doubts(reigns.state)
-    assert doubt.endswith("2025-07-14), if the reports are complete: forest-fire clear-labels")
+    (doubt,) = find_doubts(reigns.state)
+    assert "labels of [" in doubt.sentence
+    assert "2025-07-14) are doubted" in doubt.sentence
+    assert doubt.remedy.endswith("if they are complete: forest-fire clear-labels")
     clear(reigns, dt.date(2025, 7, 7), dt.date(2025, 7, 13))
-    assert describe_doubts(reigns.state) == []
+    assert list(find_doubts(reigns.state)) == []
 
 
 def clear(reigns: Reigns, first: dt.date, last: dt.date) -> LedgerEntry:

@@ -1,0 +1,104 @@
+"""Alerts and doubts of decisions as matters: each of its kind, one per occurrence, gone when it is settled."""
+
+import json
+from collections.abc import Sequence
+
+import pytest
+
+from forest_fire_retrain.core.canonical_json import canonical_json
+from forest_fire_retrain.core.decision.adjudication import adjudicate
+from forest_fire_retrain.core.decision.case import Case
+from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.oversight import decision_alerts
+from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions, kind_of
+from forest_fire_retrain_tests.core.decision.test_alerts import EQUAL, WORSE, case_of, weeks_with, with_finding
+from forest_fire_retrain_tests.example_evidence import (
+    RULE,
+    change_ledger,
+    decision_draft,
+    draft,
+    example_case,
+    findings,
+)
+from forest_fire_retrain_tests.fakes.ledger import FakeLedger
+
+SILENT = "the weather feed is silent in [2024-02-19, 2024-02-26): wind is missing (look at the weather feed)"
+FEW = "fewer fires than the season expects were recorded in [a, b): 1, expected 12 (look at the fire reports)"
+BLOCKED = "the guardrail RANK_SHIFT has blocked 3 periods in a row (look at what it says of each)"
+OLD = "the champion's training ended 400 days ago, an alert is due from 365"
+
+
+def blocked_case() -> Case:
+    case = example_case(EQUAL, guardrails=findings(ReasonCode.RANK_SHIFT))
+    return change_ledger(case, blocked_by=ReasonCode.RANK_SHIFT, blocked_in_a_row=2)
+
+
+@pytest.mark.parametrize(
+    ("case", "kind"),
+    [
+        (with_finding(example_case(EQUAL), ReasonCode.SCHEMA, passed=False, value=1.0), MatterKind.FEED),
+        (with_finding(example_case(EQUAL), ReasonCode.SCHEMA, passed=False, value=0.0), MatterKind.FEED),
+        (blocked_case(), MatterKind.GUARDRAIL_REPEATS),
+        (example_case(WORSE, champion_age_days=547), MatterKind.CHAMPION_OLD),
+        (case_of(weeks_with(0, 0.7, 15)), MatterKind.LABELS_DOUBTED),
+    ],
+)
+def test_every_alert_that_a_decision_makes_is_known_by_how_it_opens(case: Case, kind: MatterKind) -> None:
+    (alert,) = adjudicate(case, RULE).alerts
+    assert kind_of(alert) is kind
+    assert any(alert.startswith(opening) for opening in decision_alerts.OPENINGS)
+
+
+def state_with(*weeks: Sequence[str], reason: ReasonCode = ReasonCode.RANK_SHIFT) -> LedgerState:
+    """Decisions of one week after the other, with these alerts."""
+    ledger = FakeLedger()
+    for week, alerts in enumerate(weeks):
+        plain = decision_draft(week)
+        payload = json.loads(plain.payload_json)
+        payload["decision"]["alerts"] = list(alerts)
+        ledger.append(plain.model_copy(update={"payload_json": canonical_json(payload), "reason_code": reason}))
+    return fold(ledger.rows)
+
+
+def matters_of(*weeks: Sequence[str]) -> list[Matter]:
+    return list(find_in_decisions(state_with(*weeks)))
+
+
+def test_an_alert_becomes_a_sentence_and_where_to_look() -> None:
+    (matter,) = matters_of([SILENT])
+    assert matter.kind is MatterKind.FEED
+    assert matter.sentence == SILENT.partition(" (")[0]
+    assert matter.remedy == "Look at the weather feed"
+    (older,) = matters_of([SILENT.replace(" (", "; ").rstrip(")")])
+    assert (older.sentence, older.remedy) == (matter.sentence, matter.remedy)
+    assert [found.kind for found in matters_of([BLOCKED, OLD])] == [
+        MatterKind.GUARDRAIL_REPEATS,
+        MatterKind.CHAMPION_OLD,
+    ]
+
+
+def test_the_newest_decision_speaks_and_nothing_decided_says_nothing() -> None:
+    assert matters_of() == []
+    assert matters_of([SILENT], []) == []
+
+
+def test_the_same_alert_in_a_row_is_one_matter_and_begins_anew_after_a_break() -> None:
+    first, *_ = sorted(state_with([SILENT]).decisions)
+    assert {found.key for weeks in ([[SILENT]], [[SILENT]] * 3) for found in matters_of(*weeks)} == {f"feed/{first}"}
+    (anew,) = matters_of([SILENT], [], [SILENT])
+    assert anew.key not in (f"feed/{first}", "feed/")
+
+
+def test_fires_that_stay_away_are_no_matter_once_a_person_vouched_for_them() -> None:
+    assert [found.kind for found in matters_of([FEW])] == [MatterKind.LABELS_DOUBTED]
+    state = state_with([FEW])
+    entry = state.last_decision
+    assert entry is not None
+    window = decision_alerts.read_evidence(entry).window
+    cleared = FakeLedger([entry])
+    payload = {"window": window.model_dump(mode="json"), "partitions": [], "reason": "the ranger was ill"}
+    cleared.append(draft(EntryKind.LABELS_CLEARED, payload=payload))
+    assert list(find_in_decisions(fold(cleared.rows))) == []
