@@ -302,6 +302,7 @@ HOUSE: dict[str, Room] = {
         "adapters/ledger_export",
         "adapters/lake_notes",
         "adapters/record_files",
+        "adapters/told_notices",
         "adapters/upkeep_notes",
         "dagster",
         "pyarrow",

@@ -46,6 +46,10 @@ class Failure(NamedTuple):
     failed_at: dt.datetime
     why: str
 
+    def __str__(self) -> str:
+        """As one line."""
+        return f"{self.channel}, tried last on {self.failed_at.isoformat(timespec='seconds')}: {self.why}"
+
 
 class ToldNotices:
     """Implements `NoticeMemory` in a file.

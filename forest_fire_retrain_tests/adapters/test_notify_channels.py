@@ -21,7 +21,7 @@ from forest_fire_retrain.core.errors import NotSentError
 from forest_fire_retrain.core.notices.notice import Notice
 from forest_fire_retrain_tests.example_evidence import NOON
 from forest_fire_retrain_tests.example_notices import example_notice
-from forest_fire_retrain_tests.local_receivers import Hook, Relay, mail_relay, webhook
+from forest_fire_retrain_tests.local_receivers import Hook, Relay, mail_relay, make_certificate, webhook
 
 SECRET, PASSWORD = "kept between us", "pass/word"
 FORGED = "late\r\nBcc: all@example.org\r\n\r\nVersion 9"
@@ -137,6 +137,22 @@ def test_no_mail_goes_out_in_the_clear_where_tls_is_asked_for(relay: Relay) -> N
     with pytest.raises(NotSentError):
         mail_to(relay, smtp_tls="starttls").send(example_notice(), "id", NOON)
     assert relay.mails == []
+
+
+@pytest.mark.parametrize("mode", ["starttls", "tls"])
+def test_with_tls_and_login_a_mail_arrives_at_a_relay_that_is_trusted(
+    mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    context, authority = make_certificate(tmp_path)
+    with mail_relay(context, speaks_tls_at_once=mode == "tls") as relay:
+        mail = mail_to(relay, smtp_tls=mode, smtp_user="ann", smtp_password=PASSWORD)
+        with pytest.raises(NotSentError, match="certificate"):
+            mail.send(example_notice(), "id", NOON)
+        assert (relay.mails, relay.logins) == ([], [])
+        monkeypatch.setenv("SSL_CERT_FILE", str(authority))
+        mail.send(example_notice(), "id", NOON)
+        assert len(relay.messages) == 1
+        assert relay.logins == [f"\0ann\0{PASSWORD}".encode()]
 
 
 def test_a_password_is_in_no_error(relay: Relay) -> None:

@@ -1,5 +1,6 @@
 """`forest-fire notify`: what is new, or a test, in lines and exit codes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -49,6 +50,10 @@ def test_a_channel_that_takes_nothing_is_exit_code_1(
         answer = forest_fire(*words)
         assert answer.code == 1
         assert "cannot be written" in answer.out
+    (home / "export" / "ledger.parquet").unlink()
+    shown = json.loads(forest_fire("status", "--json").out)["alerts_not_taken"]
+    assert [line.partition(",")[0] for line in shown] == ["file"]
+    assert "cannot be written" in shown[0]
 
 
 @pytest.mark.parametrize("words", [["notify"], ["notify", "--test"]])
