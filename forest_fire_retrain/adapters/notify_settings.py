@@ -6,12 +6,16 @@ Rules
 - A password, a secret and a webhook's address, which often holds a token, are of a type that hides them.
 """
 
+import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
+
+MAILBOX = re.compile(r"""[^\s@<>(),;:"'\[\]\\]+(@[^\s@<>(),;:"'\[\]\\]+)?""")
+"""An address as a relay takes it; an internal one may do without a domain."""
 
 
 class TlsMode(StrEnum):
@@ -77,6 +81,14 @@ class NotifySettings(BaseModel):
     def _refuse_control_characters(cls, text: str | None) -> str | None:
         if text is not None and not (text.strip() and text.isprintable()):
             msg = "must not be empty or hold line breaks or other control characters"
+            raise ValueError(msg)
+        return text
+
+    @field_validator("mail_from", "mail_to")
+    @classmethod
+    def _know_mailboxes(cls, text: str | None) -> str | None:
+        if text is not None and not all(MAILBOX.fullmatch(part.strip()) for part in text.split(",")):
+            msg = "must be addresses such as duty@park.example, without names, separated by commas"
             raise ValueError(msg)
         return text
 

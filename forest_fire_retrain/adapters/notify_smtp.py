@@ -78,7 +78,10 @@ class Mail:
             relay.close()
 
     def _describe(self, error: Exception) -> str:
-        text = one_line(str(error), LONGEST_ANSWER) or type(error).__name__
+        said = str(error)
+        if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+            said = error.strerror or said
+        text = one_line(said, LONGEST_ANSWER) or type(error).__name__
         password = self._settings.smtp_password
         return text if password is None else text.replace(password.get_secret_value(), "***")
 

@@ -133,6 +133,11 @@ def test_a_relay_that_is_gone_or_mute_costs_no_more_than_the_timeout(relay: Rela
     assert time.monotonic() - began < 10 * WAIT_SECONDS
 
 
+def test_a_relay_that_is_gone_is_named_with_the_reason(relay: Relay) -> None:
+    with pytest.raises(NotSentError, match=r"cannot be used: Connection refused$"):
+        mail_to(relay, smtp_port=closed_port()).send(example_notice(), "id", NOON)
+
+
 def test_no_mail_goes_out_in_the_clear_where_tls_is_asked_for(relay: Relay) -> None:
     with pytest.raises(NotSentError):
         mail_to(relay, smtp_tls="starttls").send(example_notice(), "id", NOON)

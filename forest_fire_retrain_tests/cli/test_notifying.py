@@ -72,6 +72,7 @@ def test_without_a_channel_it_is_wrong_use(home: Path, forest_fire: Run, words: 
         ({"WEBHOOK_URL": "https://x/TOKEN"}, "WEBHOOK_SECRET is not"),
         ({"SMTP_HOST": "TOKEN"}, "MAIL_FROM is not"),
         ({"MAIL_TO": "TOKEN"}, "SMTP_HOST is not"),
+        ({"MAIL_TO": 'Ann "TOKEN', "MAIL_FROM": "TOKEN@"}, "such as duty@park.example"),
         ({"SMTP_PASSWORD": "TOKEN"}, "SMTP_USER is not"),
         ({"SMTP_PORT": "TOKEN"}, "SMTP_PORT"),
         ({"SMTP_PASWORD": "TOKEN"}, "SMTP_PASWORD"),
