@@ -39,7 +39,7 @@ MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands t
 MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
 
 Days = Annotated[int, Field(ge=0)]
-Hours = Annotated[int, Field(ge=0)]
+Hours = Annotated[int, Field(ge=0, le=87_600)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 

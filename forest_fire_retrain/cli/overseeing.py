@@ -45,7 +45,7 @@ def print_matters(settings: Settings, *, as_json: bool) -> None:
         print_json([matter._asdict() for matter in matters])
     else:
         for line in [_on_one_line(matter) for matter in matters] or [NOTHING]:
-            print(line)  # noqa: T201 - neither coloured nor wrapped, whatever it is printed to
+            out.print(line, markup=False, emoji=False)
     if matters:
         raise typer.Exit(1)
 
@@ -59,7 +59,8 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print_json({name: _for_programs(fact) for name, fact in told.items()})
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed_over")}
-    print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted}.items()})
+    never = {name: "never" for name in ("last_witness", "last_verify") if facts[name] is None}
+    print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted, **never}.items()})
     matters = find_open_matters(observed)
     out.print("Needs a person" if matters else NOTHING, style="bold", markup=False)
     for matter in matters:

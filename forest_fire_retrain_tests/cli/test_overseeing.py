@@ -155,7 +155,7 @@ def test_a_day_that_nobody_predicted_is_overdue_and_retro_settles_nothing(
     home: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("FOREST_FIRE_END_DATE")
-    monkeypatch.setenv("FOREST_FIRE_DECISION_OVERDUE_HOURS", "100000")
+    monkeypatch.setenv("FOREST_FIRE_DECISION_OVERDUE_HOURS", "87600")
     assert forest_fire("predict", "--date", "2025-07-20", "--retro").code == 0
     tomorrow = dt.datetime.now(dt.UTC).replace(hour=13, minute=0) + dt.timedelta(days=1)
     assert kinds_at(tomorrow.isoformat()) == []  # nothing was ever predicted on its day

@@ -91,8 +91,9 @@ def find_overdue_prediction(last_live: dt.date | None, schedule: Schedule, now: 
     """
     if last_live is None or schedule.has_ended(now):
         return None
-    day, allowed = day_of(now, schedule.periods.time_zone), dt.timedelta(hours=schedule.prediction_hours)
-    while schedule.instant(day, schedule.prediction_hour) + allowed > now:
+    since = now - dt.timedelta(hours=schedule.prediction_hours)
+    day = day_of(since, schedule.periods.time_zone)
+    if schedule.instant(day, schedule.prediction_hour) > since:
         day -= DAY
     if day <= last_live:
         return None
