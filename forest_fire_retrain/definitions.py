@@ -10,6 +10,7 @@ from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.defs.ingest import build_ingest_assets
 from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
 from forest_fire_retrain.defs.liveness import noting_in_process_executor
+from forest_fire_retrain.defs.notifying import build_notice_sensors
 from forest_fire_retrain.defs.operation_jobs import OPERATIONS
 from forest_fire_retrain.defs.partitions import build_days, build_partitions
 from forest_fire_retrain.defs.prediction_job import build_prediction_job, build_prediction_schedule
@@ -39,7 +40,7 @@ def build_predictions(settings: Settings) -> list[dg.AssetsDefinition]:
 
 
 def build_definitions(settings: Settings, resources: Mapping[str, object] | None = None) -> dg.Definitions:
-    """Assets, jobs, schedules, sensor and resources of one installation.
+    """Assets, jobs, schedules, sensors and resources of one installation.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         assets=[*assets, *predictions],
         jobs=[job, prediction_job, *OPERATIONS],
         schedules=[build_schedule(settings, job), build_prediction_schedule(settings, prediction_job)],
-        sensors=[build_sensor(job)],
+        sensors=[build_sensor(job), *build_notice_sensors()],
         resources={**build_resources(installation), **(resources or {})},
         executor=noting_in_process_executor,
     )

@@ -15,6 +15,7 @@ from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.ledger.ports import Ledger, Registry, Signer
 from forest_fire_retrain.core.models.ports import ModelStore, RecipeSearch, Tracker
+from forest_fire_retrain.core.notices.notice import Channel
 from forest_fire_retrain.core.ports import Progress, RecordStore, Stores, Workshop
 from forest_fire_retrain.core.records import Environment
 from forest_fire_retrain.core.rows.ports import Lake, Source, SqlEngine
@@ -156,6 +157,24 @@ def build_signer(settings: Settings) -> Signer:
     from forest_fire_retrain.adapters.witness_key import WitnessKey  # noqa: PLC0415 - see the module's docstring
 
     return WitnessKey(settings.witness_key_file, is_made=settings.witness_key is None)
+
+
+def build_channels(settings: Settings) -> list[Channel]:
+    """Every configured way to reach people."""
+    chosen, channels = settings.notify, list[Channel]()
+    if chosen.file is not None:
+        from forest_fire_retrain.adapters.notify_file import NoticeFile  # noqa: PLC0415 - see the module's docstring
+
+        channels.append(Channel("file", NoticeFile(chosen.file)))
+    if chosen.smtp_host is not None:
+        from forest_fire_retrain.adapters.notify_smtp import Mail  # noqa: PLC0415 - as above
+
+        channels.append(Channel("mail", Mail(chosen)))
+    if chosen.webhook_url is not None and chosen.webhook_secret is not None:
+        from forest_fire_retrain.adapters.notify_webhook import Webhook  # noqa: PLC0415 - as above
+
+        channels.append(Channel("webhook", Webhook(chosen.webhook_url, chosen.webhook_secret, chosen.timeout_seconds)))
+    return channels
 
 
 def build_source(settings: Settings, today: dt.date) -> Source:

@@ -18,6 +18,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -31,6 +32,8 @@ CONFIG_VARIABLE = "FOREST_FIRE_CONFIG"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
+HOLDING_SECRETS = frozenset({"notify"})
+"""Settings whose values are not shown, not even wrong ones: a password may stand in any of them."""
 MAX_NEAREST = 3
 MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
 MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
@@ -123,6 +126,8 @@ class Settings(BaseSettings):
         Whether nobody else on the machine may read the home.
     served_names : tuple of str
         Names, as a browser's address line has them, by which a proxy serves the web interfaces.
+    notify : NotifySettings
+        Who is told what happens.
     """
 
     model_config = SettingsConfigDict(
@@ -170,6 +175,7 @@ class Settings(BaseSettings):
     ledger_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
     private_home: bool = True
     served_names: tuple[str, ...] = ()
+    notify: NotifySettings = NotifySettings()
 
     @classmethod
     def settings_customise_sources(
@@ -325,6 +331,11 @@ class Settings(BaseSettings):
         return self.home / "cache" / "models"
 
     @property
+    def notices_file(self) -> Path:
+        """What each channel was told."""
+        return self.home / "notices.sqlite"
+
+    @property
     def export_folder(self) -> Path:
         """Where the ledger's lock-free copy lies."""
         return self.home / "export"
@@ -393,5 +404,5 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 def _describe(location: tuple[int | str, ...], message: str, observed: object) -> str:
     name = PREFIX + "__".join(str(part) for part in location).upper() if location else "settings"
-    shown = "" if not location else f" (observed: {observed!r})"
+    shown = "" if not location or location[0] in HOLDING_SECRETS else f" (observed: {observed!r})"
     return f"{name}: {message.removeprefix('Value error, ')}{shown}"

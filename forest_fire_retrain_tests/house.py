@@ -21,7 +21,7 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {
-    *("clock", "settings", "installation", "operations", "production", "oversight", "proofs"),
+    *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate"),
     *("definitions", "defs", "backtest", "cli"),
 }
@@ -59,6 +59,7 @@ HOUSE: dict[str, Room] = {
         *("core/ledger", "core/risk_model", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
+    "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/serving"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
@@ -66,6 +67,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
+    "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),
@@ -122,6 +124,10 @@ HOUSE: dict[str, Room] = {
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
     "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
+    "adapters/notify_file": room("core/errors", "core/notices"),
+    "adapters/notify_settings": room("pydantic"),
+    "adapters/notify_smtp": room("adapters/notify_settings", "core/errors", "core/notices"),
+    "adapters/notify_webhook": room("adapters/notify_file", "core/errors", "core/notices", "pydantic"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/process_identity": room(),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
@@ -145,6 +151,7 @@ HOUSE: dict[str, Room] = {
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
+    "adapters/told_notices": room("core/errors", "core/notices", "filelock"),
     "adapters/upkeep_notes": room("adapters/atomic_files", "core/oversight", "core/records", "pydantic"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
     "adapters/witness_key": room("adapters/atomic_files", "core/errors", "cryptography"),
@@ -165,9 +172,19 @@ HOUSE: dict[str, Room] = {
     # the shell
     "clock": room(),
     "settings": room(
-        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+        "adapters/notify_settings",
+        "adapters/simulated_settings",
+        "core/decision",
+        "core/serving",
+        *BASE,
+        "pydantic",
+        "pydantic_settings",
     ),
-    "installation": room("clock", "settings", *CORE, "adapters/"),
+    "installation": room("clock", "settings", *CORE, "core/notices", "adapters/"),
+    "notifying": room(
+        *("installation", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
+        *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
+    ),
     "operations": room(
         "installation",
         "adapters/ledger_export",
@@ -241,6 +258,7 @@ HOUSE: dict[str, Room] = {
     ),
     "defs": room(
         "installation",
+        "notifying",
         "operations",
         "settings",
         *CORE,
@@ -266,6 +284,7 @@ HOUSE: dict[str, Room] = {
         "defs",
         "installation",
         "investigate",
+        "notifying",
         "operations",
         "oversight",
         "production",
@@ -288,6 +307,7 @@ HOUSE: dict[str, Room] = {
         "adapters/process_identity",
         "adapters/record_files",
         "adapters/request_guard",
+        "adapters/told_notices",
         "adapters/upkeep_notes",
         "dagster",
         "dagster_webserver",

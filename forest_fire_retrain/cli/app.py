@@ -220,6 +220,16 @@ def status(
 
 
 @app.command()
+def notify(
+    *, test: Annotated[bool, typer.Option("--test", help="Send a test through every channel instead.")] = False
+) -> None:
+    """Tell every configured channel what is new to it; exit code 1 if one does not take it."""
+    from forest_fire_retrain.cli.notifying import tell_what_is_new, try_channels  # noqa: PLC0415 - imports DuckDB
+
+    (try_channels if test else tell_what_is_new)(_settings())
+
+
+@app.command()
 def backtest(
     *,
     first: Annotated[str, typer.Option("--from", help="Day from which periods start, YYYY-MM-DD.")],

@@ -10,9 +10,11 @@ from typing import NamedTuple
 import typer
 
 from forest_fire_retrain.adapters.record_files import RecordFiles
+from forest_fire_retrain.adapters.told_notices import ToldNotices
 from forest_fire_retrain.adapters.upkeep_notes import read_witnessed
 from forest_fire_retrain.cli.console import out, print_facts, print_json
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.matters import Matter
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
@@ -130,7 +132,16 @@ def _facts_of_upkeep(settings: Settings, observed: Observed) -> dict[str, object
         "feeds": _read_feeds(settings),
         "last_witness": read_witnessed(settings.export_folder),
         "last_verify": observed.last_verify,
+        "alerts_not_taken": _read_silent_channels(settings),
     }
+
+
+def _read_silent_channels(settings: Settings) -> list[str]:
+    """Channels whose last attempt failed, with the reason."""
+    try:
+        return [str(failure) for failure in ToldNotices(settings.notices_file).failures()]
+    except HomeError as error:
+        return [str(error)]
 
 
 def _places(settings: Settings) -> dict[str, object]:

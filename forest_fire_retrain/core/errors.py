@@ -108,6 +108,10 @@ class ProofError(ForestFireRetrainError):
     """A checkpoint, a key or an evidence pack is none, or cannot be read or written: whoever keeps it acts."""
 
 
+class NotSentError(ForestFireRetrainError):
+    """A channel did not take a notice: whoever runs it acts. The message holds no password or secret."""
+
+
 def list_capped(values: Sequence[object], limit: int = 5) -> str:
     """Sort and join `values`, naming at most `limit` of them and counting the rest."""
     ordered = sorted(str(value) for value in values)

@@ -1,0 +1,1 @@
+"""Tell channels what is new to them."""
