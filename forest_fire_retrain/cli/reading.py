@@ -13,6 +13,7 @@ from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.replays import say_summaries
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.periods import key_of
@@ -39,6 +40,9 @@ def print_retrainings(settings: Settings, model_name: str | None, *, as_json: bo
 def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """Every row of the ledger."""
     entries = _read_chosen(settings, model_name)
+    entries = [
+        entry.model_copy(update={"summary": said}) for entry, said in zip(entries, say_summaries(entries), strict=True)
+    ]
     if as_json:
         print_json([entry.model_dump(mode="json", exclude={"payload_json"}) for entry in entries])
         return

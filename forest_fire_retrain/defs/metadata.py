@@ -10,6 +10,7 @@ from forest_fire_retrain.core.decision.block_statistics import quotient
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
+from forest_fire_retrain.core.ledger.replays import describe_differences
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
@@ -181,8 +182,9 @@ def quality_table(payload: DecisionPayload) -> dg.MetadataValue:
 
 def difference_table(payload: DecisionPayload) -> dg.MetadataValue:
     """One row per difference between a replay and its original."""
-    rows = [{"what": found.what, "original": found.original, "replay": found.replay} for found in payload.differences]
-    return table(rows) if rows else text("nothing differs")
+    found = payload.differences or ()
+    rows = [{"what": one.what, "original": one.original, "replay": one.replay} for one in found]
+    return table(rows) if rows else text(describe_differences(payload))
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> dg.MetadataValue:

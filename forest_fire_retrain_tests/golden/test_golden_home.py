@@ -335,6 +335,7 @@ def test_a_replay_as_known_differs_in_nothing_but_the_code_and_the_rule_and_move
     assert again.holdout.content_hash == original.holdout.content_hash
     assert again.candidate.training_hash == original.candidate.training_hash
     assert again.candidate.prediction_hash == original.candidate.prediction_hash
+    assert again.differences is not None
     assert {difference.what for difference in again.differences} <= {"code version", "rule version"}
     assert files_of(own, again.candidate) == files_of(own, original.candidate)
     state = expected["state"]
