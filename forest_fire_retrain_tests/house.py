@@ -98,7 +98,7 @@ HOUSE: dict[str, Room] = {
         "duckdb",
         "pydantic",
     ),
-    "adapters/ledger_migrations": room(),
+    "adapters/ledger_migrations": room("adapters/ledger_schema"),
     "adapters/ledger_witnesses": room(
         "adapters/ledger_export", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb"
     ),

@@ -77,7 +77,7 @@ class MlflowRegistry:
             return []
         with refusals_as(RegistryError, self._tracking_uri, f"listing the versions of {model_name}"):
             found = _search(connect(self._tracking_uri), f"name = '{_plain(model_name)}'")
-        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags)) for v in found)
+        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags), v.description or "") for v in found)
         return sorted(listed, key=lambda held: held.version)
 
     def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
@@ -128,6 +128,17 @@ class MlflowRegistry:
             client = connect(self._tracking_uri)
             for name, value in tags.items():
                 client.set_model_version_tag(model_name, str(version), name, value)
+
+    def describe(self, model_name: str, version: int, description: str) -> None:
+        """Set what people read of a version, in Markdown.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or MLflow refuses.
+        """
+        with refusals_as(RegistryError, self._tracking_uri, f"describing version {version} of {model_name}"):
+            connect(self._tracking_uri).update_model_version(model_name, str(version), description)
 
     def address(self, model_name: str, version: int) -> str | None:
         """Where whoever loads the version by name and number, or by alias, is led to; `None` if nothing says so.

@@ -13,6 +13,7 @@ from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.ledger.promotion import ORIGIN_TAGS
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.pipeline.custody.comparing_registry import check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import Settlement, look_at, settle
 from forest_fire_retrain_tests.example_evidence import (
     MODEL,
@@ -85,11 +86,19 @@ def succession() -> World:
     return world
 
 
-def rolled_back() -> World:
+def rolled_back(quarantined_version: int | None = 2) -> World:
     """Version 1 is asked for again in place of version 2."""
     world = World(FakeLedger(), FakeRegistry())
     world.decide(decision_draft(0), decision_draft(1, before=1))
-    world.ledger.append(rollback_draft(1, 2, quarantined_candidate_id=candidate_of_week(1).candidate_id))
+    world.ledger.append(
+        rollback_draft(
+            1,
+            2,
+            quarantined_candidate_id=candidate_of_week(1).candidate_id,
+            quarantined_version=quarantined_version,
+            reason="it missed two fires",
+        )
+    )
     return world
 
 
@@ -132,9 +141,19 @@ def assert_settled(world: World, champion: int) -> None:
     assert [held.tags["decision_id"] for held in versions] == decided
     assert [row.decision_id for row in rows if row.kind is EntryKind.CONFIRMATION] == intents
     assert world.registry.champion(MODEL) == champion == world.last_confirmed()
+    left = fold(rows).quarantines
     assert world.statuses() == {
-        held.version: "production" if held.version == champion else "archived" for held in versions
+        held.version: "production"
+        if held.version == champion
+        else "quarantined"
+        if held.version in left
+        else "archived"
+        for held in versions
     }
+    assert [bool(held.tags.get("quarantined")) for held in versions] == [held.version in left for held in versions]
+    assert [held.description.count("**Quarantined since") for held in versions] == [
+        int(held.version in left) for held in versions
+    ]
     assert all(held.tags.keys() >= set(ORIGIN_TAGS) for held in versions)
     assert find_first_fault(rows) is None
 
@@ -157,7 +176,8 @@ def test_the_walks_can_be_cut_before_and_after_every_write() -> None:
               for when in ("before", "after")]  # fmt: skip
     assert points_of(succession) == around
     assert points_of(inaugural) == around[:4] + around[6:]
-    assert points_of(rolled_back) == around[4:]
+    marking = [f"{when} {what}" for what in ("describe", "tag", "tag") for when in ("before", "after")]
+    assert points_of(rolled_back) == around[4:6] + marking + around[8:]
 
 
 @by_name
@@ -223,6 +243,47 @@ def test_the_confirmation_says_who_when_and_in_whose_place() -> None:
     assert (confirmation.decision_id, confirmation.partition_key) == ("decision-1", "2024-01-22")
     assert (confirmation.recorded_at, confirmation.actor, confirmation.dagster_run_id) == (NOON, "schedule", "run-a")
     assert "in place of nothing" in world.ledger.rows[1].summary
+
+
+def test_a_version_that_was_rolled_back_from_says_so_in_status_tags_and_description() -> None:
+    world = rolled_back()
+    card = world.version(2).description
+    world.settle()
+    held = world.version(2)
+    said = "rolled back from this version to version 1: it missed two fires"
+    assert {name: held.tags[name] for name in ("status", "quarantined", "reason")} == {
+        "status": "quarantined",
+        "quarantined": NOON.date().isoformat(),
+        "reason": "it missed two fires",
+    }
+    assert held.description.startswith(f"**Quarantined since {NOON.date()}.** schedule {said} (row 5 of the ledger).")
+    assert held.description.endswith(card)
+    assert "Quarantined" not in world.version(1).description
+
+
+@pytest.mark.parametrize("alias", [None, 9])
+def test_a_rollback_that_is_abandoned_takes_its_marks_off_again(alias: int | None) -> None:
+    for place, point in enumerate(points_of(rolled_back)):
+        world = rolled_back()
+        card = world.version(2).description
+        cut_at(world, place)
+        if point in ("after point_champion", "before append", "after append"):
+            continue
+        world.registry.move_alias_by_hand(MODEL, alias)
+        world.settle()
+        held = world.version(2)
+        assert (held.tags["status"], held.tags.get("quarantined", ""), held.description) == ("production", "", card)
+
+
+def test_a_version_that_is_taken_back_into_production_is_marked_no_more() -> None:
+    world = rolled_back()
+    card = world.version(2).description
+    world.settle()
+    world.decide(rollback_draft(2, 1, number=2))
+    held = world.version(2)
+    assert (held.tags["status"], held.tags["quarantined"], held.description) == ("production", "", card)
+    world.decide(decision_draft(2, before=2))
+    assert world.version(2).tags["status"] == "quarantined"
 
 
 # ---- people ----
@@ -378,3 +439,34 @@ def test_models_do_not_settle_each_other() -> None:
     assert settlement.written == ()
     assert settlement.state.champion is None
     assert world.kinds() == [EntryKind.DECISION, EntryKind.CONFIRMATION, EntryKind.DECISION]
+
+
+@pytest.mark.parametrize("is_told", [True, False])
+def test_a_version_that_an_earlier_release_left_archived_is_no_fault_and_is_marked_by_the_next_writer(
+    *, is_told: bool
+) -> None:
+    world = rolled_back(2 if is_told else None)
+    world.settle()
+    marked = world.version(2)
+    world.registry.describe(MODEL, 2, marked.description.partition("---\n\n")[2])
+    world.registry.tag(MODEL, 2, {"status": "archived", "quarantined": "", "reason": ""})
+    rows = world.ledger.entries(MODEL)
+    faults = check_versions_known(fold(rows), rows, look_at(world.registry, MODEL))
+    assert [fault.what for fault in faults if "status" in fault.what] == (
+        ["version 2 has the status archived, the ledger says quarantined"] if is_told else []
+    )
+    world.settle()
+    assert world.version(2) == marked
+
+
+@pytest.mark.parametrize("tags", [{"quarantined": "1999-01-01"}, {"reason": ""}, {"status": "archived"}])
+def test_marks_that_were_changed_by_hand_are_a_fault_and_are_put_right(tags: dict[str, str]) -> None:
+    world = rolled_back()
+    world.settle()
+    marked = world.version(2)
+    world.registry.tag(MODEL, 2, tags)
+    rows = world.ledger.entries(MODEL)
+    faults = check_versions_known(fold(rows), rows, look_at(world.registry, MODEL))
+    assert any("quarantined" in fault.what and fault.repairable for fault in faults)
+    world.settle()
+    assert world.version(2) == marked
