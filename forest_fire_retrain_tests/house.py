@@ -117,7 +117,7 @@ HOUSE: dict[str, Room] = {
         "pandas",
     ),
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
-    "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/mlflow_tracking": room(*MLFLOW, "core/models", "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),

@@ -17,6 +17,8 @@ from forest_fire_retrain.settings import Settings
 
 Metadata = dict[str, dg.MetadataValue]
 SHORT_HASH = 16
+TRAINING_VIEW = "?workflowType=machine_learning"
+"""Asks MLflow's UI for its view of trainings and the registry."""
 TYPE_NAMES = {"string": "text", "double": "number", "bool": "boolean", "date32[day]": "date"}
 
 
@@ -210,10 +212,15 @@ def number(value: float) -> dg.MetadataValue:
 
 
 def mlflow_page(settings: Settings, path: str) -> str:
-    """Address of a page of the MLflow UI."""
+    """Address of a page of the MLflow UI; without the view's name it shows the one for language models first."""
     uri = settings.mlflow_tracking_uri
     base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
-    return f"{base.rstrip('/')}/{path}"
+    return f"{base.rstrip('/')}/{TRAINING_VIEW}{path}"
+
+
+def dagster_run_page(settings: Settings, run_id: str) -> str:
+    """Address of a run's page in the Dagster UI that `up` serves."""
+    return f"http://{settings.host}:{settings.dagster_port}/runs/{run_id}"
 
 
 def text(value: object) -> dg.MetadataValue:
