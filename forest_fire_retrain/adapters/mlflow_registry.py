@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 CHAMPION_ALIAS = "champion"
 MODEL_DESCRIPTION = (
     "Probability that a fire starts, per cell and day. The alias `champion` is the version in production; it is "
-    "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history)."
+    "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history).\n\n"
+    "A version's description is its model card. Its tag `status` says what it is: `production`, `archived` (was in "
+    "production), `quarantined` (was rolled back from, with day and reason in `quarantined` and `reason`) or "
+    "`abandoned` (its promotion was not carried out). Why it was promoted: `forest-fire history --retrainings`, or the "
+    "asset adjudication_decision in Dagster. Candidates that were not promoted have a run in the experiment of this "
+    "name, and no version."
 )
 
 Answer = TypeVar("Answer")

@@ -18,7 +18,7 @@ from forest_fire_retrain.settings import Settings
 Metadata = dict[str, dg.MetadataValue]
 SHORT_HASH = 16
 TRAINING_VIEW = "?workflowType=machine_learning"
-"""Asks MLflow's UI for its view of trainings and the registry."""
+"""Asks MLflow's UI for its view of trainings and the registry; its pages are behind the `#`, and so is this."""
 TYPE_NAMES = {"string": "text", "double": "number", "bool": "boolean", "date32[day]": "date"}
 
 
@@ -215,7 +215,7 @@ def mlflow_page(settings: Settings, path: str) -> str:
     """Address of a page of the MLflow UI; without the view's name it shows the one for language models first."""
     uri = settings.mlflow_tracking_uri
     base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
-    return f"{base.rstrip('/')}/{TRAINING_VIEW}{path}"
+    return f"{base.rstrip('/')}/{path}{TRAINING_VIEW}"
 
 
 def dagster_run_page(settings: Settings, run_id: str) -> str:

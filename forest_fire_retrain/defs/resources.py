@@ -86,7 +86,7 @@ def name_parent_run(tags: Mapping[str, str]) -> str:
     """Name of the run that stands for a Dagster run: its period, or the first and the last of them."""
     first, last = (tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
     period = tags.get("dagster/partition") or (first if first == last else f"{first} to {last}")
-    return f"{period} (Dagster run)" if period else "Dagster run"
+    return period or "Dagster run"
 
 
 def _instance_of(context: dg.InitResourceContext) -> dg.DagsterInstance:
