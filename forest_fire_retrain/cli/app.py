@@ -203,6 +203,20 @@ def explain(
 
 
 @app.command()
+def report(
+    *,
+    html: Annotated[Path, typer.Option("--html", help="File for one page that anybody can read.")],
+    season: Annotated[
+        int | None, typer.Option(min=1, max=9999, help="A calendar year; all of them by default.")
+    ] = None,
+) -> None:
+    """Write a season as one page for people who read no code: reigns, decisions, skill, reliability, doubts."""
+    from forest_fire_retrain.cli.reporting import write_report  # noqa: PLC0415 - imports DuckDB
+
+    write_report(_settings(), season, html)
+
+
+@app.command()
 def status(*, as_json: AsJson = False) -> None:
     """Say what is decided, what is waiting, and where everything lies."""
     from forest_fire_retrain.cli.reading import print_status  # noqa: PLC0415 - imports Dagster
