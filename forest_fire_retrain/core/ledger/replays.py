@@ -37,7 +37,7 @@ def describe_differences(payload: DecisionPayload) -> str:
 
 
 def describe_replay_of_old(payload: DecisionPayload) -> str:
-    """The summary that earlier releases wrote of the same payload, for whoever holds old rows against their payloads."""
+    """The summary that earlier releases wrote of the same payload, to hold an old row against it."""
     found = payload.differences or ()
     listed = ", ".join(f"{d.what} {d.original} → {d.replay}" for d in found[:DIFFERENCES_NAMED])
     known, key = payload.holdout.snapshot.knowledge, payload.holdout.windows.partition_key

@@ -17,7 +17,7 @@ from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
+from forest_fire_retrain.core.ledger.reigns import Movement, Reign, reigns_of
 from forest_fire_retrain.core.windows import Interval
 
 ORDERS = (
@@ -123,7 +123,7 @@ def look_back_on(entries: Sequence[LedgerEntry], model_name: str, year: int | No
     return Season(
         model_name=model_name,
         year=year,
-        reigns=[r for r in reigns_of(own) if r.decision_id in rows or _touches(r, year, zone)],
+        reigns=[reign for reign in reigns_of(own) if reign.decision_id in rows or _touches(reign, year, zone)],
         decided=decided,
         months=_count_months(decided),
         orders=[row for row in own if row.kind in ORDERS and _is_ordered_in(row, year, zone)],
@@ -166,6 +166,8 @@ def _is_of(partition_key: str | None, year: int | None) -> bool:
 
 def _touches(reign: Reign, year: int | None, zone: ZoneInfo) -> bool:
     if year is None:
+        return True
+    if reign.began_by is Movement.ROLLBACK and reign.as_of is not None and reign.as_of.year == year:
         return True
     last_year = year if reign.until is None else reign.until.astimezone(zone).year
     return reign.since.astimezone(zone).year <= year <= last_year

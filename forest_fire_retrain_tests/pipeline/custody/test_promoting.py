@@ -1,136 +1,37 @@
 """Settling brings the registry to what the ledger says, wherever it was cut and whoever meddled."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable
 
 import pytest
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerLockedError, RegistryError
-from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.entries import EntryKind, find_first_fault
 from forest_fire_retrain.core.ledger.model_card import model_card
-from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.ledger.promotion import ORIGIN_TAGS
 from forest_fire_retrain.core.ledger.state import fold
-from forest_fire_retrain.pipeline.custody.comparing_registry import check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import Settlement, look_at, settle
 from forest_fire_retrain_tests.example_evidence import (
     MODEL,
     NOON,
     STAMP,
     candidate_of_week,
-    decision_draft,
     draft,
-    rollback_draft,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
-
-
-class CutError(Exception):
-    """The process died here."""
-
-
-class World(NamedTuple):
-    """A ledger and a registry."""
-
-    ledger: FakeLedger
-    registry: FakeRegistry
-
-    def settle(self) -> Settlement:
-        return settle(self.ledger, self.registry, MODEL, STAMP)
-
-    def decide(self, *drafts: EntryDraft) -> None:
-        """Write intents and carry out each."""
-        for row in drafts:
-            self.ledger.append(row)
-            self.settle()
-
-    def kinds(self) -> list[EntryKind]:
-        return [entry.kind for entry in self.ledger.rows]
-
-    def version(self, number: int) -> RegisteredVersion:
-        return next(held for held in self.registry.versions(MODEL) if held.version == number)
-
-    def statuses(self) -> dict[int, str]:
-        return {held.version: held.tags.get("status", "none") for held in self.registry.versions(MODEL)}
-
-    def last_confirmed(self) -> int | None:
-        confirmed = [row.champion_after for row in self.ledger.rows if row.kind is EntryKind.CONFIRMATION]
-        return confirmed[-1] if confirmed else None
-
-    @contextmanager
-    def watched(self, call: Callable[[str], None]) -> Iterator[None]:
-        """Have `call` called before and after every write."""
-        held = self.ledger.interrupt, self.registry.interrupt
-        self.ledger.interrupt = self.registry.interrupt = call
-        try:
-            yield
-        finally:
-            self.ledger.interrupt, self.registry.interrupt = held
-
-
-def inaugural() -> World:
-    """The first promotion is decided."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.ledger.append(decision_draft(0))
-    return world
-
-
-def succession() -> World:
-    """A promotion over version 1 is decided."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.decide(decision_draft(0))
-    world.ledger.append(decision_draft(1, before=1))
-    return world
-
-
-def rolled_back(quarantined_version: int | None = 2) -> World:
-    """Version 1 is asked for again in place of version 2."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.decide(decision_draft(0), decision_draft(1, before=1))
-    world.ledger.append(
-        rollback_draft(
-            1,
-            2,
-            quarantined_candidate_id=candidate_of_week(1).candidate_id,
-            quarantined_version=quarantined_version,
-            reason="it missed two fires",
-        )
-    )
-    return world
-
+from forest_fire_retrain_tests.pipeline.custody.worlds import (
+    World,
+    cut_at,
+    inaugural,
+    points_of,
+    rolled_back,
+    succession,
+)
 
 WORLDS: list[Callable[[], World]] = [inaugural, succession, rolled_back]
 CHAMPIONS = {inaugural: 1, succession: 2, rolled_back: 1}
 by_name = pytest.mark.parametrize("build", WORLDS, ids=lambda build: build.__name__)
-
-
-def points_of(build: Callable[[], World]) -> list[str]:
-    """Every point at which an undisturbed walk can be cut, in its order."""
-    world, seen = build(), list[str]()
-    with world.watched(seen.append):
-        world.settle()
-    return seen
-
-
-def cut_at(world: World, place: int) -> bool:
-    """Settle until the `place`-th point; whether the walk got there."""
-    n_left = place
-
-    def count_down(_point: str) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise CutError
-        n_left -= 1
-
-    with world.watched(count_down):
-        try:
-            world.settle()
-        except CutError:
-            return True
-    return False
 
 
 def assert_settled(world: World, champion: int) -> None:
@@ -243,47 +144,6 @@ def test_the_confirmation_says_who_when_and_in_whose_place() -> None:
     assert (confirmation.decision_id, confirmation.partition_key) == ("decision-1", "2024-01-22")
     assert (confirmation.recorded_at, confirmation.actor, confirmation.dagster_run_id) == (NOON, "schedule", "run-a")
     assert "in place of nothing" in world.ledger.rows[1].summary
-
-
-def test_a_version_that_was_rolled_back_from_says_so_in_status_tags_and_description() -> None:
-    world = rolled_back()
-    card = world.version(2).description
-    world.settle()
-    held = world.version(2)
-    said = "rolled back from this version to version 1: it missed two fires"
-    assert {name: held.tags[name] for name in ("status", "quarantined", "reason")} == {
-        "status": "quarantined",
-        "quarantined": NOON.date().isoformat(),
-        "reason": "it missed two fires",
-    }
-    assert held.description.startswith(f"**Quarantined since {NOON.date()}.** schedule {said} (row 5 of the ledger).")
-    assert held.description.endswith(card)
-    assert "Quarantined" not in world.version(1).description
-
-
-@pytest.mark.parametrize("alias", [None, 9])
-def test_a_rollback_that_is_abandoned_takes_its_marks_off_again(alias: int | None) -> None:
-    for place, point in enumerate(points_of(rolled_back)):
-        world = rolled_back()
-        card = world.version(2).description
-        cut_at(world, place)
-        if point in ("after point_champion", "before append", "after append"):
-            continue
-        world.registry.move_alias_by_hand(MODEL, alias)
-        world.settle()
-        held = world.version(2)
-        assert (held.tags["status"], held.tags.get("quarantined", ""), held.description) == ("production", "", card)
-
-
-def test_a_version_that_is_taken_back_into_production_is_marked_no_more() -> None:
-    world = rolled_back()
-    card = world.version(2).description
-    world.settle()
-    world.decide(rollback_draft(2, 1, number=2))
-    held = world.version(2)
-    assert (held.tags["status"], held.tags["quarantined"], held.description) == ("production", "", card)
-    world.decide(decision_draft(2, before=2))
-    assert world.version(2).tags["status"] == "quarantined"
 
 
 # ---- people ----
@@ -439,34 +299,3 @@ def test_models_do_not_settle_each_other() -> None:
     assert settlement.written == ()
     assert settlement.state.champion is None
     assert world.kinds() == [EntryKind.DECISION, EntryKind.CONFIRMATION, EntryKind.DECISION]
-
-
-@pytest.mark.parametrize("is_told", [True, False])
-def test_a_version_that_an_earlier_release_left_archived_is_no_fault_and_is_marked_by_the_next_writer(
-    *, is_told: bool
-) -> None:
-    world = rolled_back(2 if is_told else None)
-    world.settle()
-    marked = world.version(2)
-    world.registry.describe(MODEL, 2, marked.description.partition("---\n\n")[2])
-    world.registry.tag(MODEL, 2, {"status": "archived", "quarantined": "", "reason": ""})
-    rows = world.ledger.entries(MODEL)
-    faults = check_versions_known(fold(rows), rows, look_at(world.registry, MODEL))
-    assert [fault.what for fault in faults if "status" in fault.what] == (
-        ["version 2 has the status archived, the ledger says quarantined"] if is_told else []
-    )
-    world.settle()
-    assert world.version(2) == marked
-
-
-@pytest.mark.parametrize("tags", [{"quarantined": "1999-01-01"}, {"reason": ""}, {"status": "archived"}])
-def test_marks_that_were_changed_by_hand_are_a_fault_and_are_put_right(tags: dict[str, str]) -> None:
-    world = rolled_back()
-    world.settle()
-    marked = world.version(2)
-    world.registry.tag(MODEL, 2, tags)
-    rows = world.ledger.entries(MODEL)
-    faults = check_versions_known(fold(rows), rows, look_at(world.registry, MODEL))
-    assert any("quarantined" in fault.what and fault.repairable for fault in faults)
-    world.settle()
-    assert world.version(2) == marked
