@@ -167,6 +167,10 @@ def test_the_same_newest_period_again_returns_the_existing_decision(
     run(installation, WEEKS[0], instance=instance)
     assert installation.ledger.entries() == before
     assert metadata_of(instance, "adjudication_decision", WEEKS[0])["standing"] == "EXISTING"
+    tracker = installation.tracker
+    assert isinstance(tracker, FakeTracker)
+    assert [made.name for made in tracker.runs] == [f"{WEEKS[0]} promoted", f"{WEEKS[0]} again (decided before)"]
+    assert [made.tags["standing"] for made in tracker.runs] == ["live", "existing"]
 
 
 def test_a_replay_as_known_of_an_undecided_period_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
