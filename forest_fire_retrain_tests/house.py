@@ -103,7 +103,7 @@ HOUSE: dict[str, Room] = {
         "duckdb",
         "pydantic",
     ),
-    "adapters/ledger_migrations": room(),
+    "adapters/ledger_migrations": room("adapters/ledger_schema"),
     "adapters/ledger_witnesses": room(
         "adapters/ledger_export", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb"
     ),
@@ -122,7 +122,7 @@ HOUSE: dict[str, Room] = {
         "pandas",
     ),
     "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
-    "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/mlflow_tracking": room(*MLFLOW, "core/models", "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/notify_file": room("core/errors", "core/notices"),
     "adapters/notify_settings": room("pydantic"),

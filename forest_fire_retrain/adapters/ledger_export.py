@@ -51,6 +51,8 @@ STATUS_COLUMNS = {
     "production_version": "INTEGER",
     "updated": "BOOLEAN",
     "training_time": "TIMESTAMPTZ",
+    "what_happened": "VARCHAR",
+    "quarantined_version": "INTEGER",
 }
 ROWS_TOGETHER = 4096
 """Rows of a group: fewer make the footer long that every reader reads, more make a row slow to find."""

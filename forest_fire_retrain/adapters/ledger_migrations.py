@@ -3,11 +3,13 @@
 Rules
 -----
 - The next writer migrates, under the lock and in the transaction of its own row; a `migration` row says so.
-- Readers take an older schema as it is: a migration never changes what they select.
+- Readers take an older schema as it is: a migration never changes what they select of the ledger's rows.
 - A schema newer than this code is refused by whoever opens it.
 """
 
 from typing import NamedTuple
+
+from forest_fire_retrain.adapters.ledger_schema import REGISTRY_STATUS
 
 
 class Migration(NamedTuple):
@@ -33,6 +35,11 @@ MIGRATIONS = (
         2,
         "ALTER TABLE schema_version ADD COLUMN applied_at TIMESTAMPTZ",
         "schema_version says when each version was applied",
+    ),
+    Migration(
+        3,
+        f"CREATE OR REPLACE VIEW registry_status AS {REGISTRY_STATUS}",
+        "registry_status has a row for each rollback, says what happened, and names the version it quarantined",
     ),
 )
 KNOWN_VERSION = MIGRATIONS[-1].version

@@ -29,12 +29,18 @@ COLUMNS = {
 }
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
 
-# One row per scheduled retraining, also when nothing changed (replays and rollbacks are not retrainings).
+# One row per scheduled retraining, also when nothing changed, and one per rollback (replays are neither).
 REGISTRY_STATUS = """
 SELECT d.model_name, coalesce(c.champion_after, d.champion_before) AS production_version,
-       c.champion_after IS NOT NULL AS updated, d.recorded_at AS training_time
+       c.champion_after IS NOT NULL AS updated, d.recorded_at AS training_time,
+       CASE WHEN d.kind = 'rollback' AND c.champion_after IS NOT NULL THEN 'rolled back'
+            WHEN d.kind = 'rollback' THEN 'rollback not carried out'
+            WHEN c.champion_after IS NOT NULL THEN 'promoted'
+            WHEN d.outcome = 'PROMOTED' THEN 'promotion not carried out'
+            ELSE 'not promoted' END AS what_happened,
+       CASE WHEN d.kind = 'rollback' AND c.champion_after IS NOT NULL THEN d.champion_before END AS quarantined_version
 FROM ledger d LEFT JOIN ledger c ON c.kind = 'confirmation' AND c.decision_id = d.decision_id
-WHERE d.kind = 'decision' ORDER BY d.sequence
+WHERE d.kind IN ('decision', 'rollback') ORDER BY d.sequence
 """
 
 SCHEMA = f"""

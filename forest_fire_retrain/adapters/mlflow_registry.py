@@ -31,7 +31,12 @@ if TYPE_CHECKING:
 CHAMPION_ALIAS = "champion"
 MODEL_DESCRIPTION = (
     "Probability that a fire starts, per cell and day. The alias `champion` is the version in production; it is "
-    "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history)."
+    "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history).\n\n"
+    "A version's description is its model card. Its tag `status` says what it is: `production`, `archived` (was in "
+    "production), `quarantined` (was rolled back from, with day and reason in `quarantined` and `reason`) or "
+    "`abandoned` (its promotion was not carried out). Why it was promoted: `forest-fire history --retrainings`, or the "
+    "asset adjudication_decision in Dagster. Candidates that were not promoted have a run in the experiment of this "
+    "name, and no version."
 )
 
 Answer = TypeVar("Answer")
@@ -77,7 +82,7 @@ class MlflowRegistry:
             return []
         with refusals_as(RegistryError, self._tracking_uri, f"listing the versions of {model_name}"):
             found = _search(connect(self._tracking_uri), f"name = '{_plain(model_name)}'")
-        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags)) for v in found)
+        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags), v.description or "") for v in found)
         return sorted(listed, key=lambda held: held.version)
 
     def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
@@ -128,6 +133,17 @@ class MlflowRegistry:
             client = connect(self._tracking_uri)
             for name, value in tags.items():
                 client.set_model_version_tag(model_name, str(version), name, value)
+
+    def describe(self, model_name: str, version: int, description: str) -> None:
+        """Set what people read of a version, in Markdown.
+
+        Raises
+        ------
+        RegistryError
+            If there is no such version, or MLflow refuses.
+        """
+        with refusals_as(RegistryError, self._tracking_uri, f"describing version {version} of {model_name}"):
+            connect(self._tracking_uri).update_model_version(model_name, str(version), description)
 
     def address(self, model_name: str, version: int) -> str | None:
         """Where whoever loads the version by name and number, or by alias, is led to; `None` if nothing says so.

@@ -7,7 +7,8 @@ Rules
   is closed by the next start.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -19,13 +20,17 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
 )
 from forest_fire_retrain.core.errors import TrackingError
+from forest_fire_retrain.core.models.ports import RowsUsed
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import DatasetInput
 
 DAGSTER_RUN_TAG = "dagster_run_id"
 CLOSED_TAG = "closed_because"
 LONGEST_PARAMETER = 6_000
+LONGEST_DIGEST = 32
+"""Digits of a fingerprint that are shown; MLflow keeps 36 characters."""
 
 
 class MlflowCandidateRun:
@@ -48,8 +53,10 @@ class MlflowCandidateRun:
         """The MLflow run's id."""
         return self._run_id
 
-    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
-        """Record parameters and metrics in one round trip.
+    def log(
+        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+    ) -> None:
+        """Record parameters and metrics in one round trip, and in another one which rows were used.
 
         Raises
         ------
@@ -67,6 +74,8 @@ class MlflowCandidateRun:
                 metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
                 params=[Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in parameters.items()],
             )
+            if rows:
+                client.log_inputs(self._run_id, datasets=[_describe_rows(used) for used in rows])
 
 
 class MlflowTracker:
@@ -123,6 +132,21 @@ class MlflowTracker:
         """
         with refusals_as(TrackingError, self._tracking_uri, f"tagging run {run_id}"):
             connect(self._tracking_uri).set_tag(run_id, name, value)
+
+    def name_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> None:
+        """Give a run, open or over, another name and tags, in one round trip.
+
+        Raises
+        ------
+        TrackingError
+            If there is no such run, or it cannot be written.
+        """
+        with refusals_as(TrackingError, self._tracking_uri, f"naming run {run_id}"):
+            client = connect(self._tracking_uri)
+            from mlflow.entities import RunTag  # noqa: PLC0415 - imported by `connect` already
+            from mlflow.utils.mlflow_tags import MLFLOW_RUN_NAME  # noqa: PLC0415 - as above
+
+            client.log_batch(run_id, tags=[RunTag(MLFLOW_RUN_NAME, name), *(RunTag(*tag) for tag in tags.items())])
 
     def end_active_run(self, *, failed: bool) -> None:
         """End the process's active run, if there is one, FINISHED or FAILED."""
@@ -207,6 +231,23 @@ class MlflowTracker:
             self._end("FAILED" if isinstance(error, Exception) else "KILLED")
         except TrackingError as refusal:
             error.add_note(f"Its tracking run could not be closed: {refusal}")
+
+
+def _describe_rows(used: RowsUsed) -> "DatasetInput":
+    """Rows as MLflow's data set, under our own fingerprint: MLflow's would have to read them and samples them."""
+    from mlflow.entities import Dataset, DatasetInput, InputTag  # noqa: PLC0415 - imported by `connect` already
+    from mlflow.utils.mlflow_tags import MLFLOW_DATASET_CONTEXT  # noqa: PLC0415 - as above
+
+    columns = [{"name": name, "type": kind, "required": True} for name, kind in used.columns.items()]
+    dataset = Dataset(
+        name=f"{used.context} rows {used.window}",
+        digest=used.sha256[:LONGEST_DIGEST],
+        source_type="lake",
+        source=json.dumps({"table_versions": dict(used.table_versions), "sha256": used.sha256}, sort_keys=True),
+        schema=json.dumps({"mlflow_colspec": columns}),
+        profile=json.dumps({"num_rows": used.n_rows, "num_fires": used.n_fires}),
+    )
+    return DatasetInput(dataset, [InputTag(MLFLOW_DATASET_CONTEXT, used.context)])
 
 
 def _running_runs(client: "MlflowClient", experiment_id: str) -> list[tuple[str, str]]:

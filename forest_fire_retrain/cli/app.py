@@ -206,6 +206,20 @@ def explain(
 
 
 @app.command()
+def report(
+    *,
+    html: Annotated[Path, typer.Option("--html", help="File for one page that anybody can read.")],
+    season: Annotated[
+        int | None, typer.Option(min=1, max=9999, help="A calendar year; all of them by default.")
+    ] = None,
+) -> None:
+    """Write a season as one page for people who read no code: reigns, decisions, skill, reliability, doubts."""
+    from forest_fire_retrain.cli.reporting import write_report  # noqa: PLC0415 - imports DuckDB
+
+    write_report(_settings(), season, html)
+
+
+@app.command()
 def status(
     *,
     check: Annotated[

@@ -9,6 +9,7 @@ from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.replays import say_summaries
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
 from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings
@@ -28,6 +29,9 @@ def print_retrainings(settings: Settings, model_name: str | None, *, as_json: bo
 def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """Every row of the ledger."""
     entries = _read_chosen(settings, model_name)
+    entries = [
+        entry.model_copy(update={"summary": said}) for entry, said in zip(entries, say_summaries(entries), strict=True)
+    ]
     if as_json:
         print_json([entry.model_dump(mode="json", exclude={"payload_json"}) for entry in entries])
         return

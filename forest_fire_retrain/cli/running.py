@@ -1,6 +1,6 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -150,10 +150,19 @@ def _print_outcome(installation: Installation, n_rows_before: int) -> None:
     for row in decisions[-1:]:
         out.print(_last_words(row), markup=False)
     out.print(
-        f"{counted(len(decisions), 'decision')} recorded, {counted(len(promotions), 'promotion')}; "
+        f"{_count_recorded(decisions)} recorded, {counted(len(promotions), 'promotion')}; "
         f"champion: {'none' if champion is None else f'version {champion}'}. See: forest-fire history"
     )
 
 
+def _count_recorded(rows: Sequence[LedgerEntry]) -> str:
+    """How many decisions and replays, without a word of replays where there are none."""
+    n_replays = sum(row.kind is EntryKind.REPLAY for row in rows)
+    n_decisions = len(rows) - n_replays
+    named = [counted(n_decisions, "decision")] if n_decisions or not n_replays else []
+    return " and ".join(named + ([counted(n_replays, "replay")] if n_replays else []))
+
+
 def _last_words(row: LedgerEntry) -> str:
-    return f"{row.partition_key}: {row.summary}"
+    """The row in one line; a replay's summary names its period itself."""
+    return row.summary if row.kind is EntryKind.REPLAY else f"{row.partition_key}: {row.summary}"

@@ -24,12 +24,15 @@ from forest_fire_retrain.cli.predicting import predict_today
 from forest_fire_retrain.cli.running import catch_up, foreseeable_faults_bare
 from forest_fire_retrain.cli.sole_server import Running, ServingRecord, sole_server, this_process
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.defs.metadata import TRAINING_VIEW
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.settings import Settings
 
 START_SECONDS = 90.0
 STOP_SECONDS = 15.0
 POLL_SECONDS = 0.3
+FIRST_PAGES = {"MLflow": f"/#/experiments{TRAINING_VIEW}"}
+"""What to open first of a server that shows something else by itself."""
 
 
 class Server(NamedTuple):
@@ -202,7 +205,7 @@ def _await(server: Server, process: "subprocess.Popen[bytes]") -> None:
 
 def _print_places(settings: Settings, servers: Sequence[Server]) -> None:
     for server in servers:
-        out.print(f"{server.name:<8} {server.address}", markup=False)
+        out.print(f"{server.name:<8} {server.address}{FIRST_PAGES.get(server.name, '')}", markup=False)
     if settings.mlflow_tracking_uri is not None:
         out.print("MLflow   as FOREST_FIRE_MLFLOW_TRACKING_URI says")
     out.print(f"Ledger   {settings.ledger_file}", markup=False)

@@ -10,12 +10,15 @@ from forest_fire_retrain.core.decision.block_statistics import quotient
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
+from forest_fire_retrain.core.ledger.replays import describe_differences
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
 
 Metadata = dict[str, dg.MetadataValue]
 SHORT_HASH = 16
+TRAINING_VIEW = "?workflowType=machine_learning"
+"""Asks MLflow's UI for its view of trainings and the registry; its pages are behind the `#`, and so is this."""
 TYPE_NAMES = {"string": "text", "double": "number", "bool": "boolean", "date32[day]": "date"}
 
 
@@ -181,8 +184,9 @@ def quality_table(payload: DecisionPayload) -> dg.MetadataValue:
 
 def difference_table(payload: DecisionPayload) -> dg.MetadataValue:
     """One row per difference between a replay and its original."""
-    rows = [{"what": found.what, "original": found.original, "replay": found.replay} for found in payload.differences]
-    return table(rows) if rows else text("nothing differs")
+    found = payload.differences or ()
+    rows = [{"what": one.what, "original": one.original, "replay": one.replay} for one in found]
+    return table(rows) if rows else text(describe_differences(payload))
 
 
 def table(rows: Sequence[Mapping[str, str]]) -> dg.MetadataValue:
@@ -208,10 +212,15 @@ def number(value: float) -> dg.MetadataValue:
 
 
 def mlflow_page(settings: Settings, path: str) -> str:
-    """Address of a page of the MLflow UI."""
+    """Address of a page of the MLflow UI; without the view's name it shows the one for language models first."""
     uri = settings.mlflow_tracking_uri
     base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
-    return f"{base.rstrip('/')}/{path}"
+    return f"{base.rstrip('/')}/{path}{TRAINING_VIEW}"
+
+
+def dagster_run_page(settings: Settings, run_id: str) -> str:
+    """Address of a run's page in the Dagster UI that `up` serves."""
+    return f"http://{settings.host}:{settings.dagster_port}/runs/{run_id}"
 
 
 def text(value: object) -> dg.MetadataValue:

@@ -6,6 +6,7 @@ from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_exp
 from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.core.errors import LedgerTamperedError, TrackingError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.replays import say_summaries
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
@@ -136,9 +137,9 @@ def _describe(rows: list[LedgerEntry]) -> Metadata:
             "kind": "REPLAY" if row.kind is EntryKind.REPLAY else str(row.kind),
             "recorded (UTC)": f"{row.recorded_at:%Y-%m-%d %H:%M}",
             "trigger": row.trigger,
-            "what": row.summary,
+            "what": said,
         }
-        for row in rows
+        for row, said in zip(rows, say_summaries(rows), strict=True)
     ]
     return {
         "rows of this period": table(listed) if listed else text("none"),

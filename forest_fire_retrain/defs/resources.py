@@ -7,14 +7,16 @@ is closed when the next run starts.
 """
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import dagster as dg
 
 from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour, import_warnings_muted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
+from forest_fire_retrain.defs.metadata import dagster_run_page
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.retraining.naming_runs import NOTE_TAG
 from forest_fire_retrain.settings import Settings
 
 OVER = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
@@ -61,17 +63,30 @@ def _open_parent_run(context: dg.InitResourceContext, settings: Settings) -> obj
         warnings.filterwarnings("ignore", message="InitResourceContext", category=DeprecationWarning)
         from dagster_mlflow.resources import MlFlow  # noqa: PLC0415 - takes three seconds: only where one trains
 
-        return MlFlow(context.replace_config(_parent_run_config(settings)))
+        return MlFlow(context.replace_config(_parent_run_config(settings, _run_of(context))))
 
 
-def _parent_run_config(settings: Settings) -> dict[str, object]:
-    """dagster-mlflow's configuration."""
+def _parent_run_config(settings: Settings, run: dg.DagsterRun) -> dict[str, object]:
+    """dagster-mlflow's configuration; the run's own name takes the place of the job's."""
+    page = dagster_run_page(settings, run.run_id)
+    shown = {
+        "mlflow.runName": name_parent_run(run.tags),
+        NOTE_TAG: f"The [Dagster run]({page}) whose candidates are nested under this one.",
+        "dagster_run_page": page,
+    }
     return {
         "experiment_name": settings.model_name,
         "mlflow_tracking_uri": settings.tracking_uri,
         "env": {},
-        "extra_tags": {"kind": "dagster_run"},
+        "extra_tags": {"kind": "dagster_run", **shown},
     }
+
+
+def name_parent_run(tags: Mapping[str, str]) -> str:
+    """Name of the run that stands for a Dagster run: its period, or the first and the last of them."""
+    first, last = (tags.get(f"dagster/asset_partition_range_{end}") for end in ("start", "end"))
+    period = tags.get("dagster/partition") or (first if first == last else f"{first} to {last}")
+    return period or "Dagster run"
 
 
 def _instance_of(context: dg.InitResourceContext) -> dg.DagsterInstance:

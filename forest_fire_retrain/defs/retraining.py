@@ -13,7 +13,7 @@ from pydantic import Field
 
 from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
-from forest_fire_retrain.core.errors import EvidenceError
+from forest_fire_retrain.core.errors import EvidenceError, TrackingError
 from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
@@ -22,7 +22,7 @@ from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
-from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
+from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
 from forest_fire_retrain.defs.pictures import Pictures
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
@@ -33,6 +33,7 @@ from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, 
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
 from forest_fire_retrain.pipeline.retraining.choosing_recipes import Entrants, train_winner
 from forest_fire_retrain.pipeline.retraining.judging import Question
+from forest_fire_retrain.pipeline.retraining.naming_runs import name_runs
 from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDATE_KIND
 
 GROUP = "retraining"
@@ -243,10 +244,25 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
     )
     stamp, n_rows_before = stamp_of(context, installation), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
+    _name_runs(context, installation, adjudication, question.candidate)
     passed_over = describe_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
     if passed_over is not None:
         warn(context, installation, DECISION, passed_over)
     return adjudication
+
+
+def _name_runs(
+    context: dg.AssetExecutionContext, installation: Installation, adjudication: Adjudication, candidate: Candidate
+) -> None:
+    """Name the runs by what came of them; what was decided does not hang on it."""
+    settings = installation.settings
+    try:
+        name_runs(
+            *(installation.tracker, adjudication, candidate),
+            lambda run_id: f"[Dagster run]({dagster_run_page(settings, run_id)})",
+        )
+    except TrackingError as error:
+        warn(context, installation, DECISION, f"the candidate's run is not named by its outcome in MLflow: {error}")
 
 
 def _read_holdout(installation: Installation, partition_key: str) -> HoldoutSet:

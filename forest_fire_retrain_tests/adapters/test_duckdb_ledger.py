@@ -290,25 +290,49 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
         settle(17, "confirmation", 1),
         decide(22, 1, "PROMOTED"),
         draft(recorded_at=day(23), kind="abandonment", decision_id="d22", champion_after=1),
+        draft(recorded_at=day(24), kind="rollback", decision_id="d24", champion_before=1, payload_json=ROLLBACK),
+        draft(recorded_at=day(24), kind="abandonment", decision_id="d24", champion_after=1),
     ]
     return [ledger.append(row) for row in rows]
 
 
 ROLLBACK = '{"reason":"false alarms","target_version":1}'
 REGISTRY_STATUS_ROWS = [
-    (MODEL, 1, True, day(1)),
-    (MODEL, 1, False, day(8)),
-    (MODEL, 2, True, day(15)),
-    (MODEL, 1, False, day(22)),
+    (MODEL, 1, True, day(1), "promoted", None),
+    (MODEL, 1, False, day(8), "not promoted", None),
+    (MODEL, 2, True, day(15), "promoted", None),
+    (MODEL, 1, True, day(17), "rolled back", 2),
+    (MODEL, 1, False, day(22), "promotion not carried out", None),
+    (MODEL, 1, False, day(24), "rollback not carried out", None),
+]
+STATUS_NAMES = [
+    "model_name",
+    "production_version",
+    "updated",
+    "training_time",
+    "what_happened",
+    "quarantined_version",
 ]
 
 
 def test_the_registry_status_has_a_row_per_retraining_also_when_nothing_changed(path: Path) -> None:
     retraining_history(DuckDbLedger(path, patience_seconds=1))
-    asked = "SELECT model_name, production_version, updated, training_time FROM registry_status"
+    asked = f"SELECT {', '.join(STATUS_NAMES)} FROM registry_status"  # noqa: S608 - constant names
     assert run_sql(path, asked) == REGISTRY_STATUS_ROWS
     columns = run_sql(path, "SELECT column_name FROM duckdb_columns() WHERE table_name = 'registry_status'")
-    assert [name for (name,) in columns] == ["model_name", "production_version", "updated", "training_time"]
+    assert [name for (name,) in columns] == STATUS_NAMES
+
+
+def test_an_older_ledger_shows_rollbacks_in_its_registry_status_from_the_next_row_on(path: Path) -> None:
+    ledger = DuckDbLedger(path, patience_seconds=1)
+    retraining_history(ledger)
+    older = "SELECT model_name FROM ledger WHERE kind = 'decision'"
+    run_sql(path, f"CREATE OR REPLACE VIEW registry_status AS {older}", "DELETE FROM schema_version WHERE version = 3",
+            "INSERT INTO schema_version (version) VALUES (2)")  # fmt: skip
+    assert run_sql(path, "SELECT count(*) FROM registry_status") == [(4,)]
+    ledger.append(draft(recorded_at=day(25)))
+    assert "row for each rollback" in ledger.entries()[-2].summary
+    assert run_sql(path, "SELECT * FROM registry_status")[:-1] == REGISTRY_STATUS_ROWS
 
 
 def test_an_exported_ledger_reads_back_as_it_was_also_while_it_is_locked(path: Path, tmp_path: Path) -> None:
@@ -324,7 +348,7 @@ def test_an_exported_ledger_reads_back_as_it_was_also_while_it_is_locked(path: P
 def test_the_exported_registry_status_is_that_of_the_ledger(path: Path, tmp_path: Path) -> None:
     export_ledger(retraining_history(DuckDbLedger(path, patience_seconds=1)), tmp_path)
     status = pq.read_table(tmp_path / STATUS_FILE)
-    assert status.column_names == ["model_name", "production_version", "updated", "training_time"]
+    assert status.column_names == STATUS_NAMES
     assert [tuple(row.values()) for row in status.to_pylist()] == REGISTRY_STATUS_ROWS
 
 

@@ -1,5 +1,6 @@
 """What is particular to MLflow tracking: nesting, the store's making, tampering, silence."""
 
+import json
 import pickle
 import shutil
 import subprocess
@@ -21,6 +22,7 @@ from forest_fire_retrain.adapters.mlflow_connection import connect, import_sklea
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
+from forest_fire_retrain.core.models.ports import RowsUsed
 from forest_fire_retrain_tests.example_models import example_model, example_rows
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -221,3 +223,21 @@ def test_whoever_may_only_read_the_store_needs_no_lock(tmp_path: Path, monkeypat
     monkeypatch.setattr(mlflow_connection.os, "access", lambda *_: False)
     assert mlflow_connection.connect(uri).search_registered_models() == []
     assert not (tmp_path / "mlflow.db.lock").exists()
+
+
+def test_the_rows_of_a_candidate_are_its_runs_data_sets_under_our_own_fingerprints(
+    tracker: MlflowTracker, tracking_uri: str
+) -> None:
+    used = RowsUsed("training", "[2023-01-01, 2024-01-01)", "ab" * 32, 900, 7, {"labels": 3}, {"dc": "double"})
+    with tracker.candidate_run("x", {}) as run:
+        run.log(parameters={}, metrics={}, rows=[used, used._replace(context="holdout", sha256="cd" * 32)])
+    logged = MlflowClient(tracking_uri).get_run(run.run_id).inputs.dataset_inputs
+    shown = sorted((one.dataset.digest, one.dataset.name, one.tags[0].value) for one in logged)
+    assert shown == [
+        ("ab" * 16, "training rows [2023-01-01, 2024-01-01)", "training"),
+        ("cd" * 16, "holdout rows [2023-01-01, 2024-01-01)", "holdout"),
+    ]
+    dataset = next(one.dataset for one in logged if one.tags[0].value == "training")
+    assert json.loads(dataset.source) == {"sha256": "ab" * 32, "table_versions": {"labels": 3}}
+    assert json.loads(dataset.profile) == {"num_rows": 900, "num_fires": 7}
+    assert "dc" in dataset.schema

@@ -172,3 +172,15 @@ def test_an_alias_moved_or_dropped_by_hand_is_seen(bench: Bench) -> None:
     assert bench.registry.champion(MODEL) == 2
     bench.drop_alias()
     assert bench.registry.champion(MODEL) is None
+
+
+def test_a_version_is_described_anew_and_a_tag_can_be_emptied(bench: Bench) -> None:
+    bench.registry.register(MODEL, bench.new_candidate(), "decision-a", "first words")
+    assert [held.description for held in bench.registry.versions(MODEL)] == ["first words"]
+    bench.registry.describe(MODEL, 1, "other words")
+    bench.registry.tag(MODEL, 1, {"quarantined": "2026-03-20"})
+    bench.registry.tag(MODEL, 1, {"quarantined": ""})
+    (held,) = bench.registry.versions(MODEL)
+    assert (held.description, bench.description_of(1), held.tags["quarantined"]) == ("other words", "other words", "")
+    with pytest.raises(RegistryError):
+        bench.registry.describe(MODEL, 7, "words")

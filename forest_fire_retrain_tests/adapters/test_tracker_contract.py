@@ -26,6 +26,7 @@ class Bench(NamedTuple):
     models: ModelStore
     status_of: Callable[[str], str]
     tags_of: Callable[[str], dict[str, str]]
+    name_of: Callable[[str], str | None]
     leave_running: Callable[[dict[str, str]], str]
     tamper: Callable[[StoredModel], None]
     forget: Callable[[StoredModel], None]
@@ -52,7 +53,10 @@ def fake_bench() -> Bench:
     def change_loader(stored: StoredModel) -> None:
         tracker.other_files[stored.model_uri] = ["MLmodel"]
 
-    held = (tracker.status_of, tags_of, leave_running, tracker.tamper, tracker.forget, change_loader)
+    def name_of(run_id: str) -> str:
+        return next(run.name for run in tracker.runs if run.run_id == run_id)
+
+    held = (tracker.status_of, tags_of, name_of, leave_running, tracker.tamper, tracker.forget, change_loader)
     return Bench(tracker, tracker, *held)
 
 
@@ -80,6 +84,7 @@ def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
         MlflowModels(tracking_uri),
         status_of=lambda run_id: client.get_run(run_id).info.status,
         tags_of=lambda run_id: client.get_run(run_id).data.tags,
+        name_of=lambda run_id: client.get_run(run_id).info.run_name,
         leave_running=lambda tags: client.create_run(experiment.experiment_id, tags=tags).info.run_id,
         tamper=tamper,
         forget=lambda stored: model_file(stored).unlink(),
@@ -109,6 +114,17 @@ def test_a_run_can_be_tagged_when_it_is_over_and_one_that_is_not_there_cannot(be
     assert bench.status_of(run.run_id) == "FINISHED"
     with pytest.raises(TrackingError):
         bench.tracker.tag_run("0" * 32, "ledger_checkpoint", "x")
+
+
+def test_a_run_is_renamed_and_tagged_when_it_is_over_and_one_that_is_not_there_cannot(bench: Bench) -> None:
+    with bench.tracker.candidate_run("2024-01-01 small", OURS) as run:
+        pass
+    bench.tracker.name_run(run.run_id, "2024-01-01 promoted", {"outcome": "PROMOTED", "mlflow.note.content": "why"})
+    assert bench.name_of(run.run_id) == "2024-01-01 promoted"
+    assert {**OURS, "outcome": "PROMOTED"}.items() <= bench.tags_of(run.run_id).items()
+    assert bench.status_of(run.run_id) == "FINISHED"
+    with pytest.raises(TrackingError):
+        bench.tracker.name_run("0" * 32, "x", {})
 
 
 def test_a_run_whose_block_raises_ends_failed(bench: Bench) -> None:

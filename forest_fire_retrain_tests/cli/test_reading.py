@@ -84,3 +84,17 @@ def test_an_empty_ledger_says_how_to_start(home: Path, forest_fire: Run) -> None
     assert answer.code == 0
     assert "forest-fire up" in answer.out
     assert not home.exists()
+
+
+def test_a_season_is_written_as_one_page_and_one_without_a_decision_is_refused(
+    decided: Path, forest_fire: Run, tmp_path: Path
+) -> None:
+    page = tmp_path / "season.html"
+    answer = forest_fire("report", "--season", "2025", "--html", str(page))
+    assert (answer.code, answer.out.split(": ")[-1].strip()) == (0, "3 decisions of the season 2025")
+    assert "Promoted the candidate of 2025-07-07" in page.read_text(encoding="utf-8")
+    other = forest_fire("report", "--season", "2031", "--html", str(tmp_path / "other.html"))
+    assert other.code == 2
+    assert "there are decisions of 2025" in other.err
+    assert not (tmp_path / "other.html").exists()
+    assert forest_fire("report", "--html", str(decided / "no" / "such" / "place.html")).code == 2

@@ -94,6 +94,12 @@ def test_every_example_runs_as_it_stands_and_does_what_the_text_says(park_with_r
     assert "2026-03-14, retro, version" in answers["predict --date 2026-03-14 --retro"].out
     assert "trained on" in answers["champion"].out
     assert "By partition time" in answers["champion --at 2026-07-14"].out, "the home was filled only now"
-    assert len(json.loads(forest_fire("history", "--retrainings", "--json").out)) == 14
+    *retrained, rolled_back = json.loads(forest_fire("history", "--retrainings", "--json").out)
+    assert len(retrained) == 14
+    assert (rolled_back["what_happened"], rolled_back["updated"], rolled_back["partition"]) == (
+        "rolled back",
+        True,
+        None,
+    )
     assert [row.kind for row in rows[-2:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
     assert "is quarantined" in answers['rollback --reason "…"'].out

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from unittest.mock import patch
 
 import dagster as dg
 import pytest
@@ -14,6 +15,7 @@ from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.retraining.naming_runs import name_decided
 from forest_fire_retrain_tests.example_installation import example_installation
 from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 
@@ -110,6 +112,29 @@ def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_c
     assert {run.run_id for run in tracker.runs if run.tags.get("ledger_checkpoint") == written} == decided
 
 
+def test_the_runs_of_candidates_are_named_by_period_and_outcome_and_lead_back_to_dagster(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, _ = retrained
+    tracker, settings = installation.tracker, installation.settings
+    assert isinstance(tracker, FakeTracker)
+    assert tracker.runs[0].name == f"{WEEKS[0]} promoted"
+    outcomes = {row.mlflow_run_id: row for row in installation.ledger.entries() if row.kind is EntryKind.DECISION}
+    for made in tracker.runs:
+        row = outcomes[made.run_id]
+        assert made.name == name_decided(row)
+        assert (made.tags["outcome"], made.tags["standing"]) == (str(row.outcome), "live")
+        page = f"http://{settings.host}:{settings.dagster_port}/runs/{row.dagster_run_id}"
+        assert made.tags["mlflow.note.content"] == f"{row.summary}\n\n[Dagster run]({page})"
+
+
+def test_a_run_that_cannot_be_named_does_not_stop_the_decision(tmp_path: Path, instance: dg.DagsterInstance) -> None:
+    installation = example_installation(tmp_path)
+    with patch.object(FakeTracker, "name_run", side_effect=TrackingError("MLflow is away")):
+        assert run(installation, WEEKS[0], instance=instance).success
+    assert [row.kind for row in installation.ledger.entries()] == [EntryKind.DECISION, EntryKind.CONFIRMATION]
+
+
 def test_pictures_are_images_in_markdown(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
     picture = metadata_of(retrained[1], "adjudication_decision", WEEKS[1])["reliability"]
     assert str(picture).startswith("![reliability of candidate, champion and climatology](data:image/png;base64,")
@@ -127,6 +152,9 @@ def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instan
     assert installation.registry.champion(name) == champion
     shown = metadata_of(instance, "adjudication_decision", WEEKS[0])
     assert str(shown["decision"]).startswith("REPLAY")
+    tracker = installation.tracker
+    assert isinstance(tracker, FakeTracker)
+    assert (tracker.runs[-1].name, tracker.runs[-1].tags["standing"]) == (f"{WEEKS[0]} replay", "replay")
     assert "REPLAY" in str(metadata_of(instance, "provenance", WEEKS[0])["rows of this period"])
 
 
@@ -139,6 +167,10 @@ def test_the_same_newest_period_again_returns_the_existing_decision(
     run(installation, WEEKS[0], instance=instance)
     assert installation.ledger.entries() == before
     assert metadata_of(instance, "adjudication_decision", WEEKS[0])["standing"] == "EXISTING"
+    tracker = installation.tracker
+    assert isinstance(tracker, FakeTracker)
+    assert [made.name for made in tracker.runs] == [f"{WEEKS[0]} promoted", f"{WEEKS[0]} again (decided before)"]
+    assert [made.tags["standing"] for made in tracker.runs] == ["live", "existing"]
 
 
 def test_a_replay_as_known_of_an_undecided_period_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:

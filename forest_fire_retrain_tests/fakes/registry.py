@@ -33,7 +33,10 @@ class FakeRegistry:
 
     def versions(self, model_name: str) -> list[RegisteredVersion]:
         held = self.models.get(model_name, {})
-        return [held[version] for version in sorted(held)]
+        return [
+            held[version]._replace(description=self.descriptions.get((model_name, version), ""))
+            for version in sorted(held)
+        ]
 
     def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
         for held in self.versions(model_name):
@@ -61,6 +64,12 @@ class FakeRegistry:
         self.interrupt("before tag")
         self.models[model_name][version] = held._replace(tags={**held.tags, **tags})
         self.interrupt("after tag")
+
+    def describe(self, model_name: str, version: int, description: str) -> None:
+        self._get(model_name, version)
+        self.interrupt("before describe")
+        self.descriptions[model_name, version] = description
+        self.interrupt("after describe")
 
     def address(self, model_name: str, version: int) -> str | None:
         self._get(model_name, version)

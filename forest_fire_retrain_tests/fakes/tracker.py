@@ -2,7 +2,7 @@
 
 import copy
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -10,7 +10,7 @@ import joblib
 import pandas as pd
 
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
-from forest_fire_retrain.core.models.ports import CandidateRun
+from forest_fire_retrain.core.models.ports import CandidateRun, RowsUsed
 from forest_fire_retrain.core.records import StoredModel
 from forest_fire_retrain.core.risk_model import RiskModel
 
@@ -25,6 +25,7 @@ class FakeRun:
     status: str = "RUNNING"
     parameters: dict[str, object] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
+    rows: list[RowsUsed] = field(default_factory=list)
 
 
 @dataclass
@@ -37,9 +38,12 @@ class FakeCandidateRun:
     def run_id(self) -> str:
         return self.run.run_id
 
-    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
+    def log(
+        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+    ) -> None:
         self.run.parameters.update(parameters)
         self.run.metrics.update(metrics)
+        self.run.rows.extend(rows)
 
 
 @dataclass
@@ -58,10 +62,12 @@ class FakeTracker:
         return f"#/experiments/0/runs/{run_id}"
 
     def tag_run(self, run_id: str, name: str, value: str) -> None:
-        run = next((run for run in self.runs if run.run_id == run_id), None)
-        if run is None:
-            raise TrackingError(f"there is no run {run_id}")
-        run.tags[name] = value
+        self._get(run_id).tags[name] = value
+
+    def name_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> None:
+        run = self._get(run_id)
+        run.name = name
+        run.tags.update(tags)
 
     def for_workers(self) -> "FakeTracker":
         return self
@@ -114,6 +120,12 @@ class FakeTracker:
         for run in abandoned:
             run.status = "FAILED"
         return len(abandoned)
+
+    def _get(self, run_id: str) -> FakeRun:
+        run = next((run for run in self.runs if run.run_id == run_id), None)
+        if run is None:
+            raise TrackingError(f"there is no run {run_id}")
+        return run
 
     def tamper(self, stored: StoredModel) -> None:
         """Change the bytes at rest."""

@@ -168,7 +168,7 @@ def _describe() -> Standing:
         msg = f"no stored file has the champion's SHA-256 {artifact}"
         raise RuntimeError(msg)
     replays = [entry for entry in entries if entry.kind is EntryKind.REPLAY]
-    differences = [[found.what for found in read_payload(entry).differences] for entry in replays]
+    differences = [[found.what for found in read_payload(entry).differences or ()] for entry in replays]
     return Standing(champion, artifact, [entry.entry_hash for entry in entries], files, differences)  # type: ignore[arg-type] # lists of str
 
 

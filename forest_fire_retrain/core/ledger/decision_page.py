@@ -16,6 +16,7 @@ from html import escape
 
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind
+from forest_fire_retrain.core.ledger.replays import NO_ORIGINAL
 
 PAGE_VERSION = 1
 NOTHING = "\u2014"
@@ -256,5 +257,8 @@ def _describe_champion(payload: DecisionPayload) -> Facts:
 def _describe_replay(payload: DecisionPayload, *, is_replay: bool) -> list[str]:
     if not is_replay:
         return []
+    title = "What differs from the original"
+    if payload.differences is None:
+        return [f"<h2>{title}</h2>\n<p>{NO_ORIGINAL}</p>"]
     rows = [(found.what, found.original, found.replay) for found in payload.differences]
-    return [render_table("What differs from the original", ("what", "original", "replay"), rows)]
+    return [render_table(title, ("what", "original", "replay"), rows)]

@@ -55,8 +55,8 @@ class DecisionPayload(Record):
         The thresholds.
     decision : Decision
         What was decided.
-    differences : tuple of Difference
-        Of a replay, against the original.
+    differences : tuple of Difference, optional
+        Of a replay, against the original; `None` if it has none, where rows of earlier releases have no differences.
     attribution : Attribution, optional
         Where the gain of a candidate that replaces a champion comes from.
     page_sha256 : str, optional
@@ -74,7 +74,7 @@ class DecisionPayload(Record):
     case_facts: dict[str, str | int | bool | None]
     rule: DecisionRule
     decision: Decision
-    differences: tuple[Difference, ...] = ()
+    differences: tuple[Difference, ...] | None = ()
     attribution: Attribution | None = None
     page_sha256: str | None = None
 

@@ -23,10 +23,10 @@ from forest_fire_retrain.core.ledger.payloads import (
     SourceAcceptedPayload,
     UnfreezePayload,
 )
+from forest_fire_retrain.core.ledger.replays import describe_replay
 from forest_fire_retrain.core.windows import Interval
 
 ID_LENGTH = 16
-DIFFERENCES_NAMED = 4
 
 
 def draft_decision(
@@ -62,7 +62,7 @@ def draft_replay(
     )
     columns = {
         "kind": EntryKind.REPLAY,
-        "summary": _describe_replay(payload),
+        "summary": describe_replay(payload),
         "decision_id": _identify(EntryKind.REPLAY, idempotency_key, run),
         "reason_code": ReasonCode.REPLAY,
     }
@@ -247,13 +247,6 @@ def _draft_note(
         payload_json=payload.to_json(),
         **stamp._asdict(),
     )
-
-
-def _describe_replay(payload: DecisionPayload) -> str:
-    found = payload.differences
-    listed = ", ".join(f"{d.what} {d.original} → {d.replay}" for d in found[:DIFFERENCES_NAMED])
-    known, key = payload.holdout.snapshot.knowledge, payload.holdout.windows.partition_key
-    return f"REPLAY ({known}) of {key}: {listed or 'nothing differs'}. The champion stays."
 
 
 def _identify(*parts: str) -> str:

@@ -53,6 +53,8 @@ class RollbackPayload(RowPayload):
         The version to take.
     quarantined_candidate_id : str, optional
         The candidate rolled back from.
+    quarantined_version : int, optional
+        Its version; rows of releases that did not mark it in the registry lack it.
     alias_before : int, optional
         Where the person who rolls back found the alias; rows that lack it say nothing about that.
     reason : str
@@ -63,6 +65,7 @@ class RollbackPayload(RowPayload):
 
     target_version: int
     quarantined_candidate_id: str | None = None
+    quarantined_version: int | None = None
     alias_before: int | None = None
     reason: str
     until: dt.date | None = None

@@ -42,6 +42,7 @@ class RegisteredVersion(NamedTuple):
     version: int
     mlflow_run_id: str
     tags: Mapping[str, str]
+    description: str = ""
 
 
 class Registry(Protocol):
@@ -61,6 +62,10 @@ class Registry(Protocol):
 
     def tag(self, model_name: str, version: int, tags: Mapping[str, str]) -> None:
         """Set tags on a version."""
+        ...
+
+    def describe(self, model_name: str, version: int, description: str) -> None:
+        """Set what people read of a version, in Markdown."""
         ...
 
     def address(self, model_name: str, version: int) -> str | None:

@@ -12,8 +12,8 @@ Rules
   its row, so a choice made by hand is accepted through the ledger and never beside it.
 - Without an open intent, an alias that disagrees with the ledger is recorded as external, once per
   observation; it is never accepted and never moved back silently.
-- Status tags follow the ledger: `production`, `archived`, `abandoned`. Versions that the ledger does
-  not know are left alone.
+- Status tags follow the ledger: `production`, `archived`, `quarantined` with its day and reason, `abandoned`.
+  Versions that the ledger does not know are left alone.
 - Live decisions are strictly ordered by `as_of`; the same partition with the same idempotency key is the
   existing decision; everything else is a replay.
 """
@@ -26,6 +26,7 @@ from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload, RollbackPayload
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
+from forest_fire_retrain.core.ledger.quarantine import QUARANTINED_TAG, Quarantine, has_mark, marks_of, quarantine_by
 from forest_fire_retrain.core.ledger.state import LedgerState
 
 STATUS_TAG = "status"
@@ -38,6 +39,7 @@ class Status(StrEnum):
 
     PRODUCTION = "production"
     ARCHIVED = "archived"
+    QUARANTINED = "quarantined"
     ABANDONED = "abandoned"
 
 
@@ -63,6 +65,19 @@ class RegistryView(NamedTuple):
         """Status tag of a version; `None` if it has none or does not exist."""
         return next((held.tags.get(STATUS_TAG) for held in self.versions if held.version == version), None)
 
+    def description_of(self, version: int) -> str:
+        """What people read of a version."""
+        return next((held.description for held in self.versions if held.version == version), "")
+
+    def is_marked(self, version: int, quarantine: Quarantine | None) -> bool:
+        """Whether tags and description of a version show its quarantine, or that there is none."""
+        tags = next((held.tags for held in self.versions if held.version == version), dict[str, str]())
+        if has_mark(self.description_of(version)) != (quarantine is not None):
+            return False
+        if quarantine is None:
+            return not tags.get(QUARANTINED_TAG)
+        return marks_of(quarantine).items() <= tags.items()
+
     def is_described(self, version: int) -> bool:
         """Whether the version carries every tag that says where it comes from."""
         return any(held.version == version and held.tags.keys() >= set(ORIGIN_TAGS) for held in self.versions)
@@ -79,10 +94,11 @@ class Register(NamedTuple):
 
 
 class SetStatus(NamedTuple):
-    """Tag a version."""
+    """Tag a version, and mark its quarantine if there is one."""
 
     version: int
     status: Status
+    quarantine: Quarantine | None = None
 
 
 class PointAlias(NamedTuple):
@@ -146,12 +162,13 @@ def _carry_on(state: LedgerState, intent: LedgerEntry, view: RegistryView) -> St
         return Register(intent)
     if not view.has(version):
         return Abandon(intent, ReasonCode.CHAMPION_CHANGED, f"version {version} is not in the registry")
-    wanted = {version: Status.PRODUCTION} | (
-        {before: Status.ARCHIVED} if before is not None and before != version and view.has(before) else {}
-    )
-    for tagged, status in wanted.items():
-        if view.status_of(tagged) != status:
-            return SetStatus(tagged, status)
+    wanted = [SetStatus(version, Status.PRODUCTION)]
+    if before is not None and before != version and view.has(before):
+        left = quarantine_by(intent) if intent.kind is EntryKind.ROLLBACK else state.quarantines.get(before)
+        wanted.append(_retire(before, left))
+    for shown in wanted:
+        if not _is_shown(shown, view):
+            return shown
     return PointAlias(version) if view.alias != version else Confirm(intent, version)
 
 
@@ -177,17 +194,22 @@ def find_wrong_statuses(state: LedgerState, view: RegistryView) -> list[SetStatu
     """What the status tags should say where they do not follow the ledger, by version."""
     reigned = {reign.version for reign in state.reigns}
     decided = {str(entry.decision_id) for entry in state.decisions.values()}
-    wanted = ((held, _status_of(held, state.champion, reigned, decided)) for held in view.versions)
-    return [
-        SetStatus(held.version, status)
-        for held, status in wanted
-        if status is not None and held.tags.get(STATUS_TAG) != status
-    ]
+    wanted = (_status_of(held, state, reigned, decided) for held in view.versions)
+    return [shown for shown in wanted if shown is not None and not _is_shown(shown, view)]
 
 
-def _status_of(held: RegisteredVersion, champion: int | None, reigned: set[int], decided: set[str]) -> Status | None:
-    if held.version == champion:
-        return Status.PRODUCTION
+def _status_of(held: RegisteredVersion, state: LedgerState, reigned: set[int], decided: set[str]) -> SetStatus | None:
+    if held.version == state.champion:
+        return SetStatus(held.version, Status.PRODUCTION)
     if held.version in reigned:
-        return Status.ARCHIVED
-    return Status.ABANDONED if held.tags.get(DECISION_TAG) in decided else None
+        return _retire(held.version, state.quarantines.get(held.version))
+    return SetStatus(held.version, Status.ABANDONED) if held.tags.get(DECISION_TAG) in decided else None
+
+
+def _retire(version: int, quarantine: Quarantine | None) -> SetStatus:
+    """How a version is shown that is not in production any more."""
+    return SetStatus(version, Status.ARCHIVED if quarantine is None else Status.QUARANTINED, quarantine)
+
+
+def _is_shown(wanted: SetStatus, view: RegistryView) -> bool:
+    return view.status_of(wanted.version) == wanted.status and view.is_marked(wanted.version, wanted.quarantine)

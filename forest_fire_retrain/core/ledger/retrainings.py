@@ -1,15 +1,28 @@
-"""The ledger as people read it: one line per retraining, also for those that changed nothing."""
+"""The ledger as people read it: one line per retraining or rollback, also for those that changed nothing."""
 
 import datetime as dt
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 
+LISTED = (EntryKind.DECISION, EntryKind.ROLLBACK)
+
+
+class Happening(StrEnum):
+    """What became of a retraining or a rollback."""
+
+    PROMOTED = "promoted"
+    NOT_PROMOTED = "not promoted"
+    NOT_CARRIED_OUT = "promotion not carried out"
+    ROLLED_BACK = "rolled back"
+    ROLLBACK_NOT_CARRIED_OUT = "rollback not carried out"
+
 
 class Retraining(NamedTuple):
-    """One live decision and what became of it; the first four fields are the table `registry_status`.
+    """One live decision or rollback and what became of it; the first six fields are the table `registry_status`.
 
     Attributes
     ----------
@@ -18,35 +31,52 @@ class Retraining(NamedTuple):
     production_version : int, optional
         The version in production afterwards.
     updated : bool
-        Whether this retraining put it there.
+        Whether this put it there.
     training_time : datetime.datetime
-        When it was decided.
+        When it was decided, or asked for.
+    what_happened : Happening
+        What became of it.
+    quarantined_version : int, optional
+        The version that a rollback left.
     partition, outcome, reason : str, Outcome, ReasonCode, optional
-        The period, and its verdict.
+        The period, and its verdict; a rollback has none.
     """
 
     model_name: str
     production_version: int | None
     updated: bool
     training_time: dt.datetime
+    what_happened: Happening
+    quarantined_version: int | None
     partition: str | None
     outcome: Outcome | None
     reason: ReasonCode | None
 
 
 def list_retrainings(entries: Sequence[LedgerEntry]) -> list[Retraining]:
-    """One per live decision, in the order of the rows; replays and rollbacks are not retrainings."""
+    """One per live decision or rollback, in the order of the rows; replays are neither."""
     confirmed = {entry.decision_id: entry.champion_after for entry in entries if entry.kind is EntryKind.CONFIRMATION}
-    return [
-        Retraining(
-            model_name=row.model_name,
-            production_version=confirmed.get(row.decision_id, row.champion_before),
-            updated=row.decision_id in confirmed,
-            training_time=row.recorded_at,
-            partition=row.partition_key,
-            outcome=row.outcome,
-            reason=row.reason_code,
-        )
-        for row in entries
-        if row.kind is EntryKind.DECISION
-    ]
+    return [_look_back(row, confirmed) for row in entries if row.kind in LISTED]
+
+
+def _look_back(row: LedgerEntry, confirmed: dict[str | None, int | None]) -> Retraining:
+    is_done, is_rollback = row.decision_id in confirmed, row.kind is EntryKind.ROLLBACK
+    return Retraining(
+        model_name=row.model_name,
+        production_version=confirmed.get(row.decision_id, row.champion_before),
+        updated=is_done,
+        training_time=row.recorded_at,
+        what_happened=_name(row, is_done=is_done),
+        quarantined_version=row.champion_before if is_done and is_rollback else None,
+        partition=row.partition_key,
+        outcome=row.outcome,
+        reason=row.reason_code,
+    )
+
+
+def _name(row: LedgerEntry, *, is_done: bool) -> Happening:
+    if row.kind is EntryKind.ROLLBACK:
+        return Happening.ROLLED_BACK if is_done else Happening.ROLLBACK_NOT_CARRIED_OUT
+    if is_done:
+        return Happening.PROMOTED
+    return Happening.NOT_CARRIED_OUT if row.outcome is Outcome.PROMOTED else Happening.NOT_PROMOTED

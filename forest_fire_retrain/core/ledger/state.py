@@ -22,6 +22,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     RollbackPayload,
     SourceAcceptedPayload,
 )
+from forest_fire_retrain.core.ledger.quarantine import Quarantine, quarantine_by
 from forest_fire_retrain.core.ledger.reigns import Reign, Succession, reign_at, reign_for
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.windows import Interval
@@ -43,6 +44,8 @@ class LedgerState:
         The row that notes a registry which disagrees.
     quarantined : set of str
         Candidates that were rolled back from.
+    quarantines : dict
+        Version that was rolled back from last to how that came.
     frozen_until : datetime.date, optional
         Promotions are frozen before this day.
     cleared : list of Interval
@@ -58,6 +61,7 @@ class LedgerState:
     candidates: dict[int, Candidate] = field(default_factory=dict)
     meddling: LedgerEntry | None = None
     quarantined: set[str] = field(default_factory=set)
+    quarantines: dict[int, Quarantine] = field(default_factory=dict)
     frozen_until: dt.date | None = None
     cleared: list[Interval] = field(default_factory=list)
     accepted_source: str | None = None
@@ -155,9 +159,10 @@ def _apply_reign(state: LedgerState, intent: LedgerEntry) -> None:
     candidate = candidate_of(intent)
     if candidate is not None and state.champion is not None:
         state.candidates[state.champion] = candidate
-    left = RollbackPayload.read(intent).quarantined_candidate_id if intent.kind is EntryKind.ROLLBACK else None
+    left = quarantine_by(intent) if intent.kind is EntryKind.ROLLBACK else None
     if left is not None:
-        state.quarantined.add(left)
+        state.quarantined.add(left.candidate_id)
+        state.quarantines[left.version] = left
     state.meddling = None
 
 

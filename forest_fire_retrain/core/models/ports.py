@@ -1,8 +1,8 @@
 """What models need of the outside world: runs to log to, a store to rest in, a search for parameters."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from forest_fire_retrain.core.records import Recipe, RecipeScore, StoredModel
 
@@ -10,6 +10,34 @@ if TYPE_CHECKING:  # whoever only reads does not wait for pandas and scikit-lear
     import pandas as pd
 
     from forest_fire_retrain.core.risk_model import RiskModel
+
+
+class RowsUsed(NamedTuple):
+    """Rows that a candidate was made or judged with, as its tracking run names them; they are not copied there.
+
+    Attributes
+    ----------
+    context : str
+        What for: training or holdout.
+    window : str
+        The days they are of.
+    sha256 : str
+        SHA-256 over the rows in their order.
+    n_rows, n_fires : int
+        Cell-days, and those with a fire start.
+    table_versions : mapping
+        Lake table to the version they were read from.
+    columns : mapping
+        Column to the name of its type.
+    """
+
+    context: str
+    window: str
+    sha256: str
+    n_rows: int
+    n_fires: int
+    table_versions: Mapping[str, int]
+    columns: Mapping[str, str]
 
 
 class CandidateRun(Protocol):
@@ -20,8 +48,10 @@ class CandidateRun(Protocol):
         """The MLflow run's id."""
         ...
 
-    def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
-        """Record parameters and metrics in one round trip."""
+    def log(
+        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+    ) -> None:
+        """Record parameters and metrics in one round trip, and in another one which rows were used."""
         ...
 
 
@@ -46,6 +76,16 @@ class Tracker(Protocol):
 
     def tag_run(self, run_id: str, name: str, value: str) -> None:
         """Set a tag on a run, open or over.
+
+        Raises
+        ------
+        TrackingError
+            If there is no such run, or it cannot be written.
+        """
+        ...
+
+    def name_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> None:
+        """Give a run, open or over, another name and tags, in one round trip.
 
         Raises
         ------

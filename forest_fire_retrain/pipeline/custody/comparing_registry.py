@@ -5,7 +5,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, RegistryView, find_wrong_statuses
+from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, RegistryView, Status, find_wrong_statuses
+from forest_fire_retrain.core.ledger.quarantine import marks_of
 from forest_fire_retrain.core.ledger.state import LedgerState, origin_of
 
 REPAIR = "forest-fire verify --repair"
@@ -99,8 +100,14 @@ def _find_wrong_tags(state: LedgerState, entries: Sequence[LedgerEntry], view: R
 def _find_wrong_statuses(state: LedgerState, view: RegistryView) -> Iterator[Fault]:
     if state.open_intent is not None:
         return
-    for version, status in find_wrong_statuses(state, view):
-        what = f"version {version} has the status {view.status_of(version)}, the ledger says {status}"
+    for version, status, quarantine in find_wrong_statuses(state, view):
+        shown = view.status_of(version)
+        if quarantine is not None and not quarantine.is_told and shown == Status.ARCHIVED:
+            continue  # as the release left it that wrote the rollback; the next writer marks it
+        what = f"version {version} has the status {shown}, the ledger says {status}"
+        if shown == status:
+            places = f"tags {' and '.join(marks_of(quarantine))} or its description"
+            what = f"version {version} is {status}, and its {places} say otherwise"
         yield Fault("registry", what, REPAIR, repairable=True)
 
 

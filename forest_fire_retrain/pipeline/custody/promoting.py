@@ -22,6 +22,7 @@ from forest_fire_retrain.core.ledger.promotion import (
     Step,
     next_step,
 )
+from forest_fire_retrain.core.ledger.quarantine import mark_description, marks_of
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold
 
 MAX_STEPS = 1_000
@@ -58,9 +59,13 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
         ledger.refuse_lost_rows()
         for _ in range(MAX_STEPS):
             state = fold(ledger.entries(model_name))
-            step = next_step(state, look_at(registry, model_name))
+            view = look_at(registry, model_name)
+            step = next_step(state, view)
             if step is None:
                 return Settlement(state, tuple(written))
+            if isinstance(step, SetStatus):
+                _show_status(step, registry, view, model_name)
+                continue
             draft = _carry_out(step, registry, state, model_name, stamp)
             if draft is not None:
                 written.append(ledger.append(draft))
@@ -88,13 +93,22 @@ def look_at(registry: Registry, model_name: str) -> RegistryView:
     return RegistryView(registry.champion(model_name), tuple(registry.versions(model_name)))
 
 
+def _show_status(step: SetStatus, registry: Registry, view: RegistryView, model_name: str) -> None:
+    """Show what a version is; its status comes last, so that a cut is seen and all of it done again."""
+    shown = view.description_of(step.version)
+    described = mark_description(shown, step.quarantine)
+    if described != shown:
+        registry.describe(model_name, step.version, described)
+    if not view.is_marked(step.version, step.quarantine):
+        registry.tag(model_name, step.version, marks_of(step.quarantine))
+    registry.tag(model_name, step.version, {STATUS_TAG: str(step.status)})
+
+
 def _carry_out(step: Step, registry: Registry, state: LedgerState, model_name: str, stamp: Stamp) -> EntryDraft | None:
     """Do one step; a step that belongs into the ledger comes back as a draft."""
     match step:
         case Register(intent):
             _register(registry, model_name, intent)
-        case SetStatus(version, status):
-            registry.tag(model_name, version, {STATUS_TAG: str(status)})
         case PointAlias(version):
             registry.point_champion(model_name, version)
         case Confirm(intent, version):

@@ -112,6 +112,7 @@ def roll_back(
         payload = RollbackPayload(
             target_version=target,
             quarantined_candidate_id=None if left is None else left.candidate_id,
+            quarantined_version=None if left is None else champion,
             alias_before=view.alias,
             reason=reason,
             until=freeze_until,

@@ -90,8 +90,8 @@ def _replay(stores: Stores, question: Question, original: LedgerEntry | None, st
     entries = stores.ledger.entries(question.model_name)
     state = state_before(entries, question.holdout.windows.as_of)
     payload, rows = judge(stores, state, question)
-    if original is not None:
-        payload = payload.model_copy(update={"differences": find_differences(read_payload(original), payload)})
+    differences = None if original is None else find_differences(read_payload(original), payload)
+    payload = payload.model_copy(update={"differences": differences})
     draft = partial(
         draft_replay,
         model_name=question.model_name,

@@ -14,6 +14,7 @@ from forest_fire_retrain.core.models.model_rows import (
     null_shares,
     predict,
 )
+from forest_fire_retrain.core.models.ports import RowsUsed
 from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import (
@@ -125,7 +126,11 @@ def train_candidate(
         training = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, windows.training)
         judged = read_holdout(workshop.lake, workshop.engine, holdout)
         fitted = fit_and_score(training, judged, recipe, seed=seed, n_threads=environment.n_threads)
-        run.log(parameters=_parameters(holdout, recipe, seed, fitted.training_hash), metrics=fitted.metrics)
+        run.log(
+            parameters=_parameters(holdout, recipe, seed, fitted.training_hash),
+            metrics=fitted.metrics,
+            rows=_name_rows(holdout, training, fitted),
+        )
         stored = workshop.models.save(run, fitted.model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
         candidate = Candidate(
             candidate_id=name_candidate(fitted.training_hash, recipe, seed, environment),
@@ -146,6 +151,24 @@ def train_candidate(
         )
         workshop.records.put(CANDIDATE_KIND, windows.partition_key, candidate)
     return candidate
+
+
+def _name_rows(holdout: HoldoutSet, training: pa.Table, fitted: Fitted) -> list[RowsUsed]:
+    """The training rows and the holdout, by the fingerprints that the decision's row holds; no row is read for it."""
+    windows, versions = holdout.windows, holdout.snapshot.table_versions
+    columns = {field.name: str(field.type) for field in training.schema}
+    return [
+        RowsUsed(
+            *("training", str(windows.training), fitted.training_hash, training.num_rows, fitted.n_fires),
+            table_versions=versions,
+            columns=columns,
+        ),
+        RowsUsed(
+            *("holdout", str(windows.holdout), holdout.content_hash, holdout.n_rows, holdout.n_fires),
+            table_versions=versions,
+            columns=columns,
+        ),
+    ]
 
 
 def _parameters(holdout: HoldoutSet, recipe: Recipe, seed: int, training_hash: str) -> dict[str, object]:

@@ -26,12 +26,25 @@ WINDOW = Interval(start=dt.date(2024, 8, 1), end=DAY)
 STAMP = Stamp(dt.datetime(2024, 9, 1, 12, tzinfo=dt.UTC), "ada", "cli")
 WRITTEN: dict[str, tuple[RowPayload, str]] = {
     "rollback": (
-        RollbackPayload(target_version=2, quarantined_candidate_id="bad", alias_before=3, reason="why", until=DAY),
-        '{"alias_before":3,"quarantined_candidate_id":"bad","reason":"why","target_version":2,"until":"2024-09-01"}',
+        RollbackPayload(
+            target_version=2,
+            quarantined_candidate_id="bad",
+            quarantined_version=4,
+            alias_before=3,
+            reason="why",
+            until=DAY,
+        ),
+        (
+            '{"alias_before":3,"quarantined_candidate_id":"bad","quarantined_version":4,"reason":"why",'
+            '"target_version":2,"until":"2024-09-01"}'
+        ),
     ),
     "rollback from nothing": (
         RollbackPayload(target_version=2, quarantined_candidate_id=None, alias_before=None, reason="why", until=None),
-        '{"alias_before":null,"quarantined_candidate_id":null,"reason":"why","target_version":2,"until":null}',
+        (
+            '{"alias_before":null,"quarantined_candidate_id":null,"quarantined_version":null,"reason":"why",'
+            '"target_version":2,"until":null}'
+        ),
     ),
     "freeze": (FreezePayload(until=DAY, reason="why"), '{"reason":"why","until":"2024-09-01"}'),
     "unfreeze": (

@@ -1,16 +1,13 @@
 """Settling brings the registry to what the ledger says, wherever it was cut and whoever meddled."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import NamedTuple
+from collections.abc import Callable
 
 import pytest
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerLockedError, RegistryError
-from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.entries import EntryKind, find_first_fault
 from forest_fire_retrain.core.ledger.model_card import model_card
-from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.ledger.promotion import ORIGIN_TAGS
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.pipeline.custody.promoting import Settlement, look_at, settle
@@ -19,109 +16,22 @@ from forest_fire_retrain_tests.example_evidence import (
     NOON,
     STAMP,
     candidate_of_week,
-    decision_draft,
     draft,
-    rollback_draft,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
-
-
-class CutError(Exception):
-    """The process died here."""
-
-
-class World(NamedTuple):
-    """A ledger and a registry."""
-
-    ledger: FakeLedger
-    registry: FakeRegistry
-
-    def settle(self) -> Settlement:
-        return settle(self.ledger, self.registry, MODEL, STAMP)
-
-    def decide(self, *drafts: EntryDraft) -> None:
-        """Write intents and carry out each."""
-        for row in drafts:
-            self.ledger.append(row)
-            self.settle()
-
-    def kinds(self) -> list[EntryKind]:
-        return [entry.kind for entry in self.ledger.rows]
-
-    def version(self, number: int) -> RegisteredVersion:
-        return next(held for held in self.registry.versions(MODEL) if held.version == number)
-
-    def statuses(self) -> dict[int, str]:
-        return {held.version: held.tags.get("status", "none") for held in self.registry.versions(MODEL)}
-
-    def last_confirmed(self) -> int | None:
-        confirmed = [row.champion_after for row in self.ledger.rows if row.kind is EntryKind.CONFIRMATION]
-        return confirmed[-1] if confirmed else None
-
-    @contextmanager
-    def watched(self, call: Callable[[str], None]) -> Iterator[None]:
-        """Have `call` called before and after every write."""
-        held = self.ledger.interrupt, self.registry.interrupt
-        self.ledger.interrupt = self.registry.interrupt = call
-        try:
-            yield
-        finally:
-            self.ledger.interrupt, self.registry.interrupt = held
-
-
-def inaugural() -> World:
-    """The first promotion is decided."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.ledger.append(decision_draft(0))
-    return world
-
-
-def succession() -> World:
-    """A promotion over version 1 is decided."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.decide(decision_draft(0))
-    world.ledger.append(decision_draft(1, before=1))
-    return world
-
-
-def rolled_back() -> World:
-    """Version 1 is asked for again in place of version 2."""
-    world = World(FakeLedger(), FakeRegistry())
-    world.decide(decision_draft(0), decision_draft(1, before=1))
-    world.ledger.append(rollback_draft(1, 2, quarantined_candidate_id=candidate_of_week(1).candidate_id))
-    return world
-
+from forest_fire_retrain_tests.pipeline.custody.worlds import (
+    World,
+    cut_at,
+    inaugural,
+    points_of,
+    rolled_back,
+    succession,
+)
 
 WORLDS: list[Callable[[], World]] = [inaugural, succession, rolled_back]
 CHAMPIONS = {inaugural: 1, succession: 2, rolled_back: 1}
 by_name = pytest.mark.parametrize("build", WORLDS, ids=lambda build: build.__name__)
-
-
-def points_of(build: Callable[[], World]) -> list[str]:
-    """Every point at which an undisturbed walk can be cut, in its order."""
-    world, seen = build(), list[str]()
-    with world.watched(seen.append):
-        world.settle()
-    return seen
-
-
-def cut_at(world: World, place: int) -> bool:
-    """Settle until the `place`-th point; whether the walk got there."""
-    n_left = place
-
-    def count_down(_point: str) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise CutError
-        n_left -= 1
-
-    with world.watched(count_down):
-        try:
-            world.settle()
-        except CutError:
-            return True
-    return False
 
 
 def assert_settled(world: World, champion: int) -> None:
@@ -132,9 +42,19 @@ def assert_settled(world: World, champion: int) -> None:
     assert [held.tags["decision_id"] for held in versions] == decided
     assert [row.decision_id for row in rows if row.kind is EntryKind.CONFIRMATION] == intents
     assert world.registry.champion(MODEL) == champion == world.last_confirmed()
+    left = fold(rows).quarantines
     assert world.statuses() == {
-        held.version: "production" if held.version == champion else "archived" for held in versions
+        held.version: "production"
+        if held.version == champion
+        else "quarantined"
+        if held.version in left
+        else "archived"
+        for held in versions
     }
+    assert [bool(held.tags.get("quarantined")) for held in versions] == [held.version in left for held in versions]
+    assert [held.description.count("**Quarantined since") for held in versions] == [
+        int(held.version in left) for held in versions
+    ]
     assert all(held.tags.keys() >= set(ORIGIN_TAGS) for held in versions)
     assert find_first_fault(rows) is None
 
@@ -157,7 +77,8 @@ def test_the_walks_can_be_cut_before_and_after_every_write() -> None:
               for when in ("before", "after")]  # fmt: skip
     assert points_of(succession) == around
     assert points_of(inaugural) == around[:4] + around[6:]
-    assert points_of(rolled_back) == around[4:]
+    marking = [f"{when} {what}" for what in ("describe", "tag", "tag") for when in ("before", "after")]
+    assert points_of(rolled_back) == around[4:6] + marking + around[8:]
 
 
 @by_name

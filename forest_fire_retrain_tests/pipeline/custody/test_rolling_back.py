@@ -63,7 +63,7 @@ def test_by_default_the_version_before_the_champion_comes_back_with_reason_and_a
     assert done.entry.payload["reason"] == "it missed two fires"
     assert done.entry.summary == "Roll back from version 3 to version 2: it missed two fires."
     assert reigns.state.quarantined == {before.candidates[3].candidate_id}
-    assert status_tags(reigns) == ["archived", "production", "archived"]
+    assert status_tags(reigns) == ["archived", "production", "quarantined"]
 
 
 def test_the_ledger_still_knows_what_the_version_rolled_back_to_was_made_of(reigns: Reigns) -> None:
@@ -199,7 +199,7 @@ def test_an_alias_moved_again_between_row_and_move_abandons_the_rollback(reigns:
     assert reigns.state.meddling is not None
 
 
-POINTS = ["before append", "after append", "before tag", "after tag", "before point_champion", "after point_champion"]
+POINTS = [f"{when} {what}" for what in ("append", "describe", "tag", "point_champion") for when in ("before", "after")]
 
 
 @pytest.mark.parametrize("n_passed", [0, 1])

@@ -8,6 +8,7 @@ from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.records import Knowledge
+from forest_fire_retrain.defs.metadata import difference_table
 from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
 from forest_fire_retrain_tests.example_evidence import MODEL
@@ -29,7 +30,10 @@ def test_a_replay_as_known_of_a_past_partition_differs_in_nothing_and_moves_noth
         assert replay.entry.outcome is original.outcome
         assert replay.payload.differences == ()
         key = windows_of(period).partition_key
-        assert replay.entry.summary == f"REPLAY (as_known) of {key}: nothing differs. The champion stays."
+        assert (
+            replay.entry.summary
+            == f"Replay: {key} (as_known): nothing differs from the live decision. The champion stays."
+        )
         assert replay.payload.decision.model_dump_json() == read_payload(original).decision.model_dump_json()
     assert bench.champion() == 3
     assert len(bench.registry.versions(MODEL)) == 3
@@ -62,7 +66,7 @@ def test_a_replay_as_corrected_lists_what_came_out_otherwise() -> None:
     assert {"holdout hash", "fires in the holdout", "relative gain"} <= set(found)
     before, now = found["fires in the holdout"]
     assert int(now) < int(before)
-    assert f"REPLAY (as_corrected) of {windows_of(0).partition_key}: holdout hash" in replay.entry.summary
+    assert f"Replay: {windows_of(0).partition_key} (as_corrected): holdout hash" in replay.entry.summary
     assert bench.champion() == 2
     assert bench.live_decisions()[windows_of(0).partition_key] == original
 
@@ -78,7 +82,14 @@ def test_the_newest_partition_under_another_rule_is_a_replay() -> None:
 def test_a_partition_that_was_skipped_is_a_replay_without_an_original() -> None:
     bench = decided_bench(0, 2)
     found = bench.decide(1)
-    assert (found.standing, found.payload.differences) == (Standing.REPLAY, ())
+    assert (found.standing, found.payload.differences) == (Standing.REPLAY, None)
+    said = "never decided live; nothing to compare with"
+    assert found.entry.summary == f"Replay: {windows_of(1).partition_key}: {said}. The champion stays."
+    assert difference_table(read_payload(found.entry)).value == said
+    page = bench.records.page(str(found.payload.page_sha256))
+    assert page is not None
+    assert f"<p>{said}</p>" in page
+    assert "nothing differs" not in page
     assert found.payload.champion is not None
     assert found.payload.champion.version == 1
     assert bench.champion() == 2
