@@ -290,7 +290,7 @@ def test_history_lists_reigns_with_why_each_ended(forest_fire: Run) -> None:
 @pytest.mark.usefixtures("told")
 def test_history_lists_retrainings_and_rows_when_asked(forest_fire: Run) -> None:
     retrainings = json.loads(forest_fire("history", "--retrainings", "--json").out)
-    assert [row["updated"] for row in retrainings] == [True, False, True]
+    assert [row["updated"] for row in retrainings] == [True, False, True, True]
     assert len(json.loads(forest_fire("history", "--events", "--json").out)) == len(STORY)
     both: Answer = forest_fire("history", "--events", "--retrainings")
     assert both.code == 2
