@@ -136,6 +136,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/demonstration": room("adapters/atomic_files", "adapters/simulated_settings", "core/errors", "pydantic"),
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/verified_models": room("core/errors", "core/risk_model", "skops"),
@@ -157,7 +158,13 @@ HOUSE: dict[str, Room] = {
     # the shell
     "clock": room(),
     "settings": room(
-        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+        "adapters/demonstration",
+        "adapters/simulated_settings",
+        "core/decision",
+        "core/serving",
+        *BASE,
+        "pydantic",
+        "pydantic_settings",
     ),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
@@ -249,6 +256,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/investigating",
         "adapters/atomic_files",
         "adapters/delta_lake",
+        "adapters/demonstration",
         "adapters/duckdb_ledger",
         "adapters/kept_files",
         "adapters/ledger_backup",
