@@ -337,7 +337,7 @@ def _with_demonstration(settings: Settings, overrides: Mapping[str, object]) -> 
         return settings
     kept = read_demonstration(settings.home)
     unset = {name: value for name, value in kept.items() if name not in settings.model_fields_set}
-    return Settings(**{**overrides, **unset}) if unset else settings  # type: ignore[arg-type] # as above
+    return Settings(**{**overrides, **unset}) if unset else settings
 
 
 def check_time_zone(name: str) -> str:

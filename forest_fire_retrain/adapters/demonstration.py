@@ -33,7 +33,7 @@ NORTHERN_SUMMER = (dt.date(2001, 4, 16), dt.date(2001, 10, 15))
 
 DRIFT_WEEK, DRIFT_STRENGTH = 3, 1.5
 LATE_WEEKS, LATE_DAYS = (16, 19), 24
-MISREAD_DECISION = 18
+MISREAD_DECISIONS = (17, 18)
 
 
 class Demonstration(BaseModel):
@@ -69,7 +69,7 @@ def plan_demonstration(first: dt.date) -> Demonstration:
             southern=not _is_northern(HOTTEST_DATE + (first - WRITTEN_FOR)),
             drift=Drift(kind=DriftKind.SUDDEN, start=after(DRIFT_WEEK), strength=DRIFT_STRENGTH),
             label_delay=LateReports(start=after(LATE_WEEKS[0]), end=after(LATE_WEEKS[1]), extra_days=LATE_DAYS),
-            misread_archive=MisreadArchive(start=after(MISREAD_DECISION, -1), end=after(MISREAD_DECISION)),
+            misread_archive=MisreadArchive(start=after(MISREAD_DECISIONS[0], -1), end=after(MISREAD_DECISIONS[1])),
         ),
     )
 
