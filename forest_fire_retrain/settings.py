@@ -18,6 +18,7 @@ from zoneinfo import available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 
+from forest_fire_retrain.adapters.demonstration import read_demonstration
 from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
@@ -355,7 +356,7 @@ def load_settings(**overrides: object) -> Settings:
         faults.append(f"{CONFIG_VARIABLE}: {config} is not a file")
     if not faults:
         try:
-            return Settings(**overrides)  # type: ignore[arg-type] # validated by pydantic
+            return _with_demonstration(Settings(**overrides), overrides)  # type: ignore[arg-type] # validated by pydantic
         except ValidationError as error:
             faults = [_describe(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
         except ValueError as error:  # an unreadable TOML file
@@ -363,6 +364,15 @@ def load_settings(**overrides: object) -> Settings:
     listed = "\n".join(f"  - {fault}" for fault in faults)
     msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
+
+
+def _with_demonstration(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """The settings, with what the home's demonstration stands for where nobody set it otherwise."""
+    if settings.source is not SourceKind.SIMULATOR:
+        return settings
+    kept = read_demonstration(settings.home)
+    unset = {name: value for name, value in kept.items() if name not in settings.model_fields_set}
+    return Settings(**{**overrides, **unset}) if unset else settings
 
 
 def check_time_zone(name: str) -> str:

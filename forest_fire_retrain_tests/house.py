@@ -148,6 +148,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/demonstration": room("adapters/atomic_files", "adapters/simulated_settings", "core/errors", "pydantic"),
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
@@ -173,6 +174,7 @@ HOUSE: dict[str, Room] = {
     "clock": room(),
     "settings": room(
         "adapters/notify_settings",
+        "adapters/demonstration",
         "adapters/simulated_settings",
         "core/decision",
         "core/serving",
@@ -299,6 +301,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/investigating",
         "adapters/atomic_files",
         "adapters/delta_lake",
+        "adapters/demonstration",
         "adapters/duckdb_ledger",
         "adapters/kept_files",
         "adapters/ledger_backup",

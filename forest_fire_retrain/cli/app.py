@@ -58,9 +58,10 @@ def _settings() -> "Settings":
 @app.command()
 def up() -> None:
     """Bring the champion up to date, then serve Dagster with schedule and sensor, and MLflow, until Ctrl-C."""
+    from forest_fire_retrain.cli.demonstrating import lay_out_demonstration  # noqa: PLC0415 - reads settings
     from forest_fire_retrain.cli.serving import bring_up  # noqa: PLC0415 - imports Dagster
 
-    bring_up(_settings())
+    bring_up(lay_out_demonstration(_settings()))
 
 
 @app.command()
