@@ -22,20 +22,22 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "proofs", "model_access", "investigate"),
-    *("definitions", "defs", "backtest", "cli"),
+    *("definitions", "defs", "backtest", "cli", "outgoing", "homes", "setting_faults"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
-    *("core/records", "core/losses", "core/park_calendar"),
+    *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
-MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors")
+MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors", "core/redaction")
 
 HOUSE: dict[str, Room] = {
     # what everything stands on
-    "core/errors": room(),
+    "core/plain_text": room(),
+    "core/redaction": room(),
+    "core/errors": room("core/plain_text", "core/redaction"),
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/park_calendar": room("core/windows"),
@@ -104,7 +106,9 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/ledger_schema": room("core/ledger"),
     "adapters/mlflow_addresses": room("core/errors"),
-    "adapters/mlflow_connection": room("adapters/mlflow_addresses", "core/errors", "filelock", "mlflow", "sqlalchemy"),
+    "adapters/mlflow_connection": room(
+        "adapters/mlflow_addresses", "core/errors", "core/redaction", "filelock", "mlflow", "sqlalchemy"
+    ),
     "adapters/mlflow_models": room(
         *MLFLOW,
         "adapters/model_folders",
@@ -156,8 +160,18 @@ HOUSE: dict[str, Room] = {
     ),
     # the shell
     "clock": room(),
+    "outgoing": room("core/redaction"),
+    "homes": room("settings", *BASE),
+    "setting_faults": room("core/redaction", "pydantic", "pydantic_core", "pydantic_settings"),
     "settings": room(
-        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+        "outgoing",
+        "setting_faults",
+        "adapters/simulated_settings",
+        "core/decision",
+        "core/serving",
+        *BASE,
+        "pydantic",
+        "pydantic_settings",
     ),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
@@ -186,6 +200,7 @@ HOUSE: dict[str, Room] = {
     ),
     "model_access": room(
         "clock",
+        "homes",
         "production",
         "settings",
         "core/moments",
@@ -202,6 +217,7 @@ HOUSE: dict[str, Room] = {
     "__init__": room("model_access"),
     "investigate": room(
         "installation",
+        "homes",
         "production",
         "proofs",
         "settings",
@@ -214,6 +230,7 @@ HOUSE: dict[str, Room] = {
     ),
     "defs": room(
         "installation",
+        "outgoing",
         "operations",
         "settings",
         *CORE,
@@ -234,6 +251,8 @@ HOUSE: dict[str, Room] = {
     "cli": room(
         "backtest",
         "clock",
+        "homes",
+        "outgoing",
         "definitions",
         "defs",
         "installation",

@@ -81,7 +81,7 @@ def predict_today(settings: Settings) -> None:
     try:
         _run(settings, [today], retro=False, progress=None)
     except ForestFireRetrainError as error:
-        out.print(f"Today was not predicted: {error}", markup=False)
+        out.print_lines(f"Today was not predicted: {error}")
 
 
 def _refuse_other_days(settings: Settings, installation: Installation, days: Sequence[dt.date], today: dt.date) -> None:

@@ -8,6 +8,7 @@ from dagster import DagsterError
 from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
+from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
@@ -110,18 +111,14 @@ def foreseeable_faults_bare() -> Iterator[None]:
     try:
         yield
     except (DagsterError, SQLAlchemyError, OSError) as error:
-        causes = list(_causes(error))
+        causes = list(chain_of(error))
         foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
         refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
         if foreseen is None and refused is not None:
             foreseen = _home_error(refused)
-        raise foreseen or error from None
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+        if foreseen is None:
+            raise
+        raise foreseen from None
 
 
 def _home_error(refused: BaseException) -> HomeError:

@@ -48,8 +48,8 @@ def test_an_sqlite_store_that_cannot_be_opened_is_a_tracking_error(tmp_path: Pat
     ("text", "shown"),
     [
         ("http://host/x", "http://host/x"),
-        ("https://a:b@host:5000/x", "https://host:5000/x"),
-        ("postgresql://a:p@ss@host/db and http://c@d", "postgresql://host/db and http://d"),
+        ("https://a:b@host:5000/x", "https://***@host:5000/x"),
+        ("postgresql://a:p@ss@host/db and http://c@d", "postgresql://***@host/db and http://***@d"),
         ("someone@example.org", "someone@example.org"),
     ],
 )
