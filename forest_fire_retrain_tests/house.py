@@ -71,7 +71,7 @@ HOUSE: dict[str, Room] = {
     ),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
-    "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
+    "adapters/delta_lake": room("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
@@ -88,7 +88,7 @@ HOUSE: dict[str, Room] = {
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
-    "adapters/lake_notes": room("core/errors", "deltalake"),
+    "adapters/lake_notes": room("core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",

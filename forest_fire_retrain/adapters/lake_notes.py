@@ -6,6 +6,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.redaction import unless_secret
 
 
 def newest_notes(root: str, table: str) -> Mapping[str, str]:
@@ -23,5 +24,5 @@ def newest_notes(root: str, table: str) -> Mapping[str, str]:
     except (DeltaError, OSError) as error:
         first_line = str(error).partition("\n")[0]
         msg = f"table {table} of the lake at {root} cannot be read: {first_line}. Run: forest-fire verify"
-        raise LakeError(msg) from error
+        raise LakeError(msg) from unless_secret(error)
     return {name: value for name, value in entry.items() if isinstance(value, str)}

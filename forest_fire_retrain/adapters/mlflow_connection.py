@@ -19,7 +19,7 @@ import atexit
 import logging
 import os
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +29,7 @@ from filelock import FileLock, Timeout
 
 from forest_fire_retrain.adapters.mlflow_addresses import settle_here
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError, TrackingError
-from forest_fire_retrain.core.redaction import redact, secrets_in
+from forest_fire_retrain.core.redaction import redact, secrets_in, unless_secret
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -187,26 +187,19 @@ def refusals_as(kind: type[TrackingError | RegistryError], tracking_uri: str, do
             f"MLflow at {redact(tracking_uri, secrets)} failed at {doing}: {redact(first_line, secrets)}. "
             "Check that it runs and that FOREST_FIRE_MLFLOW_TRACKING_URI is right, then run: forest-fire status"
         )
-        if isinstance(error, ImportError):
+        if isinstance(error, ModuleNotFoundError):
             msg = (
                 f"the driver of the database {redact(tracking_uri, secrets)} is missing: {first_line}. Install it, or "
                 "set FOREST_FIRE_MLFLOW_TRACKING_URI to an MLflow server's address, then run the same command again"
             )
-        raise kind(msg) from (error if says_nothing_secret(error, secrets) else None)
-
-
-def says_nothing_secret(error: BaseException, secrets: Collection[str]) -> bool:
-    """Whether nothing in a chain of errors would have to be redacted."""
-    said = str(error)
-    beneath = error.__cause__ or error.__context__
-    return redact(said, secrets) == said and (beneath is None or says_nothing_secret(beneath, secrets))
+        raise kind(msg) from unless_secret(error, secrets)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
     """What MLflow raises when it refuses; a broken database speaks through SQLAlchemy, a driver's lack by itself."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see `import_mlflow`
 
-    return (mlflow_exception(), SQLAlchemyError, OSError, ImportError)
+    return (mlflow_exception(), SQLAlchemyError, OSError, ModuleNotFoundError)
 
 
 def mlflow_exception() -> type[Exception]:

@@ -1,10 +1,11 @@
 """The `forest-fire` command: thin commands over the installation; heavy imports stay inside them."""
 
 import gc
+import os
 import sys
 from typing import NoReturn
 
-EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
 
 
 def run() -> NoReturn:
@@ -16,9 +17,13 @@ def run() -> NoReturn:
     gc.disable()
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # what it cannot write, it spells
-    from forest_fire_retrain.cli.process import exit_code_of, leave  # noqa: PLC0415 - after the line above
+    try:
+        from forest_fire_retrain.cli.process import exit_code_of, leave  # noqa: PLC0415 - after the lines above
 
-    leave(exit_code_of(main))
+        leave(exit_code_of(main))
+    except KeyboardInterrupt:
+        os.write(2, b"forest-fire: stopped by Ctrl-C before anything was done.\n")
+        os._exit(EXIT_INTERRUPTED)
 
 
 def main() -> None:
@@ -29,7 +34,7 @@ def main() -> None:
     SystemExit
         With the exit code.
     """
-    from forest_fire_retrain.cli.faults import EXIT_INTERRUPTED, exit_code_for, say_interrupted  # noqa: PLC0415 - later
+    from forest_fire_retrain.cli.faults import exit_code_for, say_interrupted  # noqa: PLC0415 - later
 
     try:
         from forest_fire_retrain.cli.app import app  # noqa: PLC0415 - so that Ctrl-C is caught while it is imported

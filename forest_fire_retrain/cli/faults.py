@@ -10,15 +10,17 @@ Needs no library: what they raise is told by its name, or by what Python's own e
 """
 
 import errno
+import shlex
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 
+from forest_fire_retrain.cli import EXIT_INTERRUPTED
 from forest_fire_retrain.cli.speech import NAME, complain
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 
 EXIT_BAD_INPUT = 2
-EXIT_INTERRUPTED = 130
 INTERRUPTIONS = frozenset({"KeyboardInterrupt", "Abort", "DagsterExecutionInterruptedError"})
 WRONG_USE = "ClickException"
 ONLY_HELP = "NoArgsIsHelpError"
@@ -41,9 +43,12 @@ REMEDIES: Mapping[int, str] = {
     errno.EPERM: "correct the permissions",
     errno.EROFS: "make the file system writable",
 }
-NO_MEMORY = "there is not enough memory"
-LESS_MEMORY = "Free memory, or lower FOREST_FIRE_N_PROCESSES or FOREST_FIRE_TRAINING_WINDOW_DAYS, then run again"
+LESS_MEMORY = "Free memory, or lower FOREST_FIRE_N_PROCESSES or FOREST_FIRE_TRAINING_WINDOW_DAYS, then run"
 STANDS = "What was decided before stands"
+READ = "nothing was changed"
+BEGUN = "what was decided before stands, and the next run finishes what this one began"
+NO_ROOM = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
+"""What the loader says of a library for which there is no memory."""
 
 
 def exit_code_for(fault: BaseException) -> int | None:
@@ -53,7 +58,7 @@ def exit_code_for(fault: BaseException) -> int | None:
     if INTERRUPTIONS & _kinds(fault):
         return say_interrupted()
     if isinstance(fault, ForestFireRetrainError):
-        complain(str(fault))
+        complain(_describe_memory(fault) or str(fault))
         return EXIT_BAD_INPUT
     message = _describe_wrong_use(fault) if WRONG_USE in _kinds(fault) else _describe_limit(fault)
     if message is None:
@@ -65,11 +70,15 @@ def exit_code_for(fault: BaseException) -> int | None:
 
 def say_interrupted() -> int:
     """Say that Ctrl-C ended the command, and what stands; the exit code. Further ones no longer disturb the end."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    command = command_typed()
-    stands = "nothing was changed" if command in READING else f"{STANDS[0].lower()}{STANDS[1:]}, nothing is half done"
-    complain(f"stopped by Ctrl-C; {stands}. To go on, run the same command again: {f'{NAME} {command}'.strip()}")
+    with suppress(ValueError):  # outside of the main thread nothing can be set, nor does Ctrl-C come
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    complain(f"stopped by Ctrl-C; {READ if command_typed() in READING else BEGUN}. To go on, run: {again()}")
     return EXIT_INTERRUPTED
+
+
+def again() -> str:
+    """The command as it was typed."""
+    return shlex.join([NAME, *sys.argv[1:]])
 
 
 def command_typed() -> str:
@@ -102,22 +111,33 @@ def _describe_wrong_use(fault: BaseException) -> str:
     return f"{said.rstrip('.')}. See: {path} --help"
 
 
-def _describe_limit(fault: BaseException) -> str | None:
-    """Which limit of the machine was met, of those that an error can be made of; `None` if none was."""
-    again = f"{NAME} {command_typed()}".strip()
+def _describe_memory(fault: BaseException) -> str | None:
+    """That memory is short, if that is what an error was made of."""
     for part in chain_of(fault):
-        if isinstance(part, MemoryError) or "OutOfMemoryException" in _kinds(part):
-            return f"{NO_MEMORY}. {STANDS}. {LESS_MEMORY}: {again}"
-        if isinstance(part, RuntimeError) and "can't start new thread" in str(part):
-            return f"no further thread can be started. {STANDS}. Raise the limit (ulimit -u), then run again: {again}"
-        if isinstance(part, OSError) and part.errno is not None:
-            return _describe_refusal(part, again)
-    if isinstance(fault, UnicodeError):
-        return f"a text cannot be read or written: {fault}. {STANDS}. Give it in UTF-8, then run again: {again}"
+        is_short = isinstance(part, MemoryError) or "OutOfMemoryException" in _kinds(part)
+        if is_short or (isinstance(part, ImportError) and any(said in str(part) for said in NO_ROOM)):
+            return f"there is not enough memory. {STANDS}. {LESS_MEMORY}: {again()}"
     return None
 
 
-def _describe_refusal(refused: OSError, again: str) -> str:
+def _describe_limit(fault: BaseException) -> str | None:
+    """Which limit of the machine was met, of those that an error can be made of; `None` if none was."""
+    short = _describe_memory(fault)
+    if short is not None:
+        return short
+    for part in chain_of(fault):
+        if isinstance(part, RuntimeError) and "can't start new thread" in str(part):
+            return f"no further thread can be started. {STANDS}. Raise the limit (ulimit -u), then run: {again()}"
+        if isinstance(part, OSError) and part.errno is not None:
+            return _describe_refusal(part)
+    if isinstance(fault, OverflowError) and "date" in str(fault):
+        return "a day is too near an end of the calendar; nothing was changed. Give another one"
+    if isinstance(fault, UnicodeError):
+        return f"a text cannot be read or written: {fault}. {STANDS}. Give it in UTF-8, then run: {again()}"
+    return None
+
+
+def _describe_refusal(refused: OSError) -> str:
     where = "" if refused.filename is None else f" ({refused.filename})"
     remedy = REMEDIES.get(refused.errno or 0, "correct that")
-    return f"{refused.strerror or refused}{where}. {STANDS}. {remedy[0].upper()}{remedy[1:]}, then run again: {again}"
+    return f"{refused.strerror or refused}{where}. {STANDS}. {remedy[0].upper()}{remedy[1:]}, then run: {again()}"

@@ -128,7 +128,7 @@ def read_kept_file(path: Path) -> str:
 
 def _read_standard_input() -> str:
     try:
-        return sys.stdin.buffer.read().decode("utf-8")
+        return sys.stdin.read()
     except UnicodeDecodeError as error:
         msg = "what comes by standard input is no text in UTF-8, and thus no checkpoint"
         raise ProofError(msg) from error

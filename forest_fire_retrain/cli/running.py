@@ -1,10 +1,14 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 from dagster import DagsterError
+from dagster._core.execution import compute_logs
 from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
@@ -108,6 +112,7 @@ def foreseeable_faults_bare() -> Iterator[None]:
     HomeError
         If Dagster's store, or a file beside it, could not be read or written.
     """
+    keep_helpers_from_ctrl_c()
     try:
         yield
     except (DagsterError, SQLAlchemyError, OSError) as error:
@@ -121,11 +126,20 @@ def foreseeable_faults_bare() -> Iterator[None]:
         raise foreseen from None
 
 
+def keep_helpers_from_ctrl_c() -> None:
+    """Start the processes that show a run's output for Dagster apart from the terminal.
+
+    Ctrl-C would reach them too, and each would print a traceback before this process ends them.
+    """
+    compute_logs.subprocess = SimpleNamespace(Popen=partial(subprocess.Popen, start_new_session=True))
+
+
 def _home_error(refused: BaseException) -> HomeError:
     first_line = str(refused).strip().partition("\n")[0].rstrip(".")
     return HomeError(
         f"Dagster's store or another file of the home cannot be used: {first_line}. What was decided before stands; "
-        "free disk space or correct the permissions, then run the same command again."
+        "free disk space, raise the limits on files (ulimit -f, -n) or correct the permissions, then run the same "
+        "command again."
     )
 
 

@@ -15,7 +15,6 @@ Rules
 
 import re
 from collections.abc import Collection, Mapping
-from urllib.parse import unquote, unquote_plus
 
 REDACTED = "***"
 SHORTEST_SECRET = 4
@@ -38,6 +37,7 @@ BY_FORM = re.compile(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)",
     re.DOTALL,
 )
+ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 SECRET_VARIABLE = re.compile(
     r"(?i)(?:PASSWORD|PASSWD|SECRET|TOKEN|ACCESS_KEY|ACCESS_KEY_ID|ACCOUNT_KEY|API_KEY|SECRET_KEY|SAS|SIGNATURE|CONNECTION_STRING)$"
 )
@@ -84,7 +84,7 @@ def secrets_in(text: str) -> set[str]:
             user, _, password = match["who"].partition(":")
             found |= {password} - {user} if password else {user}
     found |= {match["value"].strip("\"'") for match in PARAMETER.finditer(text)}
-    found |= {decode(secret) for secret in found for decode in (unquote, unquote_plus)}
+    found |= {_decoded(secret) for secret in found}
     return {secret for secret in found if len(secret) >= SHORTEST_SECRET and secret != REDACTED}
 
 
@@ -103,6 +103,13 @@ def is_secret_name(name: str) -> bool:
     return SECRET_VARIABLE.search(name) is not None
 
 
+def unless_secret(error: BaseException, secrets: Collection[str] = ()) -> BaseException | None:
+    """`error`, to be kept as a cause, which ends up in logs; `None` if it or what it was made of says a secret."""
+    beneath, said = error.__cause__ or error.__context__, str(error)
+    is_told = redact(said, secrets) == said and (beneath is None or unless_secret(beneath, secrets) is not None)
+    return error if is_told else None
+
+
 def _of_entry(key: object, held: object, secrets: Collection[str]) -> object:
     if isinstance(held, str) and held and is_secret_name(str(key)):
         return REDACTED
@@ -116,6 +123,12 @@ def _without_who(match: re.Match[str]) -> str:
 def _without_value(match: re.Match[str]) -> str:
     quote = match["value"][0] if match["value"][:1] in ('"', "'") else ""
     return f"{match['name']}{quote}{REDACTED}{quote}"
+
+
+def _decoded(text: str) -> str:
+    """`text` with the bytes that `%` and two hexadecimal digits stand for (RFC 3986, 2.1)."""
+    in_bytes = text.encode("utf-8", "surrogateescape")
+    return ESCAPED.sub(lambda match: bytes.fromhex(match[1].decode()), in_bytes).decode("utf-8", "replace")
 
 
 def _names_who(before: str) -> bool:

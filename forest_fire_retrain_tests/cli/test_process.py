@@ -43,6 +43,7 @@ def start(program: str, *words: str, home: Path) -> subprocess.CompletedProcess[
 def test_a_command_that_only_reads_imports_no_library_of_arrays_models_or_orchestration(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
+    (tmp_path / "records").mkdir()  # so that it is a home
     done = start(TELL, *words, home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert set(done.stderr.splitlines()[-1].split()) & set(HEAVY) == set()
@@ -52,6 +53,7 @@ def test_a_command_that_only_reads_imports_no_library_of_arrays_models_or_orches
 def test_a_command_on_the_ledgers_files_imports_no_library_of_models_or_orchestration(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
+    (tmp_path / "records").mkdir()
     done = start(TELL, *words, home=tmp_path)
     assert set(done.stderr.splitlines()[-1].split()) & set(HEAVY) - {"numpy", "pyarrow"} == set()
 

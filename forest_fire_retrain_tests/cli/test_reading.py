@@ -80,7 +80,8 @@ def test_status_names_what_the_last_ingest_said_of_the_data(
 
 
 def test_an_empty_ledger_says_how_to_start(home: Path, forest_fire: Run) -> None:
+    (home / "records").mkdir(parents=True)
     answer = forest_fire("history")
     assert answer.code == 0
     assert "forest-fire up" in answer.out
-    assert not home.exists()
+    assert [path.name for path in home.rglob("*")] == ["records"]
