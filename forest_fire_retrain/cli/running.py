@@ -131,7 +131,9 @@ def keep_helpers_from_ctrl_c() -> None:
 
     Ctrl-C would reach them too, and each would print a traceback before this process ends them.
     """
-    compute_logs.subprocess = SimpleNamespace(Popen=partial(subprocess.Popen, start_new_session=True))
+    compute_logs.subprocess = SimpleNamespace(  # type: ignore[assignment, attr-defined] # the module is asked for Popen
+        Popen=partial(subprocess.Popen, start_new_session=True)
+    )
 
 
 def _home_error(refused: BaseException) -> HomeError:
