@@ -18,8 +18,10 @@ def run() -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # what it cannot write, it spells
     try:
-        from forest_fire_retrain.cli.process import exit_code_of, leave  # noqa: PLC0415 - after the lines above
+        from forest_fire_retrain.cli.interruptions import listen  # noqa: PLC0415 - after the lines above
+        from forest_fire_retrain.cli.process import exit_code_of, leave  # noqa: PLC0415 - as above
 
+        listen()
         leave(exit_code_of(main))
     except KeyboardInterrupt:
         os.write(2, b"forest-fire: stopped by Ctrl-C before anything was done.\n")

@@ -3,7 +3,7 @@
 Rules
 -----
 - A foreseeable fault, wrong use, a limit of the machine: one message that says what stands and what to do, exit code 2.
-- Ctrl-C: one line, exit code 130, as a shell expects it.
+- Ctrl-C: one line, exit code 130, as a shell expects it; also where it came out as another fault.
 - Whatever else is raised is a fault of this project: it keeps its traceback.
 
 Needs no library: what they raise is told by its name, or by what Python's own errors it is made of.
@@ -17,6 +17,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from forest_fire_retrain.cli import EXIT_INTERRUPTED
+from forest_fire_retrain.cli.interruptions import was_heard
 from forest_fire_retrain.cli.speech import NAME, complain
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 
@@ -55,7 +56,7 @@ def exit_code_for(fault: BaseException) -> int | None:
     """Say what `fault` means, and the exit code; `None` if it is no fault that anybody could foresee."""
     if isinstance(fault, SystemExit):
         return fault.code if isinstance(fault.code, int) else 0 if fault.code is None else 1
-    if INTERRUPTIONS & _kinds(fault):
+    if INTERRUPTIONS & _kinds(fault) or was_heard():
         return say_interrupted()
     if isinstance(fault, ForestFireRetrainError):
         complain(_describe_memory(fault) or str(fault))
