@@ -10,6 +10,8 @@ Needs no library: what they raise is told by its name, or by what Python's own e
 """
 
 import errno
+import os
+import re
 import shlex
 import signal
 import sys
@@ -48,6 +50,7 @@ LESS_MEMORY = "Free memory, or lower FOREST_FIRE_N_PROCESSES or FOREST_FIRE_TRAI
 STANDS = "What was decided before stands"
 READ = "nothing was changed"
 BEGUN = "what was decided before stands, and the next run finishes what this one began"
+PANIC = re.compile(r"os error (?P<plain>\d{1,3})\)|Os \{ code: (?P<struct>\d{1,3}),")
 NO_ROOM = ("failed to map segment", "Cannot allocate memory", "cannot allocate memory")
 """What the loader says of a library for which there is no memory."""
 
@@ -129,13 +132,25 @@ def _describe_limit(fault: BaseException) -> str | None:
     for part in chain_of(fault):
         if isinstance(part, RuntimeError) and "can't start new thread" in str(part):
             return f"no further thread can be started. {STANDS}. Raise the limit (ulimit -u), then run: {again()}"
-        if isinstance(part, OSError) and part.errno is not None:
-            return _describe_refusal(part)
+        refused = _refusal_in(part)
+        if refused is not None and refused.errno is not None:
+            return _describe_refusal(refused)
     if isinstance(fault, OverflowError) and "date" in str(fault):
         return "a day is too near an end of the calendar; nothing was changed. Give another one"
     if isinstance(fault, UnicodeError):
         return f"a text cannot be read or written: {fault}. {STANDS}. Give it in UTF-8, then run: {again()}"
     return None
+
+
+def _refusal_in(part: BaseException) -> OSError | None:
+    """What the system refused, also where native code that panicked says so in its own words."""
+    if isinstance(part, OSError):
+        return part
+    told = PANIC.search(str(part)) if "PanicException" in _kinds(part) else None
+    if told is None:
+        return None
+    number = int(told["plain"] or told["struct"])
+    return OSError(number, os.strerror(number))
 
 
 def _describe_refusal(refused: OSError) -> str:
