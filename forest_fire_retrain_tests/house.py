@@ -22,21 +22,23 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
-    *("model_access", "investigate"),
+    *("model_access", "investigate", "outgoing", "homes", "setting_faults"),
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
-    *("core/records", "core/losses", "core/park_calendar"),
+    *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
-MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors")
+MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors", "core/redaction")
 
 HOUSE: dict[str, Room] = {
     # what everything stands on
-    "core/errors": room(),
+    "core/plain_text": room(),
+    "core/redaction": room(),
+    "core/errors": room("core/plain_text", "core/redaction"),
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/park_calendar": room("core/windows"),
@@ -73,7 +75,7 @@ HOUSE: dict[str, Room] = {
     ),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
-    "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
+    "adapters/delta_lake": room("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
@@ -91,7 +93,7 @@ HOUSE: dict[str, Room] = {
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
-    "adapters/lake_notes": room("core/errors", "deltalake"),
+    "adapters/lake_notes": room("core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
@@ -109,7 +111,9 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/ledger_schema": room("core/ledger"),
     "adapters/mlflow_addresses": room("core/errors"),
-    "adapters/mlflow_connection": room("adapters/mlflow_addresses", "core/errors", "filelock", "mlflow", "sqlalchemy"),
+    "adapters/mlflow_connection": room(
+        "adapters/mlflow_addresses", "core/errors", "core/redaction", "filelock", "mlflow", "sqlalchemy"
+    ),
     "adapters/mlflow_models": room(
         *MLFLOW,
         "adapters/model_folders",
@@ -172,9 +176,14 @@ HOUSE: dict[str, Room] = {
     ),
     # the shell
     "clock": room(),
+    "outgoing": room("core/redaction"),
+    "homes": room("settings", *BASE),
+    "setting_faults": room("core/redaction", "pydantic", "pydantic_core", "pydantic_settings"),
     "settings": room(
         "adapters/notify_settings",
         "adapters/demonstration",
+        "outgoing",
+        "setting_faults",
         "adapters/simulated_settings",
         "core/decision",
         "core/serving",
@@ -232,6 +241,7 @@ HOUSE: dict[str, Room] = {
     ),
     "model_access": room(
         "clock",
+        "homes",
         "production",
         "settings",
         "core/moments",
@@ -248,6 +258,7 @@ HOUSE: dict[str, Room] = {
     "__init__": room("model_access"),
     "investigate": room(
         "installation",
+        "homes",
         "production",
         "proofs",
         "settings",
@@ -261,6 +272,7 @@ HOUSE: dict[str, Room] = {
     "defs": room(
         "installation",
         "notifying",
+        "outgoing",
         "operations",
         "settings",
         *CORE,
@@ -282,6 +294,8 @@ HOUSE: dict[str, Room] = {
     "cli": room(
         "backtest",
         "clock",
+        "homes",
+        "outgoing",
         "definitions",
         "defs",
         "installation",

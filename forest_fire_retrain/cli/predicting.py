@@ -58,7 +58,7 @@ def predict(settings: Settings, asked: Asked, *, retro: bool, as_json: bool) -> 
     today = day_of(now, settings.time_zone)
     days, installation, progress = asked.days(today), build_installation(settings), Quiet()
     new = [day for day in days if retro or day >= today]
-    past = [day for day in days if day not in new]
+    past = [day for day in days if not (retro or day >= today)]
     if past:
         operations.predict_days(installation, past, retro=False, now=now)  # refuses what does not stand
     run_id = None
@@ -81,7 +81,7 @@ def predict_today(settings: Settings) -> None:
     try:
         _run(settings, [today], retro=False, progress=None)
     except ForestFireRetrainError as error:
-        out.print(f"Today was not predicted: {error}", markup=False)
+        out.print_lines(f"Today was not predicted: {error}")
 
 
 def _refuse_other_days(settings: Settings, installation: Installation, days: Sequence[dt.date], today: dt.date) -> None:

@@ -1,13 +1,18 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 from dagster import DagsterError
+from dagster._core.execution import compute_logs
 from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
+from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
@@ -107,28 +112,36 @@ def foreseeable_faults_bare() -> Iterator[None]:
     HomeError
         If Dagster's store, or a file beside it, could not be read or written.
     """
+    keep_helpers_from_ctrl_c()
     try:
         yield
     except (DagsterError, SQLAlchemyError, OSError) as error:
-        causes = list(_causes(error))
+        causes = list(chain_of(error))
         foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
         refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
         if foreseen is None and refused is not None:
             foreseen = _home_error(refused)
-        raise foreseen or error from None
+        if foreseen is None:
+            raise
+        raise foreseen from None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+def keep_helpers_from_ctrl_c() -> None:
+    """Start the processes that show a run's output for Dagster apart from the terminal.
+
+    Ctrl-C would reach them too, and each would print a traceback before this process ends them.
+    """
+    compute_logs.subprocess = SimpleNamespace(  # type: ignore[assignment, attr-defined] # the module is asked for Popen
+        Popen=partial(subprocess.Popen, start_new_session=True)
+    )
 
 
 def _home_error(refused: BaseException) -> HomeError:
     first_line = str(refused).strip().partition("\n")[0].rstrip(".")
     return HomeError(
         f"Dagster's store or another file of the home cannot be used: {first_line}. What was decided before stands; "
-        "free disk space or correct the permissions, then run the same command again."
+        "free disk space, raise the limits on files (ulimit -f, -n) or correct the permissions, then run the same "
+        "command again."
     )
 
 

@@ -12,6 +12,7 @@ from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.replays import describe_differences
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
+from forest_fire_retrain.core.redaction import REDACTED, redact
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
 
@@ -212,9 +213,9 @@ def number(value: float) -> dg.MetadataValue:
 
 
 def mlflow_page(settings: Settings, path: str) -> str:
-    """Address of a page of the MLflow UI; without the view's name it shows the one for language models first."""
-    uri = settings.mlflow_tracking_uri
-    base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
+    """Address of a page of the MLflow UI, without user and password, in the view of trainings."""
+    uri = redact(settings.tracking_uri).replace(f"{REDACTED}@", "")
+    base = uri if uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
     return f"{base.rstrip('/')}/{path}{TRAINING_VIEW}"
 
 

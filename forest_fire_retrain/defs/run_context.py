@@ -4,6 +4,7 @@ import dagster as dg
 
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.outgoing import cleared
 
 TRIGGER_TAG = "forest_fire/trigger"
 TRIGGER_TAGS = {
@@ -31,11 +32,13 @@ def tell(
     context: dg.AssetExecutionContext, installation: Installation, step: str, partition_key: str, sentence: str
 ) -> None:
     """Say in the run's log, and to whoever watches, how far the work has come."""
+    sentence = cleared(sentence)
     context.log.info("%s: %s", partition_key, sentence)
     installation.progress.advance(step, partition_key, sentence)
 
 
 def warn(context: dg.AssetExecutionContext, installation: Installation, step: str, sentence: str) -> None:
     """Say in the run's log, and to whoever watches, what a person should know although the work goes on."""
+    sentence = cleared(sentence)
     context.log.warning(sentence)
     installation.progress.warn(step, sentence)
