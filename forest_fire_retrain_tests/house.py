@@ -28,7 +28,7 @@ BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar"),
 )
-WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
 MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors")
@@ -58,12 +58,14 @@ HOUSE: dict[str, Room] = {
         *("core/ledger", "core/risk_model", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
+    "core/monitoring": room(*BASE, "core/decision", "numpy", "scipy", "pydantic"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
     "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
+    "pipeline/monitoring": room(*CORE, "pipeline/preparing", "pipeline/serving", "numpy", "pyarrow"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),
