@@ -146,6 +146,14 @@ def history(
 
 
 @app.command()
+def quality(*, as_json: AsJson = False) -> None:
+    """Say whether the model in production still says what happens: OK, ALARM, or BLIND, and why."""
+    from forest_fire_retrain.cli.quality import print_quality  # noqa: PLC0415 - imports scikit-learn
+
+    print_quality(_settings(), as_json=as_json)
+
+
+@app.command()
 def skill(*, as_json: AsJson = False) -> None:
     """Compare the model in production with climatology, year by year."""
     from forest_fire_retrain.cli.reading import print_skill  # noqa: PLC0415 - imports Arrow
