@@ -71,6 +71,8 @@ class MonitorMeasures(Record):
     ----------
     monitor, watched : Monitor, Watched
         Which chart, of whose predictions.
+    first_day : datetime.date, optional
+        First Monday looked at.
     n_weeks, n_weeks_clean : int
         Mondays looked at; those of them before the change, all without one.
     alarms : tuple of datetime.date
@@ -87,6 +89,7 @@ class MonitorMeasures(Record):
 
     monitor: Monitor
     watched: Watched
+    first_day: dt.date | None
     n_weeks: int
     n_weeks_clean: int
     alarms: tuple[dt.date, ...]
@@ -271,6 +274,7 @@ def measure_monitor(
     return MonitorMeasures(
         monitor=monitor,
         watched=watched,
+        first_day=watches[0].day if watches else None,
         n_weeks=len(watches),
         n_weeks_clean=len(clean),
         alarms=tuple(alarms),

@@ -3,9 +3,10 @@
 Rules
 -----
 - A scenario sets one switch on top of the park as it is configured; `none` leaves it as it is.
-- The change comes a third into the decisions. Gradual drift takes two years, the change of climate one.
-  The outage starts on the first 1 June from there and loses 85 % of the fires of 140 days. From the
-  change on, late reports come 30 days later than promised. The weather feed is silent for 30 days.
+- The change comes a third into the decisions. `sudden-half` is the sudden drift at half its strength.
+  Gradual drift takes two years, the change of climate one. The outage starts on the first 1 June from
+  there and loses 85 % of the fires of 140 days. From the change on, late reports come 30 days later than
+  promised. The weather feed is silent for 30 days.
 - `broken` breaks retrains, not the park: each after the first with a chance of 10 %, one of three faults
   with equal chances, drawn from the stream's seed. Nothing tells a promotion rule.
 """
@@ -28,6 +29,7 @@ from forest_fire_retrain.core.windows import Interval
 
 BROKEN_SHARE = 0.10
 LOG_ODDS_SHIFT = 0.5
+HALF_STRENGTH = 0.5
 GRADUAL_RAMP_DAYS = 730
 OUTAGE_DAYS, OUTAGE_SHARE, OUTAGE_MONTH = 140, 0.85, 6
 EXTRA_DELAY_DAYS = 30
@@ -41,6 +43,7 @@ class Scenario(StrEnum):
     NONE = "none"
     GRADUAL = "gradual"
     SUDDEN = "sudden"
+    SUDDEN_HALF = "sudden-half"
     COVARIATE = "covariate"
     OUTAGE = "outage"
     BROKEN = "broken"
@@ -55,7 +58,7 @@ class Scenario(StrEnum):
     @property
     def drifts(self) -> bool:
         """Whether fires follow otherwise from weather afterwards, so that old models are worse."""
-        return self in (Scenario.GRADUAL, Scenario.SUDDEN)
+        return self in (Scenario.GRADUAL, Scenario.SUDDEN, Scenario.SUDDEN_HALF)
 
 
 class Breakage(StrEnum):
@@ -83,12 +86,8 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
     match scenario:
         case Scenario.NONE | Scenario.BROKEN:
             return config
-        case Scenario.GRADUAL:
-            return config.model_copy(
-                update={"drift": Drift(kind=DriftKind.GRADUAL, start=start, ramp_days=GRADUAL_RAMP_DAYS)}
-            )
-        case Scenario.SUDDEN | Scenario.COVARIATE:
-            return config.model_copy(update={"drift": Drift(kind=DriftKind(scenario.value), start=start)})
+        case Scenario.GRADUAL | Scenario.SUDDEN | Scenario.SUDDEN_HALF | Scenario.COVARIATE:
+            return config.model_copy(update={"drift": _plan_drift(scenario, start)})
         case Scenario.OUTAGE:
             return config.model_copy(update={"outage": _plan_outage(start, span)})
         case Scenario.LABEL_DELAY:
@@ -96,6 +95,14 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
         case Scenario.SILENCE:
             end = start + dt.timedelta(days=SILENCE_DAYS)
             return config.model_copy(update={"silence": Silence(start=start, end=end)})
+
+
+def _plan_drift(scenario: Scenario, start: dt.date) -> Drift:
+    if scenario is Scenario.GRADUAL:
+        return Drift(kind=DriftKind.GRADUAL, start=start, ramp_days=GRADUAL_RAMP_DAYS)
+    if scenario is Scenario.SUDDEN_HALF:
+        return Drift(kind=DriftKind.SUDDEN, start=start, strength=HALF_STRENGTH)
+    return Drift(kind=DriftKind(scenario.value), start=start)
 
 
 def plan_faults(seed: int, n_periods: int) -> list[Breakage | None]:

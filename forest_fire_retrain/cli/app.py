@@ -230,17 +230,22 @@ def backtest(
     ] = "frozen,newest,any-improvement,margin,listing3,ours",
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay, silence; may be repeated."),
+        typer.Option(
+            help="none, gradual, sudden, sudden-half, covariate, outage, broken, label-delay, silence; may be repeated."
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
     cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
     cores: Annotated[int, typer.Option(help="Processes, one stream each.")] = 1,
+    monitors: Annotated[
+        str | None, typer.Option(help="Measure monitoring in place of promotion rules: cusum,e-detector.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a history under several promotion rules with the same candidates, and compare what they cost."""
     from forest_fire_retrain.cli.backtesting import Options, run_backtest  # noqa: PLC0415 - imports scikit-learn
 
-    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores)
+    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores, monitors)
     run_backtest(options, as_json=as_json)
 
 
