@@ -36,7 +36,7 @@ from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_w
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
-from forest_fire_retrain.core.monitoring.quality_report import QualityReport
+from forest_fire_retrain.core.monitoring.quality_report import QUALITY_KIND, QualityReport
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
@@ -257,6 +257,13 @@ def measure_quality(installation: Installation, now: dt.datetime) -> QualityRepo
     )
     state = fold(installation.ledger.entries(settings.model_name))
     return measuring_quality.measure_quality(desk, state, settings.model_name, now)
+
+
+def look_at_quality(installation: Installation, now: dt.datetime) -> QualityReport:
+    """Measure the champion's predictions, and keep the report as the newest of its model."""
+    report = measure_quality(installation, now)
+    installation.records.put(QUALITY_KIND, installation.settings.model_name, report)
+    return report
 
 
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:

@@ -157,7 +157,7 @@ def monitor_stream(plan: StreamPlan, rule: MonitorRule, progress: Progress | Non
             served.append(Served(window.as_of, candidate))
         if progress is not None:
             progress(place + 1, len(windows))
-    change = None if plan.scenario in (Scenario.NONE, Scenario.BROKEN) else change_date(plan.span)
+    change = find_change(plan)
     measures = []
     for watched in Watched:
         reigns = served[:1] if watched is Watched.KEPT else served
@@ -166,6 +166,13 @@ def monitor_stream(plan: StreamPlan, rule: MonitorRule, progress: Progress | Non
     return MonitorResult(
         label=plan.label, scenario=plan.scenario, seed=plan.seed, n_cells=panel.n_cells, monitors=tuple(measures)
     )
+
+
+def find_change(plan: StreamPlan) -> dt.date | None:
+    """The day from which the park differs from what it was; `None` where it stays as it is."""
+    if plan.park is not None and plan.park.outage is not None:
+        return plan.park.outage.start
+    return None if plan.scenario in (Scenario.NONE, Scenario.BROKEN) else change_date(plan.span)
 
 
 def watch_reigns(

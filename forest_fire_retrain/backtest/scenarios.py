@@ -5,8 +5,8 @@ Rules
 - A scenario sets one switch on top of the park as it is configured; `none` leaves it as it is.
 - The change comes a third into the decisions. `sudden-half` is the sudden drift at half its strength.
   Gradual drift takes two years, the change of climate one. The outage starts on the first 1 June from
-  there and loses 85 % of the fires of 140 days. From the change on, late reports come 30 days later than
-  promised. The weather feed is silent for 30 days.
+  there and loses 85 % of the fires of 140 days, with `silent-reports` all of them. From the change on, late
+  reports come 30 days later than promised. The weather feed is silent for 30 days.
 - `broken` breaks retrains, not the park: each after the first with a chance of 10 %, one of three faults
   with equal chances, drawn from the stream's seed. Nothing tells a promotion rule.
 """
@@ -47,6 +47,7 @@ class Scenario(StrEnum):
     COVARIATE = "covariate"
     OUTAGE = "outage"
     BROKEN = "broken"
+    SILENT_REPORTS = "silent-reports"
     LABEL_DELAY = "label-delay"
     SILENCE = "silence"
 
@@ -89,7 +90,9 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
         case Scenario.GRADUAL | Scenario.SUDDEN | Scenario.SUDDEN_HALF | Scenario.COVARIATE:
             return config.model_copy(update={"drift": _plan_drift(scenario, start)})
         case Scenario.OUTAGE:
-            return config.model_copy(update={"outage": _plan_outage(start, span)})
+            return config.model_copy(update={"outage": _plan_outage(start, span, OUTAGE_SHARE)})
+        case Scenario.SILENT_REPORTS:
+            return config.model_copy(update={"outage": _plan_outage(start, span, share=1.0)})
         case Scenario.LABEL_DELAY:
             return config.model_copy(update={"label_delay": LateReports(start=start, extra_days=EXTRA_DELAY_DAYS)})
         case Scenario.SILENCE:
@@ -135,7 +138,7 @@ def break_probabilities(probabilities: np.ndarray, fault: Breakage | None) -> np
     return odds / (1 + odds)
 
 
-def _plan_outage(start: dt.date, span: Interval) -> Outage:
+def _plan_outage(start: dt.date, span: Interval, share: float) -> Outage:
     june = dt.date(start.year, OUTAGE_MONTH, 1)
     first = june if june >= start else june.replace(year=start.year + 1)
     end = first + dt.timedelta(days=OUTAGE_DAYS)
@@ -145,4 +148,4 @@ def _plan_outage(start: dt.date, span: Interval) -> Outage:
             "choose a later --to, or another --scenario"
         )
         raise ConfigurationError(msg)
-    return Outage(start=first, end=end, share=OUTAGE_SHARE)
+    return Outage(start=first, end=end, share=share)

@@ -40,6 +40,11 @@ EXPECTED = {
         {"features", "registry_state"},
         {"every_cell_of_the_park_is_predicted", "few_cells_are_predicted_without_weather"},
     ),
+    "prediction_quality": (
+        "monitoring",
+        {"features", "registry_state", "risk_predictions"},
+        {"predictions_say_what_happens"},
+    ),
 }
 
 
