@@ -231,7 +231,8 @@ def backtest(
     scenario: Annotated[
         list[str] | None,
         typer.Option(
-            help="none, gradual, sudden, sudden-half, covariate, outage, silent-reports, broken, label-delay, silence; may be repeated."
+            help="none, gradual, sudden, sudden-half, covariate, outage, silent-reports, broken, label-delay, silence; "
+            "may be repeated."
         ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
