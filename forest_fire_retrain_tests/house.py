@@ -159,7 +159,11 @@ HOUSE: dict[str, Room] = {
     # the shell
     "clock": room(),
     "settings": room(
-        "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
+        "adapters/simulated_settings",
+        *("core/decision", "core/serving", "core/monitoring"),
+        *BASE,
+        "pydantic",
+        "pydantic_settings",
     ),
     "installation": room("clock", "settings", *CORE, "adapters/"),
     "operations": room(
@@ -170,8 +174,10 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
+        "pipeline/monitoring",
         *BASE,
         "core/ledger",
+        "core/monitoring",
     ),
     "production": room(
         "settings", "adapters/ledger_export", "adapters/reigns_file", "core/moments", *BASE, "core/ledger"

@@ -14,10 +14,12 @@ Definitions
 import datetime as dt
 from collections.abc import Callable, Sequence
 from enum import StrEnum
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
+from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.backtest.candidates import TrainedCandidate, predict_climatology, train_on_panel
 from forest_fire_retrain.backtest.panel import EPOCH, Panel, load_panel
 from forest_fire_retrain.backtest.product_rule import ProductRule
@@ -38,6 +40,7 @@ WEEK = dt.timedelta(days=7)
 DAYS_PER_YEAR = 365.25
 
 Progress = Callable[[int, int], None]
+StreamProgress = Callable[[str, int, int], None]
 
 
 class Monitor(StrEnum):
@@ -166,6 +169,20 @@ def monitor_stream(plan: StreamPlan, rule: MonitorRule, progress: Progress | Non
     return MonitorResult(
         label=plan.label, scenario=plan.scenario, seed=plan.seed, n_cells=panel.n_cells, monitors=tuple(measures)
     )
+
+
+def run_monitors(
+    plans: Sequence[StreamPlan], rule: MonitorRule, n_cores: int, progress: StreamProgress
+) -> list[MonitorResult]:
+    """Watch every plan's champions; with one process every period is reported, else every stream."""
+    if n_cores == 1 or len(plans) == 1:
+        return [monitor_stream(plan, rule, partial(progress, plan.label)) for plan in plans]
+    tasks = [partial(monitor_stream, plan, rule) for plan in plans]
+    results = []
+    for result in run_tasks(tasks, len(plans), n_processes=n_cores):
+        progress(result.label, 1, 1)
+        results.append(result)
+    return results
 
 
 def find_change(plan: StreamPlan) -> dt.date | None:

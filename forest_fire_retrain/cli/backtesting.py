@@ -12,13 +12,13 @@ from typing import NamedTuple, Self, TypeVar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from forest_fire_retrain.backtest import measures, scenarios
-from forest_fire_retrain.backtest.monitors import Monitor
+from forest_fire_retrain.backtest.monitors import Monitor, run_monitors
 from forest_fire_retrain.backtest.pictures import draw_figures
 from forest_fire_retrain.backtest.replaying import StreamResult, run_streams
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.backtest.summary import SummaryRow, summarise
-from forest_fire_retrain.cli.backtesting_monitors import describe_monitors, print_monitors, run_monitors
+from forest_fire_retrain.cli.backtesting_monitors import describe_monitors, print_monitors
 from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError

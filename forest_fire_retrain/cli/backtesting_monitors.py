@@ -1,29 +1,12 @@
 """`forest-fire backtest --monitors`: what monitoring would have said of a history, and how often it erred."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
-from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.backtest import monitors, scenarios
 from forest_fire_retrain.backtest.monitor_summary import MonitorRow, summarise_monitors
-from forest_fire_retrain.backtest.monitors import Monitor, MonitorResult, monitor_stream
-from forest_fire_retrain.backtest.streams import StreamPlan
+from forest_fire_retrain.backtest.monitors import Monitor, MonitorResult
 from forest_fire_retrain.cli.console import print_table
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-
-Advance = Callable[[str, int, int], None]
-
-
-def run_monitors(plans: Sequence[StreamPlan], rule: MonitorRule, n_cores: int, advance: Advance) -> list[MonitorResult]:
-    """Watch every plan's champions; with one process every period is reported, else every stream."""
-    if n_cores == 1 or len(plans) == 1:
-        return [monitor_stream(plan, rule, partial(advance, plan.label)) for plan in plans]
-    tasks = [partial(monitor_stream, plan, rule) for plan in plans]
-    results = []
-    for result in run_tasks(tasks, len(plans), n_processes=n_cores):
-        advance(result.label, 1, 1)
-        results.append(result)
-    return results
 
 
 def describe_monitors(
