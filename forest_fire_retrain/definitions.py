@@ -10,6 +10,7 @@ from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.defs.ingest import build_ingest_assets
 from forest_fire_retrain.defs.jobs import build_job, build_schedule, build_sensor
 from forest_fire_retrain.defs.liveness import noting_in_process_executor
+from forest_fire_retrain.defs.monitoring import build_monitoring_assets, build_quality_job, build_quality_schedule
 from forest_fire_retrain.defs.notifying import build_notice_sensors
 from forest_fire_retrain.defs.operation_jobs import OPERATIONS
 from forest_fire_retrain.defs.partitions import build_days, build_partitions
@@ -55,10 +56,16 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
     job = build_job(assets)
     predictions = build_predictions(settings)
     prediction_job = build_prediction_job(predictions)
+    monitoring = build_monitoring_assets()
+    quality_job = build_quality_job(monitoring)
     return dg.Definitions(
-        assets=[*assets, *predictions],
-        jobs=[job, prediction_job, *OPERATIONS],
-        schedules=[build_schedule(settings, job), build_prediction_schedule(settings, prediction_job)],
+        assets=[*assets, *predictions, *monitoring],
+        jobs=[job, prediction_job, quality_job, *OPERATIONS],
+        schedules=[
+            build_schedule(settings, job),
+            build_prediction_schedule(settings, prediction_job),
+            build_quality_schedule(settings, quality_job),
+        ],
         sensors=[build_sensor(job), *build_notice_sensors()],
         resources={**build_resources(installation), **(resources or {})},
         executor=noting_in_process_executor,

@@ -29,6 +29,7 @@ from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, MonitorRule
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.plain_text import one_line
@@ -112,6 +113,8 @@ class Settings(BaseSettings):
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
+    monitoring : MonitorRule
+        When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
         The embedded park.
     forecast_days : int
@@ -172,6 +175,7 @@ class Settings(BaseSettings):
     n_processes: Annotated[int, Field(ge=1)] = 2
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
+    monitoring: MonitorRule = MonitorRule()
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
     prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
@@ -248,6 +252,9 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.adjudication.version != RULE_VERSION:
             msg = f"the rule's version is {RULE_VERSION} and cannot be set, only its thresholds can"
+            raise ValueError(msg)
+        if self.monitoring.version != MONITOR_VERSION:
+            msg = f"the version of monitoring is {MONITOR_VERSION} and cannot be set, only its thresholds can"
             raise ValueError(msg)
         if self.weather_lag_days > self.label_delay_days:
             msg = (

@@ -29,7 +29,7 @@ BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
-WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
 MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors", "core/redaction")
@@ -63,6 +63,7 @@ HOUSE: dict[str, Room] = {
     ),
     "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/serving"),
+    "core/monitoring": room(*BASE, "core/decision", "numpy", "scipy", "pydantic"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
@@ -70,6 +71,7 @@ HOUSE: dict[str, Room] = {
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
+    "pipeline/monitoring": room(*CORE, "pipeline/preparing", "pipeline/serving", "numpy", "pyarrow"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),
@@ -187,6 +189,7 @@ HOUSE: dict[str, Room] = {
         "adapters/simulated_settings",
         "core/decision",
         "core/serving",
+        "core/monitoring",
         *BASE,
         "pydantic",
         "pydantic_settings",
@@ -205,8 +208,10 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
+        "pipeline/monitoring",
         *BASE,
         "core/ledger",
+        "core/monitoring",
         "core/oversight",
     ),
     "oversight": room(

@@ -158,6 +158,14 @@ def history(
 
 
 @app.command()
+def quality(*, as_json: AsJson = False) -> None:
+    """Say whether the model in production still says what happens: OK, ALARM, or BLIND, and why."""
+    from forest_fire_retrain.cli.quality import print_quality  # noqa: PLC0415 - imports scikit-learn
+
+    print_quality(_settings(), as_json=as_json)
+
+
+@app.command()
 def skill(*, as_json: AsJson = False) -> None:
     """Compare the model in production with climatology, year by year."""
     from forest_fire_retrain.cli.reading import print_skill  # noqa: PLC0415 - imports Arrow
@@ -264,17 +272,23 @@ def backtest(
     ] = "frozen,newest,any-improvement,margin,listing3,ours",
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay, silence; may be repeated."),
+        typer.Option(
+            help="none, gradual, sudden, sudden-half, covariate, outage, silent-reports, broken, label-delay, silence; "
+            "may be repeated."
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
     cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
     cores: Annotated[int, typer.Option(help="Processes, one stream each.")] = 1,
+    monitors: Annotated[
+        str | None, typer.Option(help="Measure monitoring in place of promotion rules: cusum,e-detector.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a history under several promotion rules with the same candidates, and compare what they cost."""
     from forest_fire_retrain.cli.backtesting import Options, run_backtest  # noqa: PLC0415 - imports scikit-learn
 
-    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores)
+    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores, monitors)
     run_backtest(options, as_json=as_json)
 
 

@@ -13,6 +13,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "backfill": ("--from 2026-01-05 --to 2026-03-30",),
     "history": ("", "--retrainings --json"),
     "champion": ("--at 2026-07-14", "--at 2026-07-14T06:30+02:00 --as-known-at 2026-07-14T06:30+02:00"),
+    "quality": ("--json",),
     "skill": ("",),
     "reproduce": ("2026-03-02",),
     "explain": ("--cell ANF --date 2007-10-20 --html why.html", "--partition 2007-06-01"),

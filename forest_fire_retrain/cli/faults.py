@@ -29,7 +29,18 @@ WRONG_USE = "ClickException"
 ONLY_HELP = "NoArgsIsHelpError"
 READING = frozenset(
     {
-        *("status", "history", "champion", "skill", "predictions", "explain", "reproduce", "verify", "witness"),
+        *(
+            "status",
+            "history",
+            "champion",
+            "skill",
+            "quality",
+            "predictions",
+            "explain",
+            "reproduce",
+            "verify",
+            "witness",
+        ),
         *("evidence", "backtest", "report", "notify", "ledger backup"),
     }
 )

@@ -16,6 +16,7 @@ from matplotlib.figure import Figure
 from forest_fire_retrain.core.decision.case import Comparison
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
 from forest_fire_retrain.core.ledger.reigns import Reign
+from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 
 SIZE_INCHES = (5.2, 3.2)
 DOTS_PER_INCH = 70
@@ -121,6 +122,23 @@ def draw_skill(days: Sequence[dt.date], skills: Sequence[float]) -> str:
     axes.set_title("Skill of the model in production against climatology, per window", fontsize=9)
     axes.tick_params(axis="x", labelrotation=30, labelsize=7)
     return as_markdown(figure, "skill against climatology over partitions")
+
+
+def draw_quality(report: QualityReport) -> str:
+    """The chart of a reign with its limit, weeks whose reports are doubted in grey, as markdown."""
+    figure = Figure(figsize=SIZE_INCHES, dpi=DOTS_PER_INCH)
+    axes = figure.add_axes(FRAME)
+    days = np.array([week.week.end for week in report.weeks], dtype="datetime64[D]")
+    axes.plot(days, [week.cusum for week in report.weeks], linewidth=1, color=COLOURS["champion"])
+    axes.axhline(report.rule.cusum_limit, color=COLOURS["candidate"], linewidth=0.8, linestyle="--")
+    for week in report.weeks:
+        if week.doubted:
+            axes.axvspan(*np.array([week.week.start, week.week.end], dtype="datetime64[D]"), color="0.85")
+    axes.set_ylim(bottom=0)
+    axes.set_ylabel("chart, standard deviations")
+    axes.set_title(f"Version {report.version}: {report.state}; alarm above the dashed line", fontsize=9)
+    axes.tick_params(axis="x", labelrotation=30, labelsize=7)
+    return as_markdown(figure, "chart of the champion's losses with its limit")
 
 
 def draw_timeline(reigns: Sequence[Reign], until: dt.date) -> str:

@@ -40,6 +40,11 @@ EXPECTED = {
         {"features", "registry_state"},
         {"every_cell_of_the_park_is_predicted", "few_cells_are_predicted_without_weather"},
     ),
+    "prediction_quality": (
+        "monitoring",
+        {"features", "registry_state", "risk_predictions"},
+        {"predictions_say_what_happens"},
+    ),
 }
 
 
@@ -106,10 +111,11 @@ def test_schedule_and_sensor_start_running(definitions: dg.Definitions) -> None:
 
 
 def test_a_retraining_and_its_triggers_leave_predictions_alone(definitions: dg.Definitions) -> None:
-    predictions = {dg.AssetKey("risk_predictions")}
+    predictions, quality = {dg.AssetKey("risk_predictions")}, {dg.AssetKey("prediction_quality")}
     for name, expected in (
-        ("retraining_job", set(map(dg.AssetKey, EXPECTED)) - predictions),
+        ("retraining_job", set(map(dg.AssetKey, EXPECTED)) - predictions - quality),
         ("prediction_job", predictions),
+        ("quality_job", quality),
     ):
         assert definitions.resolve_job_def(name).asset_layer.selected_asset_keys == expected
     assert definitions.resolve_sensor_def("undecided_partition_sensor").job_name == "retraining_job"
