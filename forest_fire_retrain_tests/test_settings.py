@@ -85,7 +85,7 @@ def test_the_value_of_a_secret_setting_is_never_said(monkeypatch: pytest.MonkeyP
     assert (settings.tracking_uri, settings.lake_root) == ("http://u:s3cr3t@h:5000", "s3://key:s3cr3t@bucket")
     assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump()}"
     assert "s3cr3t" not in settings.model_dump_json()
-    assert mlflow_page(settings, "#/x") == "http://h:5000/#/x"
+    assert mlflow_page(settings, "#/x") == "http://h:5000/#/x?workflowType=machine_learning"
     with pytest.raises(ConfigurationError) as caught:
         load_settings(lake_uri=("s3cr3t",))
     assert "FOREST_FIRE_LAKE_URI: Input should be a valid string (its value is not shown)" in str(caught.value)
