@@ -218,6 +218,7 @@ HOUSE: dict[str, Room] = {
         "settings",
         *CORE,
         "pipeline/",
+        "adapters/atomic_files",
         "adapters/ledger_export",
         "adapters/reigns_file",
         "adapters/mlflow_connection",

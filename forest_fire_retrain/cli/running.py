@@ -1,5 +1,6 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
@@ -17,6 +18,8 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
+from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
@@ -25,7 +28,6 @@ from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_next, find_waiting
 from forest_fire_retrain.settings import Settings
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -86,15 +88,17 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
+        note_beginning(settings.dagster_home, PERIODS, dt.date.fromisoformat(first))
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
         import_for_runs()
         collect_garbage()
-        job.execute_in_process(
-            run_config=_configure(knowledge),
-            instance=instance,
-            partition_key=first if first == last else None,
-            tags=tags,
-        )
+        with placed_runs(instance, JOB_NAME):
+            job.execute_in_process(
+                run_config=_configure(knowledge),
+                instance=instance,
+                partition_key=first if first == last else None,
+                tags=tags,
+            )
     _print_outcome(installation, n_rows_before)
 
 

@@ -9,7 +9,7 @@ from pydantic import Field
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Cadence
-from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
+from forest_fire_retrain.defs.asset_arguments import OWNERS, PREDICTIONS_ASSET, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
@@ -21,7 +21,6 @@ from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDa
 from forest_fire_retrain.pipeline.serving.reporting import sentence_on, warnings_on
 
 GROUP = "serving"
-PREDICTIONS_ASSET = "risk_predictions"
 EVERY_CELL_CHECK = "every_cell_of_the_park_is_predicted"
 WEATHER_CHECK = "few_cells_are_predicted_without_weather"
 LONGEST_PERIOD_DAYS = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31}
