@@ -53,7 +53,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
     """
     resources = {**build_resources(build_installation(settings)), **(resources or {})}
     installation = cast("Installation", resources["installation"])
-    begin = find_beginnings(settings, installation.lake, installation.clock())
+    begin = find_beginnings(settings, installation.lake, installation.clock)
     assets = build_assets(Shape(build_partitions(settings, begin.periods)))
     job = build_job(assets)
     predictions = build_predictions(settings, begin.days)

@@ -13,13 +13,14 @@ from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
+from forest_fire_retrain.core.errors import HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
 from forest_fire_retrain.defs.code_location import placed_runs
+from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
@@ -113,10 +114,9 @@ def foreseeable_faults_bare() -> Iterator[None]:
     """
     try:
         yield
-    except (DagsterError, SQLAlchemyError, OSError) as error:
-        causes = list(_causes(error))
-        foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
-        refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
+    except (DagsterError, Stopped, SQLAlchemyError, OSError) as error:
+        foreseen = find_fault(error)
+        refused = next((cause for cause in _causes(error) if isinstance(cause, SQLAlchemyError | OSError)), None)
         if foreseen is None and refused is not None:
             foreseen = _home_error(refused)
         raise foreseen or error from None

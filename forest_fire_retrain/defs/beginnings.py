@@ -12,7 +12,7 @@ Rules
 
 import datetime as dt
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,11 +42,14 @@ class Beginnings(NamedTuple):
     days: dt.date
 
 
-def find_beginnings(settings: Settings, lake: Lake, now: dt.datetime) -> Beginnings:
-    """Where the partitions of a home begin; a copy or lake that cannot be read does not keep Dagster from loading."""
+def find_beginnings(settings: Settings, lake: Lake, clock: Callable[[], dt.datetime]) -> Beginnings:
+    """Where the partitions of a home begin; a copy or lake that cannot be read does not keep Dagster from loading.
+
+    The `clock` is only asked where nothing was decided or predicted yet.
+    """
     noted = read_noted(settings.dagster_home)
     return Beginnings(
-        _first_period(settings, now, noted.get(PERIODS)), _first_day(settings, lake, now, noted.get(DAYS))
+        _first_period(settings, clock, noted.get(PERIODS)), _first_day(settings, lake, clock, noted.get(DAYS))
     )
 
 
@@ -84,12 +87,12 @@ def note_run(instance: dg.DagsterInstance, tags: Mapping[str, str], name: str) -
     note_beginning(Path(instance.root_directory), name, dt.date.fromisoformat(key))
 
 
-def _first_period(settings: Settings, now: dt.datetime, noted: dt.date | None) -> dt.date:
+def _first_period(settings: Settings, clock: Callable[[], dt.datetime], noted: dt.date | None) -> dt.date:
     periods = settings.periods
     known = [*_decided(settings), *([] if noted is None else [noted])]
     if known:
         return max(periods.first_start, align_to_cadence(min(known), periods.cadence))
-    return min([period.start for period in periods.closed(now)[-settings.up_periods :]] or [periods.first_start])
+    return min([period.start for period in periods.closed(clock())[-settings.up_periods :]] or [periods.first_start])
 
 
 def _decided(settings: Settings) -> list[dt.date]:
@@ -103,11 +106,13 @@ def _decided(settings: Settings) -> list[dt.date]:
     return [dt.date.fromisoformat(row.partition_key) for row in own if row.partition_key is not None]
 
 
-def _first_day(settings: Settings, lake: Lake, now: dt.datetime, noted: dt.date | None) -> dt.date:
-    periods, today = settings.periods, day_of(now, settings.time_zone)
+def _first_day(settings: Settings, lake: Lake, clock: Callable[[], dt.datetime], noted: dt.date | None) -> dt.date:
+    first = first_possible_day(settings)
     known = [day for day in (noted, _oldest_predicted(lake)) if day is not None]
-    last = today if periods.history_end is None else min(today, periods.history_end - DAY)
-    return max(first_possible_day(settings), min(known, default=last))
+    if known:
+        return max(first, min(known))
+    today = day_of(clock(), settings.time_zone)
+    return max(first, today if settings.end_date is None else min(today, settings.end_date - DAY))
 
 
 def first_possible_day(settings: Settings) -> dt.date:

@@ -10,6 +10,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
@@ -35,6 +36,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         ],
         **shape.shared,
     )
+    @foreseen
     def features(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:

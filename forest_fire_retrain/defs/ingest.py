@@ -11,6 +11,7 @@ from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
@@ -41,6 +42,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         ],
         **shape.shared,
     )
+    @foreseen
     def weather(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -64,6 +66,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         "earlier one; nothing is overwritten.",
         **shape.shared,
     )
+    @foreseen
     def fire_reports(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:

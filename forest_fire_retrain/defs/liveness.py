@@ -16,6 +16,7 @@ import dagster as dg
 
 from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
 from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_run
+from forest_fire_retrain.defs.failures import faults_as_failures
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -65,7 +66,8 @@ class NotingExecutor(dg.Executor):
         run = plan_context.dagster_run
         plan_context.instance.add_run_tags(run.run_id, liveness_tags())
         note_run(plan_context.instance, run.tags, DAYS if is_about_days(run) else PERIODS)
-        yield from self._inner.execute(plan_context, execution_plan)
+        with faults_as_failures():
+            yield from self._inner.execute(plan_context, execution_plan)
 
 
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())

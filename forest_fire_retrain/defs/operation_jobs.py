@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.run_context import stamp_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import parse_day
@@ -49,6 +50,7 @@ class VerifyConfig(dg.Config):
 
 
 @dg.op
+@foreseen
 def roll_back_champion(
     context: dg.OpExecutionContext, config: RollbackConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -64,6 +66,7 @@ def roll_back_champion(
 
 
 @dg.op
+@foreseen
 def freeze_promotions(
     context: dg.OpExecutionContext, config: FreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -74,6 +77,7 @@ def freeze_promotions(
 
 
 @dg.op
+@foreseen
 def unfreeze_promotions(
     context: dg.OpExecutionContext, config: UnfreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -84,6 +88,7 @@ def unfreeze_promotions(
 
 
 @dg.op
+@foreseen
 def clear_suspect_labels(
     context: dg.OpExecutionContext, config: ClearLabelsConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -95,6 +100,7 @@ def clear_suspect_labels(
 
 
 @dg.op
+@foreseen
 def verify_installation(
     context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
 ) -> None:

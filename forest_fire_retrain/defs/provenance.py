@@ -9,6 +9,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
@@ -48,6 +49,7 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         ],
         **shape.shared,
     )
+    @foreseen
     def provenance(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:

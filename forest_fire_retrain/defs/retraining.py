@@ -22,6 +22,7 @@ from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
 from forest_fire_retrain.defs.pictures import Pictures
@@ -83,6 +84,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         ],
         **shape.shared,
     )
+    @foreseen
     def holdout_set(
         context: dg.AssetExecutionContext, config: ReplayConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -124,6 +126,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
         "One nested MLflow run each, stored by skops with its SHA-256.",
         **shape.shared,
     )
+    @foreseen
     def candidate_model(
         context: dg.AssetExecutionContext,
         installation: dg.ResourceParam[Installation],
@@ -209,6 +212,7 @@ def _build_adjudication(
         ],
         **shape.shared,
     )
+    @foreseen
     def adjudicate_and_promote(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:

@@ -12,6 +12,7 @@ from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.defs.asset_arguments import OWNERS, PREDICTIONS_ASSET, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import column_schema
 from forest_fire_retrain.defs.prediction_report import describe_prediction
@@ -68,6 +69,7 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @foreseen
     def risk_predictions(
         context: dg.AssetExecutionContext, config: PredictionConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:

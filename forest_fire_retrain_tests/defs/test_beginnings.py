@@ -34,7 +34,7 @@ def settings(tmp_path: Path) -> Settings:
 
 
 def begin(settings: Settings, lake: FakeLake | None = None) -> Beginnings:
-    return find_beginnings(settings, lake or FakeLake(), NOW)
+    return find_beginnings(settings, lake or FakeLake(), lambda: NOW)
 
 
 def test_a_new_home_begins_where_up_would_begin(settings: Settings) -> None:
@@ -49,7 +49,7 @@ def test_a_history_that_is_over_begins_within_it(settings: Settings) -> None:
 
 def test_a_home_without_a_closed_period_begins_with_the_first_one(settings: Settings) -> None:
     now = dt.datetime(2024, 3, 1, tzinfo=dt.UTC)
-    assert find_beginnings(settings, FakeLake(), now).periods == settings.periods.first_start
+    assert find_beginnings(settings, FakeLake(), lambda: now).periods == settings.periods.first_start
 
 
 @pytest.mark.slow
@@ -64,7 +64,7 @@ def test_a_home_without_notes_begins_with_its_oldest_decision(tmp_path: Path) ->
 
 def test_days_begin_with_the_oldest_prediction(settings: Settings) -> None:
     lake = FakeLake()
-    row = {name: None for name in PREDICTIONS_SCHEMA.names} | {"date": LATE}
+    row = dict.fromkeys(PREDICTIONS_SCHEMA.names) | {"date": LATE}
     lake.append(PREDICTIONS, PREDICTIONS_SCHEMA.empty_table().from_pylist([row], PREDICTIONS_SCHEMA))
     assert begin(settings, lake).days == LATE
     note_beginning(settings.dagster_home, DAYS, TODAY)

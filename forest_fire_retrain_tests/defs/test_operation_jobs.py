@@ -10,12 +10,12 @@ import pytest
 
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.cli.running import _configure
-from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.provenance import CHECKS, check_custody
 from forest_fire_retrain.defs.retraining import _champion_recipe
@@ -71,7 +71,7 @@ def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
     reigns: Reigns, instance: dg.DagsterInstance
 ) -> None:
     reigns.registry.loses_alias_moves = True
-    with pytest.raises(RegistryError, match="points at"):
+    with pytest.raises(Stopped, match="points at"):
         run(reigns, instance, "rollback_job", "roll_back_champion", reason="drift")
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.ROLLBACK]
 
@@ -85,10 +85,10 @@ def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance
 def test_a_request_that_makes_no_sense_fails_its_run_and_writes_nothing(
     reigns: Reigns, instance: dg.DagsterInstance
 ) -> None:
-    with pytest.raises(RefusedRequestError, match="'soon' is not a day"):
+    with pytest.raises(Stopped, match="'soon' is not a day"):
         run(reigns, instance, "freeze_job", "freeze_promotions", until="soon", reason="audit")
     days = {"first_day": "2025-06-01", "last_day": "2025-06-07", "reason": "fine"}
-    with pytest.raises(RefusedRequestError, match="Flagged: none"):
+    with pytest.raises(Stopped, match="Flagged: none"):
         run(reigns, instance, "clear_labels_job", "clear_suspect_labels", **days)
     assert len(rows_shown(reigns)) == 6
 

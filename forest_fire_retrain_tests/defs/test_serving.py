@@ -4,6 +4,7 @@ import base64
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
@@ -12,6 +13,7 @@ from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.definitions import build_definitions, build_predictions
 from forest_fire_retrain.defs import serving
+from forest_fire_retrain.defs.beginnings import DAYS, note_beginning
 from forest_fire_retrain.defs.prediction_job import (
     PREDICTION_JOB,
     build_prediction_job,
@@ -30,9 +32,10 @@ MAX_MAP_BYTES = 30_000
 
 
 @pytest.fixture
-def reigns() -> Reigns:
+def reigns(tmp_path: Path) -> Reigns:
     made = three_reigns()
-    return made._replace(installation=replace(made.installation, clock=lambda: AT_EIGHT))
+    settings = made.installation.settings.model_copy(update={"home": tmp_path})
+    return made._replace(installation=replace(made.installation, settings=settings, clock=lambda: AT_EIGHT))
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ def run(
     *,
     retro: bool = False,
 ) -> dg.ExecuteInProcessResult:
+    note_beginning(installation.settings.dagster_home, DAYS, dt.date.fromisoformat(first))  # as the command does
     definitions = build_definitions(installation.settings, {"installation": installation})
     span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
     return definitions.resolve_job_def(PREDICTION_JOB).execute_in_process(
@@ -179,7 +183,7 @@ def test_without_a_champion_the_schedule_says_why_it_skips(reigns: Reigns) -> No
 
 
 def answer_of_schedule(installation: Installation, tick: dt.datetime) -> dg.RunRequest | dg.SkipReason:
-    job = build_prediction_job(build_predictions(installation.settings))
+    job = build_prediction_job(build_predictions(installation.settings, tick.date()))
     schedule = build_prediction_schedule(installation.settings, job)
     resources = {"installation": installation}
     with dg.build_schedule_context(scheduled_execution_time=tick, resources=resources) as context:
