@@ -16,7 +16,7 @@ from forest_fire_retrain.defs.liveness import noting_in_process_executor
 from forest_fire_retrain.defs.operation_jobs import OPERATIONS
 from forest_fire_retrain.defs.partitions import build_days, build_partitions
 from forest_fire_retrain.defs.prediction_job import build_prediction_job, build_prediction_schedule
-from forest_fire_retrain.defs.provenance import build_provenance_assets
+from forest_fire_retrain.defs.provenance import build_custody_checks, build_provenance_assets
 from forest_fire_retrain.defs.resources import build_resources
 from forest_fire_retrain.defs.retraining import build_retraining_assets
 from forest_fire_retrain.defs.serving import build_serving_assets
@@ -60,6 +60,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
     prediction_job = build_prediction_job(predictions)
     return dg.Definitions(
         assets=[*assets, *predictions],
+        asset_checks=[build_custody_checks()],
         jobs=[job, prediction_job, *OPERATIONS],
         schedules=[build_schedule(settings, job), build_prediction_schedule(settings, prediction_job)],
         sensors=[build_sensor(job)],

@@ -6,8 +6,9 @@ import typer
 
 from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
+from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.installation import build_installation, build_ledger
-from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
+from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
 from forest_fire_retrain.settings import Settings
 
@@ -27,6 +28,7 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
         freeze_until=freeze_until,
         stamp=stamp_now(),
     )
+    _show_in_dagster(settings, done)
     if done.is_repeated:
         out.print(describe_repeated(done), markup=False)
     out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
@@ -34,6 +36,19 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
         out.print("Promotions are not frozen: a later candidate may win again. See: forest-fire freeze")
     else:
         out.print(f"Promotions are frozen until {done.frozen_until}.")
+
+
+def _show_in_dagster(settings: Settings, done: Rollback) -> None:
+    """Let the page of `registry_state` say it; where Dagster's store cannot be written, the rollback stands anyway."""
+    from forest_fire_retrain.cli.home import open_instance  # noqa: PLC0415 - a second, for this command alone
+    from forest_fire_retrain.cli.running import foreseeable_faults_bare  # noqa: PLC0415 - as above
+    from forest_fire_retrain.defs.rollback_report import observe_rollback  # noqa: PLC0415 - as above
+
+    try:
+        with foreseeable_faults_bare(), open_instance(settings) as instance:
+            instance.report_runless_asset_event(observe_rollback(done))
+    except ForestFireRetrainError as error:
+        out.print(f"Dagster does not show the rollback: {error}", markup=False)
 
 
 def freeze_promotions(settings: Settings, until: dt.date, reason: str) -> None:

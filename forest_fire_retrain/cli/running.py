@@ -137,10 +137,10 @@ def _home_error(refused: BaseException) -> HomeError:
 
 
 def _configure(knowledge: Knowledge | None) -> dict[str, object]:
-    """The run's configuration; Dagster wants a member of an enumeration by its name."""
+    """The run's configuration, as it would be typed into the launchpad."""
     if knowledge is None:
         return dict(QUIET)
-    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": knowledge.name}}}}
+    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": str(knowledge)}}}}
 
 
 def _print_outcome(installation: Installation, n_rows_before: int) -> None:

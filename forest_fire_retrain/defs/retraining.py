@@ -6,6 +6,7 @@ move, confirm. No backfill can then decide a period before the one before it is 
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from functools import partial
 
 import dagster as dg
@@ -52,11 +53,18 @@ GUARDRAIL_CHECKS = {
 }
 
 
+class KnownThen(Enum):
+    """What a replay may know, spelled as on the command line: Dagster takes a member by its name."""
+
+    as_corrected = Knowledge.AS_CORRECTED
+    as_known = Knowledge.AS_KNOWN
+
+
 class ReplayConfig(dg.Config):
     """What a rematerialized past period may know; a first materialization ignores it."""
 
-    knowledge: Knowledge = Field(
-        Knowledge.AS_CORRECTED,
+    knowledge: KnownThen = Field(
+        KnownThen.as_corrected,
         description="as_corrected: today's data for that window. as_known: exactly the table versions of the original.",
     )
 
@@ -94,7 +102,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         for key in context.partition_keys:
             windows = settings.periods.windows_of(key)
             original = original_decision(entries, key)
-            snapshot = take_snapshot(lake, windows, original, config.knowledge, time_zone=settings.time_zone)
+            snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"

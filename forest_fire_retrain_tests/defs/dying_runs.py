@@ -14,7 +14,7 @@ from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_beginning
 from forest_fire_retrain_tests.example_installation import example_installation, example_settings
 
-REASON = {"reason": "a trial"}
+REASON = {"reason": "a trial", "ordered_by": "somebody"}
 JOBS: dict[str, tuple[str | None, dict[str, object]]] = {
     "prediction_job": ("2024-08-05", {}),
     "retraining_job": ("2024-07-29", {}),

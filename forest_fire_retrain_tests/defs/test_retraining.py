@@ -12,6 +12,7 @@ from forest_fire_retrain.core.ledger.checkpoints import read_notes, take_checkpo
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import example_installation
@@ -143,7 +144,7 @@ def test_the_same_newest_period_again_returns_the_existing_decision(
 
 def test_a_replay_as_known_of_an_undecided_period_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     installation = example_installation(tmp_path)
-    knowledge = {"holdout_set": {"config": {"knowledge": "AS_KNOWN"}}}
+    knowledge = {"holdout_set": {"config": {"knowledge": "as_known"}}}
     with pytest.raises(Exception, match="was never decided"):
         run(installation, WEEKS[0], instance=instance, ops=knowledge)
     assert installation.ledger.entries() == []
@@ -158,7 +159,7 @@ def test_a_failing_tracker_stops_the_run_and_nothing_is_decided(
         raise TrackingError("MLflow is gone")
 
     monkeypatch.setattr(installation.tracker, "candidate_run", refuse)
-    with pytest.raises(TrackingError, match="MLflow is gone"):
+    with pytest.raises(Stopped, match="MLflow is gone"):
         run(installation, WEEKS[0], instance=instance)
     assert installation.ledger.entries() == []
     assert installation.registry.champion(installation.settings.model_name) is None
