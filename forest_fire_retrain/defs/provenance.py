@@ -15,6 +15,7 @@ from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Sha
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
+from forest_fire_retrain.defs.replay_report import keep_current
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import check_exported_checkpoint, publish
@@ -57,7 +58,7 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     @foreseen
     def provenance(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult]:
         entries = _publish(installation)
         checkpoint = read_checkpoint(installation.settings.export_folder)
         for key in context.partition_keys:
@@ -65,7 +66,9 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata({**_describe(rows), "checkpoint": text(checkpoint or "none")}, partition_key=key)
         _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
-        return dg.MaterializeResult()
+        yield dg.MaterializeResult()
+        own = [entry for entry in entries if entry.model_name == installation.settings.model_name]
+        keep_current(context, [PROVENANCE], context.partition_keys, fold(own))
 
     return [provenance]
 

@@ -15,7 +15,7 @@ from pydantic import Field
 from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.ledger.state import state_before
+from forest_fire_retrain.core.ledger.state import fold, state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
@@ -25,8 +25,9 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
-from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
-from forest_fire_retrain.defs.pictures import Pictures
+from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
+from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
+from forest_fire_retrain.defs.replay_report import keep_current
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import describe_passed_over
@@ -208,7 +209,8 @@ def _build_adjudication(
         owners=OWNERS,
         code_version=code_version_of(REGISTRY_STATE),
         description="The registry as the ledger wants it: the version registered, tagged and described, the replaced "
-        "one archived, the alias champion moved last, read back and confirmed in the ledger.",
+        "one archived, the alias champion moved last, read back and confirmed in the ledger."
+        + shown_at_once(CHAMPION, "champions by period, and their skill against climatology"),
     )
 
     @dg.multi_asset(
@@ -226,18 +228,20 @@ def _build_adjudication(
     ) -> Iterator[dg.MaterializeResult]:
         keys, adjudications = context.partition_keys, list[Adjudication]()
 
-        def decide_all() -> Iterator[Callable[[], Pictures]]:
+        def decide_all() -> Iterator[Callable[[], dict[str, bytes]]]:
             for key in keys:
                 adjudications.append(_adjudicate(context, installation, key))
                 yield report_partition(context, installation, key, adjudications[-1])
 
         n_processes = installation.settings.n_processes
         drawn = run_tasks(decide_all(), len(keys), n_processes=n_processes, worth_a_process=DRAWINGS_WORTH_A_PROCESS)
-        for key, pictures in zip(keys, drawn, strict=True):
-            attach_pictures(context, key, pictures)
-        checks = check_guardrails(adjudications)
-        yield dg.MaterializeResult(asset_key=DECISION, check_results=checks)
+        for place, (key, pictures) in enumerate(zip(keys, drawn, strict=True)):
+            attach_pictures(context, installation, key, adjudications[place], pictures)
+        draw_present_champion(installation)
+        yield dg.MaterializeResult(asset_key=DECISION, check_results=check_guardrails(adjudications))
         yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
+        state = fold(installation.ledger.entries(installation.settings.model_name))
+        keep_current(context, ("holdout_set", "candidate_model", DECISION, REGISTRY_STATE), keys, state)
 
     return adjudicate_and_promote
 

@@ -15,6 +15,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import column_schema
+from forest_fire_retrain.defs.picture_files import MAP, shown_at_once
 from forest_fire_retrain.defs.prediction_report import describe_prediction
 from forest_fire_retrain.defs.run_context import warn
 from forest_fire_retrain.installation import Installation
@@ -62,7 +63,7 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         metadata=column_schema(PREDICTIONS_SCHEMA),
         description="What the champion says of every cell and day: chance, rank and class, with the very features, the "
         "version, its hash and the instant up to which was known. Rows are only added. Today is predicted live, with "
-        "the days ahead that the source has a forecast for.",
+        "the days ahead that the source has a forecast for." + shown_at_once(MAP, "map of the newest predicted day"),
         check_specs=[
             dg.AssetCheckSpec(name, asset=PREDICTIONS_ASSET, description=text) for name, text in CHECKS.items()
         ],

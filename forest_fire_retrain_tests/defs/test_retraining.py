@@ -87,7 +87,7 @@ def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation,
         ("holdout_set", {"holdout window", "gap", "fires", "content hash", "table versions"}),
         ("candidate_model", {"training window", "holdout log loss", "training hash", "MLflow run"}),
         ("adjudication_decision", {"decision", "relative gain", "guardrails", "reliability", "evidence", "ledger row"}),
-        ("registry_state", {"what happened", "production version", "champion timeline", "MLflow model"}),
+        ("registry_state", {"what happened", "production version", "champions", "MLflow model"}),
         ("provenance", {"rows of this period", "row hash", "checkpoint"}),
     ],
 )
@@ -111,9 +111,21 @@ def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_c
     assert {run.run_id for run in tracker.runs if run.tags.get("ledger_checkpoint") == written} == decided
 
 
-def test_pictures_are_images_in_markdown(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
-    picture = metadata_of(retrained[1], "adjudication_decision", WEEKS[1])["reliability"]
-    assert str(picture).startswith("![reliability of candidate, champion and climatology](data:image/png;base64,")
+def test_pictures_are_files_that_the_ui_links_to(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, instance = retrained
+    for name in ("evidence", "reliability"):
+        address = str(metadata_of(instance, "adjudication_decision", WEEKS[1])[name])
+        file = installation.settings.picture_folder / address.removeprefix("/pictures/")
+        assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_champions_with_their_skill_stand_in_the_description_of_the_registry(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, _ = retrained
+    spec = build_definitions(installation.settings).resolve_asset_graph().get(dg.AssetKey("registry_state"))
+    assert "(/pictures/champion.png)" in str(spec.description)
+    assert (installation.settings.picture_folder / "champion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -126,9 +138,57 @@ def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instan
     added = installation.ledger.entries()[rows:]
     assert [row.kind for row in added] == [EntryKind.REPLAY]
     assert installation.registry.champion(name) == champion
-    shown = metadata_of(instance, "adjudication_decision", WEEKS[0])
-    assert str(shown["decision"]).startswith("REPLAY")
+    observed = dg.AssetRecordsFilter(dg.AssetKey("adjudication_decision"), asset_partitions=[WEEKS[0]])
+    (record,) = instance.fetch_observations(observed, limit=5).records
+    assert record.asset_observation is not None
+    assert str(record.asset_observation.metadata["decision"].value).startswith("REPLAY")
+    assert {"evidence", "reliability"} <= set(record.asset_observation.metadata)
     assert "REPLAY" in str(metadata_of(instance, "provenance", WEEKS[0])["rows of this period"])
+
+
+@pytest.mark.parametrize(
+    "asset", ["holdout_set", "candidate_model", "adjudication_decision", "registry_state", "provenance"]
+)
+def test_a_replay_leaves_on_the_page_of_an_asset_what_is_current(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]], asset: str
+) -> None:
+    instance, before = replayed
+    shown = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    assert (shown.asset_materialization.partition, before[asset].partition) == (WEEKS[1], WEEKS[1])
+    again = dict(shown.asset_materialization.metadata)
+    assert str(again.pop("shown again").value).startswith(f"as it was, after a run over {WEEKS[0]}")
+    assert again == before[asset].metadata
+    assert shown.asset_materialization.tags == before[asset].tags
+
+
+def test_a_replayed_period_shows_the_decision_that_stands(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]],
+) -> None:
+    shown = metadata_of(replayed[0], "adjudication_decision", WEEKS[0])
+    assert (shown["standing"], str(shown["decision"]).startswith("REPLAY")) == ("LIVE", False)
+    assert metadata_of(replayed[0], "registry_state", WEEKS[0])["what happened"] == (
+        "no change: a replay moves nothing"
+    )
+
+
+@pytest.fixture(scope="module")
+def replayed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]]]:
+    """Two periods decided, then the first of them replayed; and what each asset's page showed before."""
+    installation = example_installation(tmp_path_factory.mktemp("home"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(installation, WEEKS[0], WEEKS[1], instance=instance)
+        before = {}
+        for key in instance.all_asset_keys():
+            event = instance.get_latest_materialization_event(key)
+            assert event is not None
+            assert event.asset_materialization is not None
+            before[key.to_user_string()] = event.asset_materialization
+        run(installation, WEEKS[0], instance=instance)
+        yield instance, before
 
 
 def test_the_same_newest_period_again_returns_the_existing_decision(

@@ -1,6 +1,5 @@
 """Daily predictions in the shell: runs over days, checks that can fail, the map, a schedule that knows its day."""
 
-import base64
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
@@ -89,7 +88,9 @@ def test_today_is_predicted_and_shown(reigns: Reigns, instance: dg.DagsterInstan
     shown = metadata_of(instance, "2026-03-02")
     (issue,) = issues_between(reigns.lake, MARCH)
     assert (shown["issue"], shown["model version"], shown["kind"], shown["cells"]) == (issue.name, 3, "live", 6)
-    picture = base64.b64decode(str(shown["map"]).partition("base64,")[2][:-1])
+    folder = reigns.installation.settings.picture_folder
+    picture = (folder / str(shown["map"]).removeprefix("/pictures/")).read_bytes()
+    assert (folder / "map.png").read_bytes() == picture
     assert picture.startswith(b"\x89PNG")
     assert len(picture) <= MAX_MAP_BYTES
     ranks = [record.data["rank"] for record in shown["highest cells"].records]  # type: ignore[attr-defined] # a table
