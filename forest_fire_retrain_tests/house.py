@@ -260,6 +260,7 @@ HOUSE: dict[str, Room] = {
         "pyarrow",
         "rich",
         "sqlalchemy",
+        "starlette",
         "typer",
     ),
 }
