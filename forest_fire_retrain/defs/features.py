@@ -42,12 +42,12 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(context.partition_keys)
         report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
-        for key in context.partition_keys:
-            context.add_asset_metadata(describe_features(report), partition_key=key)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
         findings = [find_coverage(installation.lake, periods, key) for key in context.partition_keys]
+        for found in findings:
+            context.add_asset_metadata(describe_features(report, int(found.value)), partition_key=found.partition_key)
         return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 
     return [features]

@@ -4,6 +4,7 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.defs.failures import foreseen
@@ -124,7 +125,7 @@ def verify_installation(
         faults = operations.find_faults(installation, stamp)
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
-        raise dg.Failure(f"{len(faults)} fault(s)\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
+        raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
     context.log.info("no fault")
 
 

@@ -7,6 +7,7 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind
 from forest_fire_retrain.defs.maps import draw_map, lay_out, title_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, mlflow_page, number, table, text
@@ -89,7 +90,7 @@ def ahead_table(ahead: Sequence[PredictedDay]) -> dg.MetadataValue:
 
 def _describe_yesterday(before: Yesterday, names: Mapping[str, str]) -> Metadata:
     expected = pc.sum(before.rows["expected_fires"]).as_py()
-    said = f"{expected:.2g} fires were expected, in {len(before.burnt)} cells one is reported so far"
+    said = f"{expected:.2g} fires were expected, in {counted(len(before.burnt), 'cell')} one is reported so far"
     burnt = before.rows.filter(pc.is_in(before.rows["cell_id"], pa.array(sorted(before.burnt), pa.string())))
     return {
         "yesterday": text(f"{before.issue.date}, version {before.issue.version}, {before.issue.kind}: {said}"),

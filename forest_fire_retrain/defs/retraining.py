@@ -14,6 +14,7 @@ from pydantic import Field
 
 from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger.state import fold, state_before
 from forest_fire_retrain.core.models.training import find_recipe
@@ -24,6 +25,7 @@ from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
+from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
@@ -118,8 +120,8 @@ def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
     """Days from the end of the training window to the holdout window, held against the configured gap."""
     n_days = (windows.holdout.start - windows.training.end).days
     sentence = (
-        f"{n_days} days lie between the end of the training window, {windows.training.end}, and the holdout window "
-        f"{windows.holdout}; the configured gap is {gap_days} days"
+        f"{counted(n_days, 'day')} between the end of the training window, {windows.training.end}, and the holdout "
+        f"window {windows.holdout}; the configured gap is {counted(gap_days, 'day')}"
     )
     return PeriodFinding(windows.partition_key, n_days >= gap_days, n_days, gap_days, sentence)
 
@@ -285,5 +287,10 @@ def check_guardrails(adjudications: Sequence[Adjudication]) -> list[dg.AssetChec
     for adjudication in adjudications:
         key = adjudication.payload.holdout.windows.partition_key
         for seen in adjudication.payload.guardrails:
-            found[seen.code].append(PeriodFinding(key, seen.passed, seen.value, seen.limit, seen.sentence))
+            words = describe_guardrail(seen, adjudication.payload.evidence)
+            found[seen.code].append(
+                PeriodFinding(
+                    key, seen.passed, seen.value, seen.limit, str(words), (words.value, words.limit), seen.sentence
+                )
+            )
     return [check_periods(name, found[code]) for code, name in GUARDRAIL_CHECKS.items()]

@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.defs.asset_arguments import OWNERS, PREDICTIONS_ASSET, REGISTRY_STATE
@@ -121,14 +122,13 @@ def check_predictions(installation: Installation, said: Sequence[PredictedDay]) 
 def find_missing_cells(day: PredictedDay) -> PeriodFinding:
     """Rows of a day, held against the cells that belong to the park on it."""
     n_rows, n_cells = day.rows.num_rows, len(set(day.rows["cell_id"].to_pylist()))
-    sentence = f"{n_rows} rows of {n_cells} cells, for {day.n_cells} cells of the park"
+    sentence = f"{counted(n_rows, 'row')} of {counted(n_cells, 'cell')}, for {counted(day.n_cells, 'cell')} of the park"
     return PeriodFinding(day.issue.date.isoformat(), n_rows == n_cells == day.n_cells, n_rows, day.n_cells, sentence)
 
 
 def find_silent_cells(day: PredictedDay, limit: float) -> PeriodFinding:
     """Share of cells without weather, held against the limit."""
     share = day.share_without_weather
-    sentence = (
-        f"{day.n_without_weather} of {day.rows.num_rows} cells without weather ({share:.1%}, at most {limit:.1%})"
-    )
+    cells = counted(day.rows.num_rows, "cell")
+    sentence = f"{day.n_without_weather} of {cells} without weather ({share:.1%}, at most {limit:.1%})"
     return PeriodFinding(day.issue.date.isoformat(), share <= limit, share, limit, sentence)

@@ -1,5 +1,7 @@
 """The shell on fakes: ranges run in order, replays say so, and a failure leaves nothing behind."""
 
+import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from forest_fire_retrain.core.errors import TrackingError
 from forest_fire_retrain.core.ledger.checkpoints import read_notes, take_checkpoint
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import candidate_of
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
@@ -82,11 +85,14 @@ def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation,
 @pytest.mark.parametrize(
     ("asset", "expected"),
     [
-        ("weather", {"rows", "recorded in", "content hash", "warnings"}),
-        ("features", {"rows", "table version", "missing values"}),
+        ("weather", {"rows recorded in the period", "rows delivered to the whole run", "content hash", "warnings"}),
+        ("features", {"rows of the period", "table version", "missing values in the whole run"}),
         ("holdout_set", {"holdout window", "gap", "fires", "content hash", "table versions"}),
         ("candidate_model", {"training window", "holdout log loss", "training hash", "MLflow run"}),
-        ("adjudication_decision", {"decision", "relative gain", "guardrails", "reliability", "evidence", "ledger row"}),
+        (
+            "adjudication_decision",
+            {"decision", "relative gain, %", "guardrails", "reliability", "ledger row"},
+        ),
         ("registry_state", {"what happened", "production version", "champions", "MLflow model"}),
         ("provenance", {"rows of this period", "row hash", "checkpoint"}),
     ],
@@ -95,6 +101,43 @@ def test_each_materialization_carries_what_a_person_asks_next(
     retrained: tuple[Installation, dg.DagsterInstance], asset: str, expected: set[str]
 ) -> None:
     assert expected <= set(metadata_of(retrained[1], asset, WEEKS[1]))
+
+
+def test_each_period_has_its_own_numbers(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, instance = retrained
+    for asset, name, whole in (
+        ("weather", "rows recorded in the period", "rows delivered to the whole run"),
+        ("fire_reports", "rows recorded in the period", "rows delivered to the whole run"),
+        ("features", "rows of the period", "rows computed in the whole run"),
+    ):
+        shown = [metadata_of(instance, asset, week) for week in WEEKS[:3]]
+        own = [numbers[name] for numbers in shown]
+        held = rows_by_week(installation, asset)
+        assert own == [held[week] for week in WEEKS[:3]]
+        assert len({numbers[whole] for numbers in shown}) == 1
+        assert isinstance(shown[0][whole], int)
+        assert shown[0][whole] > sum(held[week] for week in WEEKS[:2])
+
+
+def rows_by_week(installation: Installation, asset: str) -> dict[str, int]:
+    table, column = {
+        "weather": (TableName.WEATHER, "recorded_at"),
+        "fire_reports": (TableName.FIRES, "recorded_at"),
+        "features": (TableName.FEATURES, "date"),
+    }[asset]
+    days = [str(day)[:10] for day in installation.lake.read(table)[column].to_pylist()]
+    ends = {week: str(dt.date.fromisoformat(week) + dt.timedelta(days=7)) for week in WEEKS}
+    return {week: sum(week <= day < ends[week] for day in days) for week in WEEKS}
+
+
+def test_checks_speak_to_people(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    (run_of_range,) = retrained[1].get_runs()
+    evaluated = retrained[1].all_logs(run_of_range.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [log.dagster_event.asset_check_evaluation_data for log in evaluated if log.dagster_event is not None]
+    (record,) = [check for check in found if check.check_name == "candidate_beats_climatology"]
+    assert re.search(
+        r"\d+ % (better|worse) than climatology on the newest window \(limit: not", str(record.description)
+    )
 
 
 def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_candidates(

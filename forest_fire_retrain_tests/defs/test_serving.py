@@ -8,6 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.definitions import build_definitions, build_predictions
@@ -112,7 +113,7 @@ def test_a_range_runs_at_once_and_shows_the_day_before_beside_its_fires(
     assert shown["model version"] == 2
     held = reigns.lake.read("fires").to_pylist()
     burnt = {row["cell_id"] for row in held if row["date"] == dt.date(2025, 7, 20)}
-    assert f"in {len(burnt)} cells one is reported" in str(shown["yesterday"])
+    assert f"in {counted(len(burnt), 'cell')} one is reported" in str(shown["yesterday"])
 
 
 def test_a_past_day_that_is_not_asked_for_fails_with_one_message(reigns: Reigns, instance: dg.DagsterInstance) -> None:
