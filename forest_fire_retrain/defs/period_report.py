@@ -100,7 +100,7 @@ def reign_table(reigns: Sequence[Reign]) -> dg.MetadataValue:
             "champion from": str(reign.as_of or reign.since.date()),
             "until": "today" if following is None else str(following.as_of or following.since.date()),
         }
-        for reign, following in zip(reigns, [*reigns[1:], None], strict=True)
+        for reign, following in zip(reigns, [*reigns, None][1:], strict=True)
     ]
     return table(rows[::-1][:N_REIGNS_SHOWN]) if rows else text("none yet")
 

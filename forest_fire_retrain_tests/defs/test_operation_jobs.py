@@ -17,6 +17,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
+from forest_fire_retrain.defs.period_report import reign_table
 from forest_fire_retrain.defs.provenance import CHECKS, check_custody
 from forest_fire_retrain.defs.retraining import _champion_recipe
 from forest_fire_retrain.operations import publish
@@ -187,6 +188,15 @@ def retrain_again(
     resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
     job = build_definitions(reigns.installation.settings, resources).resolve_job_def(JOB_NAME)
     return job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+
+
+def test_the_reigns_stand_in_a_table_the_present_one_first(reigns: Reigns) -> None:
+    assert reign_table([]).value == "none yet"
+    shown = reign_table(reigns.state.reigns)
+    assert isinstance(shown, dg.TableMetadataValue)
+    rows = [record.data for record in shown.records]
+    assert [row["version"] for row in rows] == ["3", "2", "1"]
+    assert [row["until"] for row in rows] == ["today", rows[0]["champion from"], rows[1]["champion from"]]
 
 
 def test_tuning_starts_from_the_champion_of_then_also_in_a_replay(reigns: Reigns) -> None:
