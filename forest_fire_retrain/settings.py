@@ -359,6 +359,11 @@ class Settings(BaseSettings):
         return self.home / "notices.sqlite"
 
     @property
+    def picture_folder(self) -> Path:
+        """Where the pictures of the web UI lie."""
+        return self.home / "pictures"
+
+    @property
     def export_folder(self) -> Path:
         """Where the ledger's lock-free copy lies."""
         return self.home / "export"

@@ -6,10 +6,10 @@ import typer
 
 from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
-from forest_fire_retrain.core.errors import RefusedRequestError
+from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.installation import Installation, PublishedLedger, build_installation, build_ledger
-from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
+from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze, freeze_that_holds, window_of_days
 from forest_fire_retrain.settings import Settings
 
@@ -29,10 +29,24 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
         freeze_until=freeze_until,
         stamp=stamp_now(),
     )
+    _show_in_dagster(settings, done)
     if done.is_repeated:
         out.print(describe_repeated(done), markup=False)
     out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
     _print_freeze(settings, asked=freeze_until)
+
+
+def _show_in_dagster(settings: Settings, done: Rollback) -> None:
+    """Let the page of `registry_state` say it; where Dagster's store cannot be written, the rollback stands anyway."""
+    from forest_fire_retrain.cli.home import open_instance  # noqa: PLC0415 - a second, for this command alone
+    from forest_fire_retrain.cli.running import foreseeable_faults_bare  # noqa: PLC0415 - as above
+    from forest_fire_retrain.defs.rollback_report import observe_rollback  # noqa: PLC0415 - as above
+
+    try:
+        with foreseeable_faults_bare(), open_instance(settings) as instance:
+            instance.report_runless_asset_event(observe_rollback(done))
+    except ForestFireRetrainError as error:
+        out.print(f"Dagster does not show the rollback: {error}", markup=False)
 
 
 def freeze_promotions(settings: Settings, until: dt.date, reason: str) -> None:

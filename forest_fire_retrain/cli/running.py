@@ -1,5 +1,6 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
+import datetime as dt
 import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -17,11 +18,14 @@ from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
+from forest_fire_retrain.core.errors import HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
+from forest_fire_retrain.defs.code_location import placed_runs
+from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
@@ -30,7 +34,6 @@ from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_next, find_waiting
 from forest_fire_retrain.settings import Settings
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -91,15 +94,17 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
+        note_beginning(settings.dagster_home, PERIODS, dt.date.fromisoformat(first))
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
         import_for_runs()
         collect_garbage()
-        job.execute_in_process(
-            run_config=_configure(knowledge),
-            instance=instance,
-            partition_key=first if first == last else None,
-            tags=tags,
-        )
+        with placed_runs(instance, JOB_NAME):
+            job.execute_in_process(
+                run_config=_configure(knowledge),
+                instance=instance,
+                partition_key=first if first == last else None,
+                tags=tags,
+            )
     _print_outcome(installation, n_rows_before)
 
 
@@ -115,10 +120,9 @@ def foreseeable_faults_bare() -> Iterator[None]:
     keep_helpers_from_ctrl_c()
     try:
         yield
-    except (DagsterError, SQLAlchemyError, OSError) as error:
-        causes = list(chain_of(error))
-        foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
-        refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
+    except (DagsterError, Stopped, SQLAlchemyError, OSError) as error:
+        foreseen = find_fault(error)
+        refused = next((cause for cause in chain_of(error) if isinstance(cause, SQLAlchemyError | OSError)), None)
         if foreseen is None and refused is not None:
             foreseen = _home_error(refused)
         if foreseen is None:
@@ -146,10 +150,10 @@ def _home_error(refused: BaseException) -> HomeError:
 
 
 def _configure(knowledge: Knowledge | None) -> dict[str, object]:
-    """The run's configuration; Dagster wants a member of an enumeration by its name."""
+    """The run's configuration, as it would be typed into the launchpad."""
     if knowledge is None:
         return dict(QUIET)
-    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": knowledge.name}}}}
+    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": str(knowledge)}}}}
 
 
 def _print_outcome(installation: Installation, n_rows_before: int) -> None:

@@ -13,6 +13,7 @@ from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import Metadata, number, table, text
+from forest_fire_retrain.defs.picture_files import PictureFiles, shown_at_once
 from forest_fire_retrain.defs.pictures import draw_quality
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import NO_CHAMPION
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 GROUP = "monitoring"
 QUALITY_ASSET = "prediction_quality"
+QUALITY = "quality"
 QUALITY_CHECK = "predictions_say_what_happens"
 QUALITY_JOB = "quality_job"
 QUALITY_SCHEDULE = "quality_schedule"
@@ -41,7 +43,8 @@ def build_monitoring_assets() -> list[dg.AssetsDefinition]:
         owners=OWNERS,
         code_version=code_version_of(QUALITY_ASSET),
         description="The champion's predictions over its whole reign, held against the fire reports as they are known "
-        "now: OK, ALARM or BLIND, and why. An alarm never promotes.",
+        "now: OK, ALARM or BLIND, and why. An alarm never promotes."
+        + shown_at_once(QUALITY, "The chart of the champion's losses, from the first look on"),
         check_specs=[
             dg.AssetCheckSpec(
                 QUALITY_CHECK,
@@ -58,7 +61,9 @@ def build_monitoring_assets() -> list[dg.AssetsDefinition]:
         report = operations.look_at_quality(installation, installation.clock())
         context.log.info("%s: %s", report.state, report.sentence)
         installation.progress.advance(QUALITY_ASSET, report.due_end.isoformat(), f"{report.state}: {report.sentence}")
-        return dg.MaterializeResult(metadata=describe_quality(report), check_results=[check_quality(report)])
+        pictures = PictureFiles(installation.settings.picture_folder)
+        metadata = {**describe_quality(report), **_keep_chart(report, pictures)}
+        return dg.MaterializeResult(metadata=metadata, check_results=[check_quality(report)])
 
     return [prediction_quality]
 
@@ -123,8 +128,16 @@ def describe_quality(report: QualityReport) -> Metadata:
         "measured": text(f"{len(report.weeks)} weeks from {report.since} to {report.due_end}"),
         **({"weeks": weeks_table(report)} if report.weeks else {}),
         **({"where": tally_table(_tallies(report))} if overall is not None else {}),
-        **({"chart with limit": dg.MetadataValue.md(draw_quality(report))} if report.weeks else {}),
     }
+
+
+def _keep_chart(report: QualityReport, pictures: PictureFiles) -> Metadata:
+    """The chart as a file that the page shows at once, and as one that this look keeps."""
+    if not report.weeks:
+        return {}
+    png = draw_quality(report)
+    pictures.replace(QUALITY, png)
+    return {"chart with limit": pictures.keep(png)}
 
 
 def weeks_table(report: QualityReport) -> dg.MetadataValue:

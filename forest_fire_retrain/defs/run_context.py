@@ -16,13 +16,15 @@ TRIGGER_TAGS = {
 ACTOR_TAG = "forest_fire/actor"
 
 
-def stamp_of(context: dg.AssetExecutionContext | dg.OpExecutionContext, installation: Installation) -> Stamp:
-    """Who is behind a run, and now."""
+def stamp_of(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, installation: Installation, ordered_by: str | None = None
+) -> Stamp:
+    """Who is behind a run, or who ordered it, and now."""
     tags = context.run.tags
     trigger = next((name for tag, name in TRIGGER_TAGS.items() if tag in tags), "user")
     return Stamp(
         recorded_at=installation.clock(),
-        actor=tags.get(ACTOR_TAG, "dagster"),
+        actor=ordered_by or tags.get(ACTOR_TAG, "dagster"),
         trigger=trigger,
         dagster_run_id=context.run.run_id,
     )

@@ -6,6 +6,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -13,6 +14,7 @@ from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
+from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import build_installation
@@ -78,6 +80,20 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert json.loads(forest_fire("champion", "--json").out)["champion"]["version"] == 1
     assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-09-01"
     assert forest_fire("verify").out.strip() == CLEAN
+    with open_instance(example_settings(reigned)) as instance:
+        (record,) = instance.fetch_observations(dg.AssetKey("registry_state"), limit=5).records
+    assert record.asset_observation is not None
+    shown = {name: value.value for name, value in record.asset_observation.metadata.items()}
+    assert (shown["version before"], shown["version after"], shown["ordered through"]) == (2, 1, "cli")
+    assert "missed two fires" in str(shown["reason"])
+
+
+def test_a_rollback_stands_where_dagsters_store_cannot_be_written(reigned: Path, forest_fire: Run) -> None:
+    (reigned / "dagster").write_text("no folder")
+    answer = forest_fire("rollback", "--reason", "missed two fires")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("Dagster does not show the rollback: ")
+    assert registry_of(reigned).champion(MODEL) == 1
 
 
 @pytest.mark.parametrize(

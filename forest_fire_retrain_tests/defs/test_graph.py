@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import DAYS, note_beginning
 from forest_fire_retrain.defs.partitions import build_days
 from forest_fire_retrain_tests.example_installation import example_settings
 
@@ -50,7 +51,9 @@ EXPECTED = {
 
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
-    return build_definitions(example_settings(tmp_path_factory.mktemp("home")))
+    settings = example_settings(tmp_path_factory.mktemp("home"))
+    note_beginning(settings.dagster_home, DAYS, dt.date(2024, 8, 5))
+    return build_definitions(settings)
 
 
 def test_the_graph_has_these_assets_edges_groups_and_checks(definitions: dg.Definitions) -> None:
