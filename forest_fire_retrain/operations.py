@@ -10,7 +10,7 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -30,8 +30,10 @@ from forest_fire_retrain.core.errors import (
     ProofError,
     RefusedRequestError,
     RegistryError,
+    TrackingError,
     list_capped,
 )
+from forest_fire_retrain.core.ledger.clocks import describe_backward_rows
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -41,6 +43,7 @@ from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
+from forest_fire_retrain.pipeline.custody.asking_runs import check_runs
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
@@ -50,6 +53,8 @@ from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.serving import predicting
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
+
+WHEN_MENDED = "correct that, then: forest-fire verify"
 
 
 def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
@@ -231,8 +236,17 @@ def predict_days(
     return predicting.predict_days(desk, days, now, retro=retro)
 
 
-def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
+def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str], None] | None = None) -> list[Fault]:
     """Every fault of an installation; an alias that was moved by hand is recorded in the ledger as external.
+
+    Parameters
+    ----------
+    installation : Installation
+        What is looked at.
+    stamp : Stamp
+        Who asks, and when.
+    tell : callable, optional
+        Told how far it has come; where it is given, all pinned rows and all models are read.
 
     Raises
     ------
@@ -246,11 +260,26 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
-        check_checkpoint=partial(check_exported_checkpoint, installation.published_ledger),
+        check_kept=partial(_check_kept, installation),
+        tell=tell,
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)
     return faults
+
+
+def _check_kept(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Which checkpoints the rows do not continue: that beside the copy, and those that the tracking runs keep."""
+    beside = check_exported_checkpoint(installation.published_ledger, entries)
+    try:
+        return [*beside, *check_runs(installation.tracker, entries)]
+    except TrackingError as error:
+        return [*beside, Fault("tracking", f"could not be checked: {error}", WHEN_MENDED, repairable=False)]
+
+
+def describe_clocks(installation: Installation) -> str | None:
+    """What there is to say of clocks that were set back in the ledger's past, which is no fault; see `clocks`."""
+    return describe_backward_rows(installation.ledger.entries())
 
 
 def check_exported_checkpoint(published: PublishedLedger, entries: Sequence[LedgerEntry]) -> list[Fault]:

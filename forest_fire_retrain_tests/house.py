@@ -61,7 +61,7 @@ HOUSE: dict[str, Room] = {
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
-    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
+    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pyarrow", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     "pipeline/investigating": room(
@@ -116,8 +116,9 @@ HOUSE: dict[str, Room] = {
         "mlflow",
         "pandas",
     ),
-    "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
-    "adapters/mlflow_tracking": room(*MLFLOW, "mlflow"),
+    "adapters/mlflow_registry": room(*MLFLOW, "adapters/mlflow_versions", "core/ledger", "core/records", "mlflow"),
+    "adapters/mlflow_tracking": room(*MLFLOW, "core/models", "mlflow"),
+    "adapters/mlflow_versions": room("adapters/mlflow_addresses", "core/errors", "core/records", "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/optuna_search": room("core/errors", "core/records", "optuna"),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
@@ -159,7 +160,7 @@ HOUSE: dict[str, Room] = {
     "settings": room(
         "adapters/simulated_settings", "core/decision", "core/serving", *BASE, "pydantic", "pydantic_settings"
     ),
-    "installation": room("clock", "settings", *CORE, "adapters/"),
+    "installation": room("clock", "settings", *CORE, "adapters/", "pipeline/custody"),
     "operations": room(
         "installation",
         "adapters/ledger_export",

@@ -46,6 +46,9 @@ class VerifyConfig(dg.Config):
     """Whether to repair what is found."""
 
     repair: bool = Field(default=False, description="Carry out what is safe, and record it.")
+    deep: bool = Field(
+        default=False, description="Read the rows and models of all decisions, not of the last reigns alone."
+    )
 
 
 @dg.op
@@ -99,12 +102,12 @@ def verify_installation(
     context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Compare ledger, registry, copy, models and lake; the run fails if a fault remains."""
-    stamp = stamp_of(context, installation)
-    faults = operations.find_faults(installation, stamp)
+    stamp, tell = stamp_of(context, installation), context.log.info if config.deep else None
+    faults = operations.find_faults(installation, stamp, tell=tell)
     if config.repair:
         done = operations.repair_faults(installation, faults, stamp)
         context.log.info("nothing to repair" if done is None else done.summary)
-        faults = operations.find_faults(installation, stamp)
+        faults = operations.find_faults(installation, stamp, tell=tell)
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise dg.Failure(f"{len(faults)} fault(s)\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})

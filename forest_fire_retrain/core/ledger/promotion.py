@@ -50,10 +50,21 @@ class Standing(StrEnum):
 
 
 class RegistryView(NamedTuple):
-    """What the registry shows."""
+    """What the registry shows.
+
+    Attributes
+    ----------
+    alias : int, optional
+        The version the alias `champion` points at.
+    versions : tuple of RegisteredVersion
+        All versions.
+    mendable : frozenset of int
+        Versions that the registry could be brought to show as they were registered, where somebody asked.
+    """
 
     alias: int | None
     versions: tuple[RegisteredVersion, ...]
+    mendable: frozenset[int] = frozenset()
 
     def of_decision(self, decision_id: str | None) -> int | None:
         """Version registered for a decision, if any."""

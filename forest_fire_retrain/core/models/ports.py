@@ -1,8 +1,9 @@
 """What models need of the outside world: runs to log to, a store to rest in, a search for parameters."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from forest_fire_retrain.core.records import Recipe, RecipeScore, StoredModel
 
@@ -23,6 +24,14 @@ class CandidateRun(Protocol):
     def log(self, *, parameters: Mapping[str, object], metrics: Mapping[str, float]) -> None:
         """Record parameters and metrics in one round trip."""
         ...
+
+
+class TaggedRun(NamedTuple):
+    """A run, what a tag of it says, and when it was started."""
+
+    run_id: str
+    started_at: dt.datetime
+    value: str
 
 
 class Tracker(Protocol):
@@ -51,6 +60,16 @@ class Tracker(Protocol):
         ------
         TrackingError
             If there is no such run, or it cannot be written.
+        """
+        ...
+
+    def list_tagged_runs(self, name: str, *, limit: int) -> list[TaggedRun]:
+        """The `limit` runs that were started last among those that have the tag `name`, the newest first.
+
+        Raises
+        ------
+        TrackingError
+            If the tracking installation cannot be asked.
         """
         ...
 
@@ -99,6 +118,16 @@ class ModelStore(Protocol):
         ------
         TrackingError
             If the folder cannot be read.
+        """
+        ...
+
+    def find_run_fault(self, stored: StoredModel) -> str | None:
+        """What is wrong with the run that made the model, so that it may go with it; `None` if it is kept.
+
+        Raises
+        ------
+        TrackingError
+            If the store cannot be asked.
         """
         ...
 
