@@ -37,11 +37,12 @@ def follow_clock(draft: EntryDraft, before: LedgerEntry | None) -> EntryDraft:
         return draft
     if before.recorded_at - draft.recorded_at <= TOLERANCE:
         return draft.model_copy(update={"recorded_at": before.recorded_at})
+    row = f"row {before.sequence}"
     msg = (
-        f"this machine's clock says {_written(draft.recorded_at)}, but row {before.sequence} of the ledger was "
-        f"recorded at {_written(before.recorded_at)}: the clock was set back, or was ahead then. Nothing was "
-        f"written. Set the clock right and run the same command again; if row {before.sequence} is ahead of the time, wait until then, "
-        "or take back a backup from before it: forest-fire ledger restore BACKUP"
+        f"this machine's clock says {_written(draft.recorded_at)}, but {row} of the ledger was recorded at "
+        f"{_written(before.recorded_at)}: the clock was set back, or was ahead then. Nothing was written. Set the "
+        f"clock right and run the same command again; if {row} is ahead of the time, wait until then, or take back a "
+        "backup from before it: forest-fire ledger restore BACKUP"
     )
     raise LedgerError(msg)
 
