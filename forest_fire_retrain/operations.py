@@ -43,11 +43,11 @@ from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
-from forest_fire_retrain.pipeline.custody.asking_runs import check_runs
+from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
-from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint, check_signature
+from forest_fire_retrain.pipeline.custody.witnessing import check_completeness, check_own_checkpoint, check_signature
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.serving import predicting
@@ -269,12 +269,23 @@ def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str
 
 
 def _check_kept(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Which checkpoints the rows do not continue: that beside the copy, and those that the tracking runs keep."""
+    """Which checkpoints the rows do not continue, or are gone: that beside the copy, those that tracking runs keep."""
     beside = check_exported_checkpoint(installation.published_ledger, entries)
     try:
-        return [*beside, *check_runs(installation.tracker, entries)]
+        kept = read_kept_by_runs(installation.tracker)
     except TrackingError as error:
         return [*beside, Fault("tracking", f"could not be checked: {error}", WHEN_MENDED, repairable=False)]
+    return [*beside, *_check_completeness(installation, is_kept_by_runs=bool(kept)), *check_runs(kept, entries)]
+
+
+def _check_completeness(installation: Installation, *, is_kept_by_runs: bool) -> list[Fault]:
+    folder = installation.settings.export_folder
+    try:
+        written, keys = read_checkpoint(folder), read_public_keys(folder)
+        n_copied = len(read_export(folder))
+    except (ProofError, LedgerError):  # said already, of the checkpoint and of the copy
+        return []
+    return check_completeness(written, n_copied, is_expected=is_kept_by_runs or bool(keys))
 
 
 def describe_clocks(installation: Installation) -> str | None:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
-from forest_fire_retrain.pipeline.custody.asking_runs import check_runs
+from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.repairing import repair
 from forest_fire_retrain.pipeline.custody.verifying import verify
@@ -29,7 +29,7 @@ class Bench(NamedTuple):
             rollback_horizon=rollback_horizon,
             read_copy=lambda: list(self.copy),
             read_reigns=lambda: list(self.exported),
-            check_kept=lambda rows: check_runs(tracker, rows),
+            check_kept=lambda rows: check_runs(read_kept_by_runs(tracker), rows),
             tell=tell,
         )
 
