@@ -22,6 +22,7 @@ from forest_fire_retrain.adapters.ledger_export import (
     read_public_keys,
     refresh_export,
 )
+from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
@@ -282,10 +283,9 @@ def _check_completeness(installation: Installation, *, is_kept_by_runs: bool) ->
     folder = installation.settings.export_folder
     try:
         written, keys = read_checkpoint(folder), read_public_keys(folder)
-        n_copied = len(read_export(folder))
-    except (ProofError, LedgerError):  # said already, of the checkpoint and of the copy
+    except ProofError:  # `check_exported_checkpoint` says so
         return []
-    return check_completeness(written, n_copied, is_expected=is_kept_by_runs or bool(keys))
+    return check_completeness(written, count_copied_rows(folder), is_expected=is_kept_by_runs or bool(keys))
 
 
 def describe_clocks(installation: Installation) -> str | None:

@@ -164,6 +164,7 @@ HOUSE: dict[str, Room] = {
     "operations": room(
         "installation",
         "adapters/ledger_export",
+        "adapters/ledger_witnesses",
         "adapters/reigns_file",
         "adapters/witness_key",
         "pipeline/custody",

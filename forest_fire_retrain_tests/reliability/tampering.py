@@ -132,7 +132,7 @@ def try_touched(place: Path, homes: Homes, touched: Touched) -> list[str]:
         _touch(place, homes, store, action)
     if touched and all(one in HARMLESS for one in touched):
         return []
-    installation = build_installation(_settings(place / "home"))
+    installation = open_home(place)
     if not touched:
         return list(_find(installation, place))
     unnoticed = []
@@ -142,6 +142,11 @@ def try_touched(place: Path, homes: Homes, touched: Touched) -> list[str]:
     if LEDGER in stores and not stores >= OUTSIDE_ONLY and not _is_refused(installation):
         unnoticed.append("retrain goes on")
     return unnoticed
+
+
+def open_home(place: Path) -> Installation:
+    """The installation of a home in `place`."""
+    return build_installation(_settings(place / "home"))
 
 
 def describe(touched: Touched) -> str:

@@ -54,17 +54,18 @@ def find_other_columns(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
 
 def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload) -> list[str]:
     """Names of the columns of a decision's row that do not follow from what it embeds."""
-    return _compare(
-        entry,
-        drafts.draft_decision(
-            payload,
-            model_name=entry.model_name,
-            idempotency_key=str(entry.idempotency_key),
-            champion=entry.champion_before,
-            stamp=_stamp_of(entry),
-        ),
-        (*COMPARED, *DERIVED),
-    )
+    windows, decision = payload.holdout.windows, payload.decision
+    follows = {
+        "summary": decision.sentence,
+        "partition_key": windows.partition_key,
+        "as_of": windows.as_of,
+        "outcome": decision.outcome,
+        "reason_code": decision.reason_code,
+        "champion_after": entry.champion_before,
+        "mlflow_run_id": payload.candidate.stored.mlflow_run_id,
+        "decision_id": drafts.identify(EntryKind.DECISION, str(entry.idempotency_key)),
+    }
+    return [name for name, value in follows.items() if getattr(entry, name) != value]
 
 
 def _find_other(entry: LedgerEntry, intents: Mapping[str | None, LedgerEntry]) -> list[str]:

@@ -96,11 +96,13 @@ def find_broken(state: LedgerState, view: RegistryView) -> list[int]:
 
 def _describe_broken(state: LedgerState, view: RegistryView) -> dict[int, str]:
     held = {registered.version: registered for registered in view.versions}
-    versions = dict.fromkeys(reign.version for reign in state.reigns)
-    return {version: _name_difference(state.candidates.get(version), held.get(version)) for version in versions}
+    return {
+        version: _name_difference(state.candidates.get(version), held.get(version), view.astray.get(version))
+        for version in dict.fromkeys(reign.version for reign in state.reigns)
+    }
 
 
-def _name_difference(candidate: Candidate | None, held: RegisteredVersion | None) -> str:
+def _name_difference(candidate: Candidate | None, held: RegisteredVersion | None, astray: str | None) -> str:
     """How a registered version differs from the candidate it was registered for; empty if it does not."""
     if held is None:
         return "which was champion, is not in the registry"
@@ -113,7 +115,9 @@ def _name_difference(candidate: Candidate | None, held: RegisteredVersion | None
         "stage": (held.stage, ""),
     }
     other = [f"{name} {was or 'none'}, not {said or 'none'}" for name, (was, said) in shown.items() if was != said]
-    return f"is registered with the {' and the '.join(other)} as in the ledger" if other else ""
+    if other:
+        return f"is registered with the {' and the '.join(other)} as in the ledger"
+    return "" if astray is None else f"leads whoever loads it from the registry to {astray}, not to the ledger's model"
 
 
 def _find_lost_rows(entries: Sequence[LedgerEntry], view: RegistryView) -> Iterator[Fault]:

@@ -101,18 +101,48 @@ def note_alias(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp
         return ledger.append(draft_external(step.observed, step.expected, model_name, stamp))
 
 
-def look_closely(stores: Stores, state: LedgerState, model_name: str) -> RegistryView:
-    """What the registry shows of a model, and which broken versions of the ledger it could be brought to show again.
+def look_closely(stores: Stores, state: LedgerState, model_name: str, n_reigns: int | None = None) -> RegistryView:
+    """What the registry shows of a model, where it leads, and which broken versions it could be brought to show again.
 
-    A version can only be brought back if its model is still stored.
+    Parameters
+    ----------
+    stores : Stores
+        What is asked. A version can only be brought back if its model is still stored.
+    state : LedgerState
+        What the ledger says.
+    model_name : str
+        The registered model.
+    n_reigns : int, optional
+        Of how many last reigns it is looked up where their versions lead; of all by default.
     """
     view = look_at(stores.registry, model_name)
+    versions = dict.fromkeys(reign.version for reign in state.reigns[-n_reigns if n_reigns else None :])
+    astray = {
+        version: shown for version in versions if (shown := _leads_astray(stores, state, view, model_name, version))
+    }
+    view = view._replace(astray=astray)
     mendable = (
         version
         for version in find_broken(state, view)
         if stores.registry.is_mendable(model_name, version) and _is_stored(stores, state.candidates[version])
     )
     return view._replace(mendable=frozenset(mendable))
+
+
+def _leads_astray(stores: Stores, state: LedgerState, view: RegistryView, model_name: str, version: int) -> str | None:
+    """Where a registered version leads, if that is another place than its model's; `None` also where it is not stored.
+
+    That is a fault of the model's, which proving the version names.
+    """
+    candidate = state.candidates.get(version)
+    if candidate is None or not view.has(version):
+        return None
+    shown = stores.registry.address(model_name, version)
+    try:
+        held = stores.models.address(candidate.stored)
+    except ForestFireRetrainError:
+        return None
+    return None if shown is None or shown.rstrip("/") == held.rstrip("/") else shown
 
 
 def _is_stored(stores: Stores, candidate: Candidate) -> bool:

@@ -85,7 +85,7 @@ def verify(
                 return faults
             entries = [entry for entry in rows if entry.model_name == model_name]
             state = fold(entries)
-            view = _look_at(stores, state, model_name)
+            view = _look_at(stores, state, model_name, rollback_horizon)
     except LedgerLockedError:
         raise
     except LedgerError as error:
@@ -245,7 +245,7 @@ def check_horizon(
     faults = (
         (version, find_version_fault(stores, entries, view, version))
         for version in versions
-        if view.has(version) and version not in view.mendable
+        if view.has(version) and version not in view.mendable and version not in view.astray
     )
     return [
         Fault(
@@ -270,9 +270,9 @@ def _made_by(entries: Sequence[LedgerEntry], version: int) -> str:
     return f" (decision of {origin.partition_key}, artifact {candidate.stored.model_uri})"
 
 
-def _look_at(stores: Stores, state: LedgerState, model_name: str) -> RegistryView | Fault:
+def _look_at(stores: Stores, state: LedgerState, model_name: str, n_reigns: int) -> RegistryView | Fault:
     try:
-        return look_closely(stores, state, model_name)
+        return look_closely(stores, state, model_name, n_reigns)
     except RegistryError as error:
         return _blind("registry", error)
 
