@@ -31,6 +31,7 @@ from forest_fire_retrain.core.serving import explanation_page
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.homes import refuse_missing_home
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.pipeline.investigating import (
     attaching,
@@ -237,7 +238,9 @@ def page_of(answer: Answer) -> str:
 
 
 def _build() -> Installation:
-    return build_installation(load_settings())
+    settings = load_settings()
+    refuse_missing_home(settings)
+    return build_installation(settings)
 
 
 def _archive(installation: Installation, entries: Sequence[LedgerEntry] | None = None) -> Archive:

@@ -24,6 +24,7 @@ from forest_fire_retrain.core.ledger.entries import find_first_fault
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.core.moments import read_moment
+from forest_fire_retrain.homes import refuse_missing_home
 from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings, load_settings
 
@@ -62,7 +63,7 @@ def get_model(
     ArtifactTamperedError
         If a stored file is not as the ledger recorded it; nothing is loaded then.
     LedgerError, TrackingError, HomeError
-        If the ledger's copy or the artifact cannot be read, or the folder cannot be written.
+        If there is no home, the ledger's copy or the artifact cannot be read, or the folder cannot be written.
     """
     settings = settings or load_settings()
     name = model_name or settings.model_name
@@ -99,6 +100,7 @@ def get_model_as_udf(
 
 
 def _read_state(settings: Settings, model_name: str) -> LedgerState:
+    refuse_missing_home(settings)
     refuse_missing_copy(settings.ledger_file, settings.export_folder)
     rows = read_export(settings.export_folder)
     fault = find_first_fault(rows)

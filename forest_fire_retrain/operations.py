@@ -37,6 +37,7 @@ from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_w
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
+from forest_fire_retrain.core.monitoring.quality_report import QUALITY_KIND, QualityReport
 from forest_fire_retrain.core.oversight.notes import Verification
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
@@ -47,6 +48,8 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint, check_signature
+from forest_fire_retrain.pipeline.monitoring import measuring_quality
+from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.serving import predicting
@@ -231,6 +234,38 @@ def predict_days(
     )
     desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
     return predicting.predict_days(desk, days, now, retro=retro)
+
+
+def measure_quality(installation: Installation, now: dt.datetime) -> QualityReport:
+    """What can be said of the champion's predictions now; see `measuring_quality.measure_quality`.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no champion, or nothing was ingested.
+    ForestFireRetrainError
+        If the ledger, the lake or the model cannot be read.
+    """
+    settings = installation.settings
+    desk = QualityDesk(
+        lake=installation.lake,
+        engine=installation.engine,
+        models=installation.models,
+        calendar=settings.calendar,
+        label_delay_days=settings.label_delay_days,
+        decision_rule=settings.decision_rule,
+        monitor_rule=settings.monitoring,
+        classes=settings.classes,
+    )
+    state = fold(installation.ledger.entries(settings.model_name))
+    return measuring_quality.measure_quality(desk, state, settings.model_name, now)
+
+
+def look_at_quality(installation: Installation, now: dt.datetime) -> QualityReport:
+    """Measure the champion's predictions, and keep the report as the newest of its model."""
+    report = measure_quality(installation, now)
+    installation.records.put(QUALITY_KIND, installation.settings.model_name, report)
+    return report
 
 
 def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:

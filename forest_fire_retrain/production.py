@@ -218,8 +218,17 @@ def describe_end(reign: Reign) -> str | None:
     return f"promotion of version {reign.next_version} ({reign.why_ended})"
 
 
-def refuse_unknown_model(name: str, known: Sequence[str]) -> None:
+def refuse_unknown_model(name: str, known: Sequence[str], setting: str | None = None) -> None:
     """Refuse a model's name that no row is about, with the nearest ones; an empty ledger refuses nothing.
+
+    Parameters
+    ----------
+    name : str
+        The name, typed or, where `setting` names one, set.
+    known : sequence of str
+        The names that the ledger has rows of.
+    setting : str, optional
+        The variable to correct.
 
     Raises
     ------
@@ -229,7 +238,8 @@ def refuse_unknown_model(name: str, known: Sequence[str]) -> None:
     if not known or name in known:
         return
     near = get_close_matches(name, known, MAX_NEAREST, cutoff=0.4) or known
-    msg = f"the ledger knows no model {name!r}; nearest: {list_capped(near)}"
+    correct = "" if setting is None else f". Correct {setting}"
+    msg = f"the ledger knows no model {name!r}; nearest: {list_capped(near)}{correct}"
     raise RefusedRequestError(msg)
 
 

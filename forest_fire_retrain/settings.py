@@ -15,26 +15,41 @@ from pathlib import Path
 from typing import Annotated, Self
 from zoneinfo import available_timezones
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
 
+from forest_fire_retrain.adapters.demonstration import read_demonstration
 from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, MonitorRule
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.plain_text import one_line
+from forest_fire_retrain.core.redaction import secrets_in
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
+from forest_fire_retrain.outgoing import cleared, remember
+from forest_fire_retrain.setting_faults import (
+    CONFIG_VARIABLE,
+    MAX_NEAREST,
+    PREFIX,
+    describe_fault,
+    describe_unknown,
+    describe_unreadable,
+    nearest_file,
+)
 
-PREFIX = "FOREST_FIRE_"
-CONFIG_VARIABLE = "FOREST_FIRE_CONFIG"
 PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
-HOLDING_SECRETS = frozenset({"notify"})
-"""Settings whose values are not shown, not even wrong ones: a password may stand in any of them."""
-MAX_NEAREST = 3
 MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
 MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
 SERVED_NAME = re.compile(r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
@@ -98,6 +113,8 @@ class Settings(BaseSettings):
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
+    monitoring : MonitorRule
+        When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
         The embedded park.
     forecast_days : int
@@ -116,7 +133,9 @@ class Settings(BaseSettings):
         Periods `forest-fire up` backfills on an empty home.
     dagster_port, mlflow_port : int
         Ports on `host`.
-    mlflow_tracking_uri, lake_uri, ledger_path : optional
+    mlflow_tracking_uri, lake_uri : SecretStr, optional
+        Elsewhere than in `home`; addresses may hold passwords. `tracking_uri` and `lake_root` tell them.
+    ledger_path : Path, optional
         Elsewhere than in `home`.
     witness_key : Path, optional
         The key that signs checkpoints, in place of the one in `home`.
@@ -156,6 +175,7 @@ class Settings(BaseSettings):
     n_processes: Annotated[int, Field(ge=1)] = 2
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
+    monitoring: MonitorRule = MonitorRule()
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
     prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
@@ -168,8 +188,8 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     dagster_port: Port = 3000
     mlflow_port: Port = 5000
-    mlflow_tracking_uri: str | None = None
-    lake_uri: str | None = None
+    mlflow_tracking_uri: SecretStr | None = None
+    lake_uri: SecretStr | None = None
     ledger_path: Path | None = None
     witness_key: Path | None = None
     ledger_patience_seconds: Annotated[float, Field(gt=0)] = 60.0
@@ -232,6 +252,9 @@ class Settings(BaseSettings):
             raise ValueError(msg)
         if self.adjudication.version != RULE_VERSION:
             msg = f"the rule's version is {RULE_VERSION} and cannot be set, only its thresholds can"
+            raise ValueError(msg)
+        if self.monitoring.version != MONITOR_VERSION:
+            msg = f"the version of monitoring is {MONITOR_VERSION} and cannot be set, only its thresholds can"
             raise ValueError(msg)
         if self.weather_lag_days > self.label_delay_days:
             msg = (
@@ -298,7 +321,7 @@ class Settings(BaseSettings):
     def tracking_uri(self) -> str:
         """Where MLflow keeps runs and models; in a path, SQLAlchemy wants `%` and `?` escaped."""
         database = str(self.mlflow_home / "mlflow.db").replace("%", "%25").replace("?", "%3F")
-        return self.mlflow_tracking_uri or f"sqlite:///{database}"
+        return _told(self.mlflow_tracking_uri) or f"sqlite:///{database}"
 
     @property
     def artifact_location(self) -> str | None:
@@ -308,7 +331,7 @@ class Settings(BaseSettings):
     @property
     def lake_root(self) -> str:
         """Root of the Delta tables."""
-        return self.lake_uri or str(self.home / "lake")
+        return _told(self.lake_uri) or str(self.home / "lake")
 
     @property
     def records_folder(self) -> Path:
@@ -336,33 +359,52 @@ class Settings(BaseSettings):
         return self.home / "notices.sqlite"
 
     @property
+    def picture_folder(self) -> Path:
+        """Where the pictures of the web UI lie."""
+        return self.home / "pictures"
+
+    @property
     def export_folder(self) -> Path:
         """Where the ledger's lock-free copy lies."""
         return self.home / "export"
 
 
 def load_settings(**overrides: object) -> Settings:
-    """Read and validate all settings.
+    """Read and validate all settings; secrets among them are remembered, so that nothing says them.
 
     Raises
     ------
     ConfigurationError
         If any setting is unknown or wrong; all faults are listed in one message.
     """
-    faults = [f"{name}: no such setting" for name in unknown_variables(os.environ)]
+    faults = [describe_unknown(name, Settings) for name in unknown_variables(os.environ)]
     config = os.environ.get(CONFIG_VARIABLE)
     if config and not Path(config).is_file():
-        faults.append(f"{CONFIG_VARIABLE}: {config} is not a file")
+        faults.append(f"{CONFIG_VARIABLE}: {config} is not a file{nearest_file(Path(config))}")
     if not faults:
         try:
-            return Settings(**overrides)  # type: ignore[arg-type] # validated by pydantic
+            settings = _with_demonstration(Settings(**overrides), overrides)  # type: ignore[arg-type] # validated
         except ValidationError as error:
-            faults = [_describe(fault["loc"], fault["msg"], fault.get("input")) for fault in error.errors()]
-        except ValueError as error:  # an unreadable TOML file
-            faults = [f"{CONFIG_VARIABLE}: {error}"]
-    listed = "\n".join(f"  - {fault}" for fault in faults)
+            faults = [describe_fault(fault, Settings) for fault in error.errors()]
+        except SettingsError as error:
+            faults = [describe_unreadable(error)]
+        except (OSError, ValueError) as error:  # an unreadable TOML file
+            faults = [f"{CONFIG_VARIABLE}: {config} cannot be read: {error}"]
+        else:
+            remember(secrets_in(f"{settings.tracking_uri} {settings.lake_root}"))
+            return settings
+    listed = "\n".join(f"  - {one_line(cleared(fault))}" for fault in faults)
     msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
+
+
+def _with_demonstration(settings: Settings, overrides: Mapping[str, object]) -> Settings:
+    """The settings, with what the home's demonstration stands for where nobody set it otherwise."""
+    if settings.source is not SourceKind.SIMULATOR:
+        return settings
+    kept = read_demonstration(settings.home)
+    unset = {name: value for name, value in kept.items() if name not in settings.model_fields_set}
+    return Settings(**{**overrides, **unset}) if unset else settings
 
 
 def check_time_zone(name: str) -> str:
@@ -402,7 +444,5 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     return sorted(name for name in ours if name.upper().split("__", 1)[0] not in known)
 
 
-def _describe(location: tuple[int | str, ...], message: str, observed: object) -> str:
-    name = PREFIX + "__".join(str(part) for part in location).upper() if location else "settings"
-    shown = "" if not location or location[0] in HOLDING_SECRETS else f" (observed: {observed!r})"
-    return f"{name}: {message.removeprefix('Value error, ')}{shown}"
+def _told(secret: SecretStr | None) -> str | None:
+    return None if secret is None else secret.get_secret_value()

@@ -25,6 +25,7 @@ def example_settings(home: Path, **changes: object) -> Settings:
         "min_training_days": 180,
         "training_window_days": 400,
         "recipe_names": ("logistic",),
+        "up_periods": 1_000,  # every period that is over is a partition, also before anything is decided
         "simulator": SimulatorConfig(n_cells=6, fire_rate=0.05, seed=8),
     }
     return Settings(**{**given, **changes})  # type: ignore[arg-type] # validated by pydantic

@@ -22,21 +22,23 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
-    *("model_access", "investigate"),
+    *("model_access", "investigate", "outgoing", "homes", "setting_faults"),
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
-    *("core/records", "core/losses", "core/park_calendar"),
+    *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
-WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
-MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors")
+MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors", "core/redaction")
 
 HOUSE: dict[str, Room] = {
     # what everything stands on
-    "core/errors": room(),
+    "core/plain_text": room(),
+    "core/redaction": room(),
+    "core/errors": room("core/plain_text", "core/redaction"),
     "core/windows": room("core/errors", "pydantic"),
     "core/periods": room("core/errors", "core/windows", "pydantic"),
     "core/park_calendar": room("core/windows"),
@@ -61,6 +63,7 @@ HOUSE: dict[str, Room] = {
     ),
     "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/serving"),
+    "core/monitoring": room(*BASE, "core/decision", "numpy", "scipy", "pydantic"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
@@ -68,12 +71,13 @@ HOUSE: dict[str, Room] = {
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
+    "pipeline/monitoring": room(*CORE, "pipeline/preparing", "pipeline/serving", "numpy", "pyarrow"),
     "pipeline/investigating": room(
         *(*CORE, "pipeline/preparing", "pipeline/retraining", "pipeline/serving", "numpy", "pandas", "pyarrow")
     ),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
-    "adapters/delta_lake": room("core/errors", "core/rows", "core/windows", "deltalake", "pyarrow"),
+    "adapters/delta_lake": room("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
@@ -91,7 +95,7 @@ HOUSE: dict[str, Room] = {
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
-    "adapters/lake_notes": room("core/errors", "deltalake"),
+    "adapters/lake_notes": room("core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
@@ -109,7 +113,9 @@ HOUSE: dict[str, Room] = {
     ),
     "adapters/ledger_schema": room("core/ledger"),
     "adapters/mlflow_addresses": room("core/errors"),
-    "adapters/mlflow_connection": room("adapters/mlflow_addresses", "core/errors", "filelock", "mlflow", "sqlalchemy"),
+    "adapters/mlflow_connection": room(
+        "adapters/mlflow_addresses", "core/errors", "core/redaction", "filelock", "mlflow", "sqlalchemy"
+    ),
     "adapters/mlflow_models": room(
         *MLFLOW,
         "adapters/model_folders",
@@ -148,6 +154,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
     ),
+    "adapters/demonstration": room("adapters/atomic_files", "adapters/simulated_settings", "core/errors", "pydantic"),
     "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
     "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
@@ -171,11 +178,18 @@ HOUSE: dict[str, Room] = {
     ),
     # the shell
     "clock": room(),
+    "outgoing": room("core/redaction"),
+    "homes": room("settings", *BASE),
+    "setting_faults": room("core/redaction", "pydantic", "pydantic_core", "pydantic_settings"),
     "settings": room(
         "adapters/notify_settings",
+        "adapters/demonstration",
+        "outgoing",
+        "setting_faults",
         "adapters/simulated_settings",
         "core/decision",
         "core/serving",
+        "core/monitoring",
         *BASE,
         "pydantic",
         "pydantic_settings",
@@ -194,8 +208,10 @@ HOUSE: dict[str, Room] = {
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/serving",
+        "pipeline/monitoring",
         *BASE,
         "core/ledger",
+        "core/monitoring",
         "core/oversight",
     ),
     "oversight": room(
@@ -230,6 +246,7 @@ HOUSE: dict[str, Room] = {
     ),
     "model_access": room(
         "clock",
+        "homes",
         "production",
         "settings",
         "core/moments",
@@ -246,6 +263,7 @@ HOUSE: dict[str, Room] = {
     "__init__": room("model_access"),
     "investigate": room(
         "installation",
+        "homes",
         "production",
         "proofs",
         "settings",
@@ -259,10 +277,12 @@ HOUSE: dict[str, Room] = {
     "defs": room(
         "installation",
         "notifying",
+        "outgoing",
         "operations",
         "settings",
         *CORE,
         "pipeline/",
+        "adapters/atomic_files",
         "adapters/ledger_export",
         "adapters/reigns_file",
         "adapters/mlflow_connection",
@@ -280,6 +300,8 @@ HOUSE: dict[str, Room] = {
     "cli": room(
         "backtest",
         "clock",
+        "homes",
+        "outgoing",
         "definitions",
         "defs",
         "installation",
@@ -299,6 +321,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/investigating",
         "adapters/atomic_files",
         "adapters/delta_lake",
+        "adapters/demonstration",
         "adapters/duckdb_ledger",
         "adapters/kept_files",
         "adapters/ledger_backup",
@@ -314,6 +337,7 @@ HOUSE: dict[str, Room] = {
         "pyarrow",
         "rich",
         "sqlalchemy",
+        "starlette",
         "typer",
         "uvicorn",
         "yaml",

@@ -134,7 +134,8 @@ def test_the_table_of_a_command_says_what_is_required_and_what_holds_otherwise(n
 
 
 def test_no_option_is_named_that_no_command_has() -> None:
-    real = {"--help"} | {option for command in REAL_COMMANDS.values() for option in parameters_of(command)}
+    whole = {option for parameter in get_command(app).params for option in parameter.opts}
+    real = {"--help"} | whole | {option for command in REAL_COMMANDS.values() for option in parameters_of(command)}
     assert set(OPTION.findall(read(COMMANDS))) <= real
 
 

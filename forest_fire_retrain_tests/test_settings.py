@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.defs.metadata import mlflow_page
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.cli.conftest import settle_in
 
@@ -75,3 +76,21 @@ def test_only_the_lake_minds_a_hash_in_the_path(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("FOREST_FIRE_HOME", str(tmp_path / "a#b"))
     monkeypatch.setenv("FOREST_FIRE_LAKE_URI", str(tmp_path / "lake"))
     assert load_settings().home == tmp_path / "a#b"
+
+
+def test_the_value_of_a_secret_setting_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREST_FIRE_MLFLOW_TRACKING_URI", "http://u:s3cr3t@h:5000")
+    monkeypatch.setenv("FOREST_FIRE_LAKE_URI", "s3://key:s3cr3t@bucket")
+    settings = load_settings()
+    assert (settings.tracking_uri, settings.lake_root) == ("http://u:s3cr3t@h:5000", "s3://key:s3cr3t@bucket")
+    assert "s3cr3t" not in f"{settings!r} {settings} {settings.model_dump()}"
+    assert "s3cr3t" not in settings.model_dump_json()
+    assert mlflow_page(settings, "#/x") == "http://h:5000/#/x?workflowType=machine_learning"
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings(lake_uri=("s3cr3t",))
+    assert "FOREST_FIRE_LAKE_URI: Input should be a valid string (its value is not shown)" in str(caught.value)
+
+
+def test_a_wrong_value_with_a_password_in_it_is_said_without(monkeypatch: pytest.MonkeyPatch) -> None:
+    message = refusal(monkeypatch, HOST="127.0.0.1", SOURCE="postgresql://u:s3c/r3t@h")
+    assert "observed: 'postgresql://***@h'" in message

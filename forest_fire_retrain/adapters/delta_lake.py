@@ -20,6 +20,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.redaction import unless_secret
 from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
 from forest_fire_retrain.core.windows import Interval, midnight
 
@@ -30,6 +31,7 @@ KEEP_EVERYTHING = {
 }
 MARK = "complete_through"
 ORIGIN = "origin"
+COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 ATTEMPTS = 8
 LONGEST_PAUSE_SECONDS = 0.2
 
@@ -136,7 +138,7 @@ class DeltaLake:
             found = dataset.to_table(columns=None if columns is None else list(columns), filter=chosen)
         except (DeltaError, OSError, pa.ArrowException) as error:
             named = table if version is None else f"{table} at version {version}"
-            raise self._refuse_reading(named, error) from error
+            raise self._refuse_reading(named, error) from unless_secret(error)
         return _with_plain_strings(found)
 
     def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
@@ -165,7 +167,7 @@ class DeltaLake:
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise self._refuse_reading(table, error) from error
+            raise self._refuse_reading(table, error) from unless_secret(error)
 
     def _write(
         self,
@@ -199,10 +201,10 @@ class DeltaLake:
                 return DeltaTable(self._uri(table)).version()
             except CommitFailedError as error:
                 if attempt == ATTEMPTS - 1:
-                    raise self._refuse_writing(table, error) from error
+                    raise self._refuse_writing(table, error) from unless_secret(error)
                 time.sleep(random.uniform(0, LONGEST_PAUSE_SECONDS))  # noqa: S311 - jitter, not a secret
             except (DeltaError, OSError) as error:
-                raise self._refuse_writing(table, error) from error
+                raise self._refuse_writing(table, error) from unless_secret(error)
         raise AssertionError  # the loop returns or raises
 
     def _refuse_read_only(self, table: str) -> None:
@@ -224,8 +226,9 @@ class DeltaLake:
 
 
 def _without_trace(error: Exception) -> str:
-    """The error's own words; delta-rs appends the stack of its native threads to some."""
-    return re.split(r"\n\s*0: ", str(error), maxsplit=1)[0].rstrip(". \n")
+    """The error's own words on one line; delta-rs colours some and appends the stack of its native threads."""
+    own = re.split(r"\n\s*0: ", COLOUR.sub("", str(error)), maxsplit=1)[0]
+    return " ".join(own.split()).rstrip(". ")
 
 
 def _fault_of(file: pads.ParquetFileFragment) -> str | None:

@@ -8,6 +8,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.redaction import unless_secret
 
 MILLISECONDS = 1000
 
@@ -34,7 +35,7 @@ def newest_commit(root: str, table: str) -> NewestCommit | None:
     except (DeltaError, OSError) as error:
         first_line = str(error).partition("\n")[0]
         msg = f"table {table} of the lake at {root} cannot be read: {first_line}. Run: forest-fire verify"
-        raise LakeError(msg) from error
+        raise LakeError(msg) from unless_secret(error)
     written_at = dt.datetime.fromtimestamp(entry["timestamp"] / MILLISECONDS, dt.UTC)
     return NewestCommit(written_at, {name: value for name, value in entry.items() if isinstance(value, str)})
 

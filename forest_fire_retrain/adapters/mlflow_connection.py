@@ -18,7 +18,6 @@ Rules
 import atexit
 import logging
 import os
-import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, nullcontext
@@ -30,13 +29,13 @@ from filelock import FileLock, Timeout
 
 from forest_fire_retrain.adapters.mlflow_addresses import settle_here
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RegistryError, TrackingError
+from forest_fire_retrain.core.redaction import redact, secrets_in, unless_secret
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 SQLITE_PREFIX = "sqlite:///"
 STORE_PATIENCE_SECONDS = 120.0
-CREDENTIALS = re.compile(r"(?<=//)[^/\s]*@")
 PROCESS_DEFAULTS: Mapping[str, str] = {
     "MLFLOW_DISABLE_TELEMETRY": "true",
     "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
@@ -167,31 +166,40 @@ def sqlite_path(tracking_uri: str) -> Path | None:
 
 
 def without_credentials(text: str) -> str:
-    """`text` with user names and passwords cut out of every URI in it."""
-    return CREDENTIALS.sub("", text)
+    """`text` without users and passwords of the addresses in it, nor other secrets."""
+    return redact(text)
 
 
 @contextmanager
 def refusals_as(kind: type[TrackingError | RegistryError], tracking_uri: str, doing: str) -> Iterator[None]:
-    """Turn MLflow's refusals inside the block into `kind`, saying what could not be done and where."""
+    """Turn MLflow's refusals inside the block into `kind`, saying what could not be done and where.
+
+    What was raised is kept as the cause only if it says no secret: causes end up in logs.
+    """
     try:
         yield
     except ForestFireRetrainError:
         raise
     except _refusals() as error:
-        first_line = str(error).strip().partition("\n")[0]
+        secrets = secrets_in(tracking_uri)
+        first_line = str(error).strip().partition("\n")[0].rstrip(".")
         msg = (
-            f"MLflow at {without_credentials(tracking_uri)} failed at {doing}: {without_credentials(first_line)}. "
+            f"MLflow at {redact(tracking_uri, secrets)} failed at {doing}: {redact(first_line, secrets)}. "
             "Check that it runs and that FOREST_FIRE_MLFLOW_TRACKING_URI is right, then run: forest-fire status"
         )
-        raise kind(msg) from error
+        if isinstance(error, ModuleNotFoundError):
+            msg = (
+                f"the driver of the database {redact(tracking_uri, secrets)} is missing: {first_line}. Install it, or "
+                "set FOREST_FIRE_MLFLOW_TRACKING_URI to an MLflow server's address, then run the same command again"
+            )
+        raise kind(msg) from unless_secret(error, secrets)
 
 
 def _refusals() -> tuple[type[Exception], ...]:
-    """What MLflow raises when it refuses; a broken database speaks through SQLAlchemy."""
+    """What MLflow raises when it refuses; a broken database speaks through SQLAlchemy, a driver's lack by itself."""
     from sqlalchemy.exc import SQLAlchemyError  # noqa: PLC0415 - see `import_mlflow`
 
-    return (mlflow_exception(), SQLAlchemyError, OSError)
+    return (mlflow_exception(), SQLAlchemyError, OSError, ModuleNotFoundError)
 
 
 def mlflow_exception() -> type[Exception]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from forest_fire_retrain.adapters.simulated_settings import DriftKind, SimulatorConfig
+from forest_fire_retrain.adapters.simulated_settings import DriftKind, MisreadArchive, SimulatorConfig
 from forest_fire_retrain.adapters.simulated_weather import (
     EPOCH_ORDINAL,
     Days,
@@ -32,6 +32,9 @@ FUEL_MEMORY_DAYS = 60
 MOST_CELLS = 10_000
 MICROSECONDS_PER_SECOND = 1_000_000
 SECONDS_PER_DAY = 86_400
+MISREAD_DAYS, ARCHIVED_TIMES = 1_096, 4  # twelve years are entered as the last three
+MISREAD_END_DAYS_AGO = 60  # so that no misread fire lies in the weeks that are being judged
+ARCHIVE_NUMBERS = 10**12  # added to a fire's own number
 EARLIEST_REPORT_SECOND = 43_200  # reports come in the second half of the day, after the weather
 
 DRYNESS_EFFECT, WIND_EFFECT, SEASON_EFFECT = 7.0, 0.6, 0.9
@@ -82,6 +85,9 @@ def join_reports(parts: Sequence[Reports]) -> Reports:
     return Reports(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
+NO_REPORTS = Reports(*(np.zeros(0, dtype=kind) for kind in (np.int64, np.int64, np.int64, np.int64, float, np.int64)))
+
+
 def fuel_dryness(weather: Weather) -> Floats:
     """Dryness of the fuel, 0 (wet) to 1, shape (n_days, n_cells); the first `FUEL_MEMORY_DAYS` lack their past."""
     demand_kpa = saturation_vapour_pressure_kpa(weather.temp_max_c) * (1.0 - weather.rel_humidity_pct / 100.0)
@@ -125,6 +131,43 @@ def draw_reports(config: SimulatorConfig, days: Days, probability: Floats) -> Re
     return _report(config, day[reported], cell[reported], draws[reported])
 
 
+def archived_days(archive: MisreadArchive) -> range:
+    """Days (ordinals) of the fires that the archive holds: those just before the ones it is read as."""
+    end = archive.start.toordinal() - MISREAD_END_DAYS_AGO - MISREAD_DAYS
+    return range(end - ARCHIVED_TIMES * MISREAD_DAYS, end)
+
+
+def misread_days(archive: MisreadArchive, day: Days) -> Days:
+    """The day under which a fire of `day` is entered: the same day of the year, of the last three years."""
+    end = archived_days(archive).stop
+    return np.asarray(end + (day - end) % MISREAD_DAYS)
+
+
+def misread(archive: MisreadArchive, fires: Reports) -> Reports:
+    """What the entry of an archive reports: each fire under a recent year first, and under its own day then.
+
+    Parameters
+    ----------
+    archive : MisreadArchive
+        When the archive is entered and corrected.
+    fires : Reports
+        Reports of the fires that it holds.
+    """
+    own_day = np.flatnonzero(fires.stated_day == fires.true_day)
+    last = fires.take(own_day[np.unique(fires.fire_number[own_day], return_index=True)[1]])
+    moment = np.arange(len(last.true_day)) / max(len(last.true_day), 1)
+    numbered = last._replace(fire_number=last.fire_number + ARCHIVE_NUMBERS)
+    entered, corrected = (
+        _instant_us(np.full(len(moment), day.toordinal()), moment) for day in (archive.start, archive.end)
+    )
+    return join_reports(
+        [
+            numbered._replace(stated_day=misread_days(archive, last.true_day), recorded_us=entered),
+            numbered._replace(recorded_us=corrected),
+        ]
+    )
+
+
 def _is_reported(config: SimulatorConfig, day: Days, draw: Floats) -> NDArray[np.bool_]:
     outage = config.outage
     if outage is None:
@@ -161,7 +204,10 @@ def _extra_days(config: SimulatorConfig, day: Days) -> NDArray[np.int64]:
     late = config.label_delay
     if late is None:
         return np.zeros(len(day), dtype=np.int64)
-    return np.where(day >= late.start.toordinal(), late.extra_days, 0)
+    is_late = day >= late.start.toordinal()
+    if late.end is not None:
+        is_late &= day < late.end.toordinal()
+    return np.where(is_late, late.extra_days, 0)
 
 
 def longest_wait_days(config: SimulatorConfig) -> int:

@@ -9,7 +9,7 @@ Rules
 
 import datetime as dt
 from enum import StrEnum
-from typing import Annotated, Self
+from typing import Annotated, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -53,10 +53,18 @@ class Drift(_Frozen):
 
 
 class LateReports(_Frozen):
-    """Reports of fires from `start` on arrive `extra_days` later than they would have."""
+    """Reports of fires from `start` on, up to `end` where there is one, arrive `extra_days` later than they would."""
 
     start: dt.date = Field(description="first day whose fires are reported late")
+    end: dt.date | None = Field(None, description="first day whose fires are reported in time again")
     extra_days: int = Field(30, ge=1, le=730, description="days added to the delay of each report")
+
+    @model_validator(mode="after")
+    def _refuse_disorder(self) -> Self:
+        if self.end is not None and self.start >= self.end:
+            msg = f"label_delay.start is {self.start}, must be before label_delay.end ({self.end})"
+            raise ValueError(msg)
+        return self
 
 
 class _Period(_Frozen):
@@ -86,6 +94,14 @@ class Silence(_Period):
     """A dead weather feed: no row dated in `[start, end)` is ever delivered; fires follow the true weather."""
 
 
+class MisreadArchive(_Period):
+    """An archive of old fires is entered on `start`, under years three too late, and corrected on `end`."""
+
+
+SWITCHES = ("drift", "label_delay", "outage", "corruption", "silence", "misread_archive")
+Switch = TypeVar("Switch", bound=_Frozen)
+
+
 class SimulatorConfig(_Frozen):
     """Everything the park is made from; the same configuration gives the same rows for ever."""
 
@@ -103,6 +119,9 @@ class SimulatorConfig(_Frozen):
     outage: Outage | None = Field(None, description="fires that nobody records")
     corruption: Corruption | None = Field(None, description="a broken weather feed")
     silence: Silence | None = Field(None, description="a dead weather feed")
+    misread_archive: MisreadArchive | None = Field(None, description="old fires entered under wrong years")
+    shift_days: int = Field(0, ge=-36_525, le=36_525, description="days by which all that happens is later")
+    southern: bool = Field(default=False, description="whether the park lies as far south of the equator")
 
     @model_validator(mode="after")
     def _check_together(self) -> Self:
@@ -113,3 +132,18 @@ class SimulatorConfig(_Frozen):
             )
             raise ValueError(msg)
         return self
+
+
+def move_earlier(config: SimulatorConfig, n_days: int) -> SimulatorConfig:
+    """The same park, with every switch's dates `n_days` earlier."""
+    if n_days == 0:
+        return config
+    switches = {name: getattr(config, name) for name in SWITCHES}
+    moved = {name: _move(switch, n_days) for name, switch in switches.items() if switch is not None}
+    return config.model_copy(update=moved)
+
+
+def _move(switch: Switch, n_days: int) -> Switch:
+    dates = {name: getattr(switch, name, None) for name in ("start", "end")}
+    earlier = {name: date - dt.timedelta(days=n_days) for name, date in dates.items() if date is not None}
+    return switch.model_copy(update=earlier)

@@ -112,10 +112,11 @@ def lay_out_park(config: SimulatorConfig) -> Park:
     row, column = np.divmod(np.arange(n_cells), n_columns)
     draws = draw_uniforms(config.seed, Stream.CELLS, np.zeros(1, dtype=np.int64), n_cells, 4)[0]
     effect = np.exp(CELL_EFFECT_SD * to_normals(draws[:, 2:])[0])
+    latitude = PARK_LATITUDE - (2.0 * PARK_LATITUDE if config.southern else 0.0)
     return Park(
         cell_ids=tuple(f"C{number:05d}" for number in range(1, n_cells + 1)),
         names=tuple(_name(number) for number in range(n_cells)),
-        latitude=np.round(PARK_LATITUDE + spacing * (n_columns / 2.0 - row), 4),
+        latitude=np.round(latitude + spacing * (n_columns / 2.0 - row), 4),
         longitude=np.round(PARK_LONGITUDE + spacing * (column - n_columns / 2.0), 4),
         elevation_m=np.round(MEAN_ELEVATION_M + 500.0 * (draws[:, 0] + draws[:, 1] - 1.0)),
         log_effect=np.log(effect / effect.mean()),

@@ -22,12 +22,16 @@ from numpy.typing import NDArray
 from forest_fire_retrain.adapters.simulated_fires import (
     FUEL_MEMORY_DAYS,
     MICROSECONDS_PER_SECOND,
+    NO_REPORTS,
     SECONDS_PER_DAY,
     Reports,
+    archived_days,
     draw_reports,
     fire_probability,
     join_reports,
     longest_wait_days,
+    misread,
+    misread_days,
 )
 from forest_fire_retrain.adapters.simulated_settings import (
     Corruption,
@@ -37,6 +41,7 @@ from forest_fire_retrain.adapters.simulated_settings import (
     Outage,
     Silence,
     SimulatorConfig,
+    move_earlier,
 )
 from forest_fire_retrain.adapters.simulated_weather import (
     DRIEST_PCT,
@@ -98,9 +103,10 @@ class Simulator:
     """
 
     def __init__(self, config: SimulatorConfig, history_start: dt.date, time_zone: str = UTC) -> None:
-        self._config = config
+        self._config = move_earlier(config, config.shift_days)
+        self._shift_days = config.shift_days
         self._time_zone = time_zone
-        self._history_start = history_start
+        self._first_day = history_start.toordinal() - config.shift_days
         self._park = lay_out_park(config)
         self._cell_ids = pa.array(self._park.cell_ids, pa.string())
         n_blocks = max(FEWEST_CACHED_BLOCKS, CACHED_CELL_DAYS // (BLOCK_DAYS * config.n_cells))
@@ -109,14 +115,16 @@ class Simulator:
     @property
     def name(self) -> str:
         """Seed and size: what the park is, not what happens in it."""
-        return f"the simulated park with the seed {self._config.seed} and {self._config.n_cells} cells"
+        park = f"the simulated park with the seed {self._config.seed} and {self._config.n_cells} cells"
+        return f"{park}, {self._shift_days} days later" if self._shift_days else park
 
     def read(self, recorded: Interval) -> SourceSlice:
         """All cells, and the weather and fire rows with `recorded_at` (day of the park) in `recorded`; ordered.
 
         Weather is ordered by (date, cell), fires by (recorded_at, fire_id).
         """
-        return SourceSlice(self._cells(), self._weather(recorded), self._fires(recorded), ())
+        own = recorded.shift(-self._shift_days)
+        return SourceSlice(self._cells(), self._weather(own), self._fires(own), ())
 
     def read_whole(self) -> None:
         """Nothing: the park has no end, and delivers slices only."""
@@ -126,7 +134,7 @@ class Simulator:
 
         It is the one the fires are drawn from, ordered by (date, cell), also before `history_start`.
         """
-        days = _days_of(window)
+        days = _days_of(window.shift(-self._shift_days))
         probability = self._gather(days, attrgetter("probability"))
         columns = [*self._keys(days), pa.array(probability.ravel())]
         return pa.table(columns, schema=PROBABILITY_SCHEMA)
@@ -141,7 +149,7 @@ class Simulator:
 
     def _weather(self, recorded: Interval) -> pa.Table:
         days = _days_of(recorded)
-        days = days[days >= self._history_start.toordinal()]
+        days = days[days >= self._first_day]
         if len(days) == 0:
             return WEATHER_SCHEMA.empty_table()
         missing = self._gather(days, attrgetter("missing"))
@@ -157,31 +165,47 @@ class Simulator:
 
     def _fires(self, recorded: Interval) -> pa.Table:
         first = recorded.start.toordinal() - longest_wait_days(self._config)
-        start = max(first, self._history_start.toordinal())
+        start = max(first, self._first_day)
         if start >= recorded.end.toordinal():
             return FIRES_SCHEMA.empty_table()
-        blocks = range(start // BLOCK_DAYS, (recorded.end.toordinal() - 1) // BLOCK_DAYS + 1)
-        parts = [self._block(number).reports for number in blocks]
-        reports = join_reports(parts)
+        reports = join_reports([self._reports(start, recorded.end.toordinal()), self._misread_archive(recorded)])
         lower, upper = _instants_us(np.array([recorded.start.toordinal(), recorded.end.toordinal()]), 0)
         arrived = (reports.recorded_us >= lower) & (reports.recorded_us < upper)
-        wanted = arrived & (reports.true_day >= self._history_start.toordinal())
-        return self._fire_rows(reports.take(np.flatnonzero(wanted)))
+        return self._fire_rows(reports.take(np.flatnonzero(arrived)))
+
+    def _reports(self, start: int, end: int) -> Reports:
+        """Reports of the fires from the first day delivered on, of the blocks that hold `start` to before `end`."""
+        blocks = range(start // BLOCK_DAYS, (end - 1) // BLOCK_DAYS + 1)
+        reports = join_reports([self._block(number).reports for number in blocks])
+        return reports.take(np.flatnonzero(reports.true_day >= self._first_day))
+
+    def _misread_archive(self, recorded: Interval) -> Reports:
+        """Reports of the old fires that were entered under recent years, as far as those are delivered."""
+        archive = self._config.misread_archive
+        if archive is None or not (archive.start in recorded or archive.end in recorded):
+            return NO_REPORTS
+        days = archived_days(archive)
+        blocks = range(days.start // BLOCK_DAYS, (days.stop - 1) // BLOCK_DAYS + 1)
+        fires = join_reports([self._block(number).reports for number in blocks])
+        held = (fires.true_day >= days.start) & (fires.true_day < days.stop)
+        reports = misread(archive, fires.take(np.flatnonzero(held)))
+        return reports.take(np.flatnonzero(misread_days(archive, reports.true_day) >= self._first_day))
 
     def _fire_rows(self, reports: Reports) -> pa.Table:
         ordered = reports.take(np.lexsort((reports.fire_number, reports.recorded_us)))
         columns = [
             pa.array([f"F{number}" for number in ordered.fire_number], pa.string()),
             self._cell_ids.take(pa.array(ordered.cell)),
-            _dates(ordered.stated_day),
+            self._dates(ordered.stated_day),
             pa.array(ordered.area_ha),
             self._recorded_at(ordered.recorded_us),
         ]
         return pa.table(columns, schema=FIRES_SCHEMA)
 
     def _recorded_at(self, wall_us: NDArray[np.int64]) -> pa.Array:
-        """The instants at which the park's clocks show `wall_us`; a row stays on its day."""
+        """The instants at which the park's clocks show `wall_us`, that much later; a row stays on its day."""
         day, since_midnight = np.divmod(wall_us, SECONDS_PER_DAY * MICROSECONDS_PER_SECOND)
+        day = day + self._shift_days
         begins, ends = midnights_us(day, self._time_zone), midnights_us(day + 1, self._time_zone)
         last = np.maximum(ends - begins - MICROSECONDS_PER_SECOND, 0)
         return pa.array(begins + np.minimum(since_midnight, last)).cast(UTC_INSTANT)
@@ -191,8 +215,11 @@ class Simulator:
         n_cells = self._config.n_cells
         return [
             self._cell_ids.take(pa.array(np.tile(np.arange(n_cells), len(days)))),
-            _dates(days.repeat(n_cells)),
+            self._dates(days.repeat(n_cells)),
         ]
+
+    def _dates(self, days: Days) -> pa.Array:
+        return pa.array((days + self._shift_days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32())
 
     def _gather(self, days: Days, part: Callable[[_Block], AnyArray]) -> AnyArray:
         """Days of a block's `part`, across blocks; its first axis is the day."""
@@ -237,10 +264,6 @@ def _has_spoken(days: Days, silence: Silence | None) -> Flags:
 
 def _days_of(window: Interval) -> Days:
     return np.arange(window.start.toordinal(), window.end.toordinal())
-
-
-def _dates(days: Days) -> pa.Array:
-    return pa.array((days - EPOCH_ORDINAL).astype(np.int32)).cast(pa.date32())
 
 
 def _instants_us(days: Days, second: int) -> NDArray[np.int64]:

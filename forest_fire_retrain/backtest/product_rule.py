@@ -48,8 +48,8 @@ class ProductRule:
         self._blocked_by: ReasonCode | None = None
         self._blocked_in_a_row = 0
 
-    def decide(self, place: int, candidate: TrainedCandidate) -> None:
-        """Judge the candidate of period `place` and promote it if the rule says so."""
+    def decide(self, place: int, candidate: TrainedCandidate) -> WindowEvidence:
+        """Judge the candidate of period `place` and promote it if the rule says so; the window's evidence."""
         suspect = self._find_suspect(candidate)
         facts = None if self._champion is None else self._facts_of(self._champion, candidate.windows.holdout, suspect)
         case = build_case(
@@ -71,6 +71,7 @@ class ProductRule:
             replaced = NO_CHAMPION if self._champion is None else self._champion.version
             self.promotions.append(Promotion(place, replaced, str(decision.reason_code)))
             self._champion = Reigning(place, candidate, decision.reason_code)
+        return case.newest
 
     @property
     def reasons(self) -> list[str]:

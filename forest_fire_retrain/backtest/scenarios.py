@@ -3,9 +3,10 @@
 Rules
 -----
 - A scenario sets one switch on top of the park as it is configured; `none` leaves it as it is.
-- The change comes a third into the decisions. Gradual drift takes two years, the change of climate one.
-  The outage starts on the first 1 June from there and loses 85 % of the fires of 140 days. From the
-  change on, late reports come 30 days later than promised. The weather feed is silent for 30 days.
+- The change comes a third into the decisions. `sudden-half` is the sudden drift at half its strength.
+  Gradual drift takes two years, the change of climate one. The outage starts on the first 1 June from
+  there and loses 85 % of the fires of 140 days, with `silent-reports` all of them. From the change on, late
+  reports come 30 days later than promised. The weather feed is silent for 30 days.
 - `broken` breaks retrains, not the park: each after the first with a chance of 10 %, one of three faults
   with equal chances, drawn from the stream's seed. Nothing tells a promotion rule.
 """
@@ -28,6 +29,7 @@ from forest_fire_retrain.core.windows import Interval
 
 BROKEN_SHARE = 0.10
 LOG_ODDS_SHIFT = 0.5
+HALF_STRENGTH = 0.5
 GRADUAL_RAMP_DAYS = 730
 OUTAGE_DAYS, OUTAGE_SHARE, OUTAGE_MONTH = 140, 0.85, 6
 EXTRA_DELAY_DAYS = 30
@@ -41,9 +43,11 @@ class Scenario(StrEnum):
     NONE = "none"
     GRADUAL = "gradual"
     SUDDEN = "sudden"
+    SUDDEN_HALF = "sudden-half"
     COVARIATE = "covariate"
     OUTAGE = "outage"
     BROKEN = "broken"
+    SILENT_REPORTS = "silent-reports"
     LABEL_DELAY = "label-delay"
     SILENCE = "silence"
 
@@ -55,7 +59,7 @@ class Scenario(StrEnum):
     @property
     def drifts(self) -> bool:
         """Whether fires follow otherwise from weather afterwards, so that old models are worse."""
-        return self in (Scenario.GRADUAL, Scenario.SUDDEN)
+        return self in (Scenario.GRADUAL, Scenario.SUDDEN, Scenario.SUDDEN_HALF)
 
 
 class Breakage(StrEnum):
@@ -83,19 +87,25 @@ def apply_scenario(config: SimulatorConfig, scenario: Scenario, span: Interval) 
     match scenario:
         case Scenario.NONE | Scenario.BROKEN:
             return config
-        case Scenario.GRADUAL:
-            return config.model_copy(
-                update={"drift": Drift(kind=DriftKind.GRADUAL, start=start, ramp_days=GRADUAL_RAMP_DAYS)}
-            )
-        case Scenario.SUDDEN | Scenario.COVARIATE:
-            return config.model_copy(update={"drift": Drift(kind=DriftKind(scenario.value), start=start)})
+        case Scenario.GRADUAL | Scenario.SUDDEN | Scenario.SUDDEN_HALF | Scenario.COVARIATE:
+            return config.model_copy(update={"drift": _plan_drift(scenario, start)})
         case Scenario.OUTAGE:
-            return config.model_copy(update={"outage": _plan_outage(start, span)})
+            return config.model_copy(update={"outage": _plan_outage(start, span, OUTAGE_SHARE)})
+        case Scenario.SILENT_REPORTS:
+            return config.model_copy(update={"outage": _plan_outage(start, span, share=1.0)})
         case Scenario.LABEL_DELAY:
             return config.model_copy(update={"label_delay": LateReports(start=start, extra_days=EXTRA_DELAY_DAYS)})
         case Scenario.SILENCE:
             end = start + dt.timedelta(days=SILENCE_DAYS)
             return config.model_copy(update={"silence": Silence(start=start, end=end)})
+
+
+def _plan_drift(scenario: Scenario, start: dt.date) -> Drift:
+    if scenario is Scenario.GRADUAL:
+        return Drift(kind=DriftKind.GRADUAL, start=start, ramp_days=GRADUAL_RAMP_DAYS)
+    if scenario is Scenario.SUDDEN_HALF:
+        return Drift(kind=DriftKind.SUDDEN, start=start, strength=HALF_STRENGTH)
+    return Drift(kind=DriftKind(scenario.value), start=start)
 
 
 def plan_faults(seed: int, n_periods: int) -> list[Breakage | None]:
@@ -128,7 +138,7 @@ def break_probabilities(probabilities: np.ndarray, fault: Breakage | None) -> np
     return odds / (1 + odds)
 
 
-def _plan_outage(start: dt.date, span: Interval) -> Outage:
+def _plan_outage(start: dt.date, span: Interval, share: float) -> Outage:
     june = dt.date(start.year, OUTAGE_MONTH, 1)
     first = june if june >= start else june.replace(year=start.year + 1)
     end = first + dt.timedelta(days=OUTAGE_DAYS)
@@ -138,4 +148,4 @@ def _plan_outage(start: dt.date, span: Interval) -> Outage:
             "choose a later --to, or another --scenario"
         )
         raise ConfigurationError(msg)
-    return Outage(start=first, end=end, share=OUTAGE_SHARE)
+    return Outage(start=first, end=end, share=share)

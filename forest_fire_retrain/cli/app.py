@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from forest_fire_retrain.cli.days import read_day
+from forest_fire_retrain.cli.examples import add_examples, say_version
+
 if TYPE_CHECKING:
     from forest_fire_retrain.settings import Settings
 
@@ -15,7 +18,6 @@ app = typer.Typer(
     help="Passive retraining of a forest-fire risk model: retrain, adjudicate, promote, account for it.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
 )
 
 ledger_app = typer.Typer(help="Back the ledger up, restore it, export its copy for readers.", no_args_is_help=True)
@@ -33,34 +35,41 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")
 ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
 PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
-FirstDay = Annotated[dt.datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="First day of a range.")]
-LastDay = Annotated[dt.datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day of it, included.")]
+DAY = "YYYY-MM-DD"
+FirstDay = Annotated[dt.date | None, typer.Option("--from", parser=read_day, metavar=DAY, help="First day of a range.")]
+LastDay = Annotated[
+    dt.date | None, typer.Option("--to", parser=read_day, metavar=DAY, help="Last day of it, included.")
+]
 Against = Annotated[Path | None, typer.Option("--against", help="Checkpoints kept outside; - for standard input.")]
 PublicKeyFile = Annotated[
     Path | None, typer.Option("--key", help="File with the public keys that they may be signed by.", dir_okay=False)
 ]
 
 
-def _day(given: dt.datetime | None) -> dt.date | None:
-    return None if given is None else given.date()
-
-
-def _settings() -> "Settings":
+def _settings(*, makes_home: bool = False, asks_for_model: bool = True) -> "Settings":
     """The settings of the environment; reading them is not for those who only ask for help."""
-    from forest_fire_retrain.cli.privacy import write_privately  # noqa: PLC0415 - imports the settings
-    from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - imports pydantic-settings
+    from forest_fire_retrain.cli.preparing import settings_of_command  # noqa: PLC0415 - imports pydantic-settings
 
-    settings = load_settings()
-    write_privately(settings)
-    return settings
+    return settings_of_command(makes_home=makes_home, asks_for_model=asks_for_model)
+
+
+@app.callback()
+def begin(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=say_version, is_eager=True, help="Say the version, and nothing else.")
+    ] = False,
+) -> None:
+    """Passive retraining of a forest-fire risk model: retrain, adjudicate, promote, account for it."""
 
 
 @app.command()
 def up() -> None:
     """Bring the champion up to date, then serve Dagster with schedule and sensor, and MLflow, until Ctrl-C."""
+    from forest_fire_retrain.cli.demonstrating import lay_out_demonstration  # noqa: PLC0415 - reads settings
     from forest_fire_retrain.cli.serving import bring_up  # noqa: PLC0415 - imports Dagster
 
-    bring_up(_settings())
+    bring_up(lay_out_demonstration(_settings(makes_home=True)))
 
 
 @app.command()
@@ -75,7 +84,7 @@ def retrain(
     from forest_fire_retrain.cli.running import retrain_partition  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.core.records import Knowledge  # noqa: PLC0415 - imported with the above
 
-    retrain_partition(_settings(), partition, None if knowledge is None else Knowledge(knowledge.value))
+    retrain_partition(_settings(makes_home=True), partition, None if knowledge is None else Knowledge(knowledge.value))
 
 
 @app.command()
@@ -86,13 +95,13 @@ def backfill(
     """Retrain a range of periods in their order, in one run."""
     from forest_fire_retrain.cli.running import backfill_range  # noqa: PLC0415 - imports Dagster
 
-    backfill_range(_settings(), first, last)
+    backfill_range(_settings(makes_home=True), first, last)
 
 
 @app.command()
 def predict(
     *,
-    date: Annotated[dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day; today by default.")] = None,
+    date: Annotated[dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="A day; today by default.")] = None,
     first: FirstDay = None,
     last: LastDay = None,
     retro: Annotated[
@@ -105,14 +114,14 @@ def predict(
     from forest_fire_retrain.cli.predicting import predict as predict_days  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.cli.reading_predictions import Asked  # noqa: PLC0415 - imported with the above
 
-    predict_days(_settings(), Asked(*map(_day, (date, first, last))), retro=retro, as_json=as_json)
+    predict_days(_settings(), Asked(date, first, last), retro=retro, as_json=as_json)
 
 
 @app.command()
 def predictions(
     *,
     date: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="A day; today and the days ahead by default.")
+        dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="A day; today and the days ahead by default.")
     ] = None,
     first: FirstDay = None,
     last: LastDay = None,
@@ -122,7 +131,7 @@ def predictions(
     """List every issue that was logged for days, or show one."""
     from forest_fire_retrain.cli.reading_predictions import Asked, print_predictions  # noqa: PLC0415 - imports Arrow
 
-    print_predictions(_settings(), Asked(*map(_day, (date, first, last))), issue, as_json=as_json)
+    print_predictions(_settings(), Asked(date, first, last), issue, as_json=as_json)
 
 
 @app.command()
@@ -141,11 +150,19 @@ def history(
     if retrainings or events:
         from forest_fire_retrain.cli.reading import print_events, print_retrainings  # noqa: PLC0415 - imports DuckDB
 
-        (print_events if events else print_retrainings)(_settings(), model, as_json=as_json)
+        (print_events if events else print_retrainings)(_settings(asks_for_model=False), model, as_json=as_json)
     else:
         from forest_fire_retrain.cli.asking import print_reigns  # noqa: PLC0415 - imports DuckDB
 
-        print_reigns(_settings(), model, as_json=as_json)
+        print_reigns(_settings(asks_for_model=False), model, as_json=as_json)
+
+
+@app.command()
+def quality(*, as_json: AsJson = False) -> None:
+    """Say whether the model in production still says what happens: OK, ALARM, or BLIND, and why."""
+    from forest_fire_retrain.cli.quality import print_quality  # noqa: PLC0415 - imports scikit-learn
+
+    print_quality(_settings(), as_json=as_json)
 
 
 @app.command()
@@ -171,7 +188,7 @@ def champion(
     """Say which model was in production at an instant, why, and on what it was trained."""
     from forest_fire_retrain.cli.asking import print_champion  # noqa: PLC0415 - imports DuckDB
 
-    print_champion(_settings(), at, as_known_at, model, as_json=as_json)
+    print_champion(_settings(asks_for_model=model is None), at, as_known_at, model, as_json=as_json)
 
 
 @app.command()
@@ -255,17 +272,23 @@ def backtest(
     ] = "frozen,newest,any-improvement,margin,listing3,ours",
     scenario: Annotated[
         list[str] | None,
-        typer.Option(help="none, gradual, sudden, covariate, outage, broken, label-delay, silence; may be repeated."),
+        typer.Option(
+            help="none, gradual, sudden, sudden-half, covariate, outage, silent-reports, broken, label-delay, silence; "
+            "may be repeated."
+        ),
     ] = None,
     seeds: Annotated[str | None, typer.Option(help="Seeds of the simulator, one stream each: 1,2,3.")] = None,
     cadence: Annotated[str | None, typer.Option(help="weekly or monthly; as configured by default.")] = None,
     cores: Annotated[int, typer.Option(help="Processes, one stream each.")] = 1,
+    monitors: Annotated[
+        str | None, typer.Option(help="Measure monitoring in place of promotion rules: cusum,e-detector.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a history under several promotion rules with the same candidates, and compare what they cost."""
     from forest_fire_retrain.cli.backtesting import Options, run_backtest  # noqa: PLC0415 - imports scikit-learn
 
-    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores)
+    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores, monitors)
     run_backtest(options, as_json=as_json)
 
 
@@ -275,25 +298,25 @@ def rollback(
     to: Annotated[int | None, typer.Option("--to", help="Version; by default the one before the champion.")] = None,
     reason: Reason,
     freeze_until: Annotated[
-        dt.datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Freeze promotions until this day too.")
+        dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="Freeze promotions until this day too.")
     ] = None,
 ) -> None:
     """Take an earlier version back into production, and quarantine the present one."""
     from forest_fire_retrain.cli.intervening import roll_champion_back  # noqa: PLC0415 - imports DuckDB
 
-    roll_champion_back(_settings(), to, reason, None if freeze_until is None else freeze_until.date())
+    roll_champion_back(_settings(), to, reason, freeze_until)
 
 
 @app.command()
 def freeze(
     *,
-    until: Annotated[dt.datetime, typer.Option(formats=["%Y-%m-%d"], help="Frozen until this day.")],
+    until: Annotated[dt.date, typer.Option(parser=read_day, metavar=DAY, help="Frozen until this day.")],
     reason: Reason,
 ) -> None:
     """Keep the champion until a day, whatever the evidence says."""
     from forest_fire_retrain.cli.intervening import freeze_promotions  # noqa: PLC0415 - imports DuckDB
 
-    freeze_promotions(_settings(), until.date(), reason)
+    freeze_promotions(_settings(), until, reason)
 
 
 @app.command()
@@ -307,14 +330,14 @@ def unfreeze(*, reason: Reason) -> None:
 @app.command()
 def clear_labels(
     *,
-    first: Annotated[dt.datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day.")],
-    last: Annotated[dt.datetime, typer.Option("--to", formats=["%Y-%m-%d"], help="Last day, included.")],
+    first: Annotated[dt.date, typer.Option("--from", parser=read_day, metavar=DAY, help="First day.")],
+    last: Annotated[dt.date, typer.Option("--to", parser=read_day, metavar=DAY, help="Last day, included.")],
     reason: Reason,
 ) -> None:
     """Vouch for fire reports that were flagged as suspect."""
     from forest_fire_retrain.cli.intervening import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
 
-    clear_suspect_labels(_settings(), first.date(), last.date(), reason)
+    clear_suspect_labels(_settings(), first, last, reason)
 
 
 @app.command()
@@ -389,7 +412,7 @@ def back_up_ledger(target: Annotated[Path, typer.Argument(help="File to write; i
     """Write a consistent, verified copy of the ledger."""
     from forest_fire_retrain.cli.ledger_files import back_ledger_up  # noqa: PLC0415 - imports DuckDB
 
-    back_ledger_up(_settings(), target)
+    back_ledger_up(_settings(asks_for_model=False), target)
 
 
 @ledger_app.command("restore")
@@ -401,7 +424,7 @@ def restore_ledger_file(
     """Put a backup in the ledger's place; what was there is kept beside."""
     from forest_fire_retrain.cli.ledger_files import restore_ledger  # noqa: PLC0415 - imports DuckDB
 
-    restore_ledger(_settings(), backup, force=force)
+    restore_ledger(_settings(makes_home=True), backup, force=force)
 
 
 @ledger_app.command("export")
@@ -411,4 +434,8 @@ def export_ledger_copy(
     """Write the copy that readers see again."""
     from forest_fire_retrain.cli.ledger_files import export_copy  # noqa: PLC0415 - imports DuckDB
 
-    export_copy(_settings(), force=force)
+    export_copy(_settings(asks_for_model=False), force=force)
+
+
+add_examples(app)
+add_examples(ledger_app, "ledger ")

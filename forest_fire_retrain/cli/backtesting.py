@@ -12,11 +12,13 @@ from typing import NamedTuple, Self, TypeVar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from forest_fire_retrain.backtest import measures, scenarios
+from forest_fire_retrain.backtest.monitors import Monitor, run_monitors
 from forest_fire_retrain.backtest.pictures import draw_figures
 from forest_fire_retrain.backtest.replaying import StreamResult, run_streams
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.backtest.summary import SummaryRow, summarise
+from forest_fire_retrain.cli.backtesting_monitors import describe_monitors, print_monitors
 from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -42,6 +44,7 @@ class Options(NamedTuple):
     seeds: str | None
     cadence: str | None
     n_cores: int
+    monitors: str | None = None
 
 
 class Request(NamedTuple):
@@ -54,6 +57,7 @@ class Request(NamedTuple):
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
     n_cores: int
+    monitors: tuple[Monitor, ...] = ()
 
 
 class BacktestProgress(AbstractContextManager["BacktestProgress"]):
@@ -104,17 +108,38 @@ def run_backtest(options: Options, *, as_json: bool) -> None:
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
     plans = plan_streams(request, settings, day_of(read_clock(), settings.time_zone))
     folder = _make_folder(options.out)
+    if request.monitors:
+        _run_monitors(request, settings, plans, folder, as_json=as_json)
+        return
     with Quiet() if as_json else BacktestProgress() as progress:
         results = run_streams(plans, request.n_cores, progress.advance)
     rows = summarise(results)
     content = describe_results(plans, results, rows)
-    (folder / RESULTS_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    _write_results(folder, content)
     pictures = draw_figures(results, folder)
     if as_json:
         print_json(content)
         return
     print_summary(rows)
     out.print(f"Written: {', '.join(str(path) for path in (folder / RESULTS_FILE, *pictures))}", markup=False)
+
+
+def _run_monitors(
+    request: Request, settings: Settings, plans: Sequence[StreamPlan], folder: Path, *, as_json: bool
+) -> None:
+    with Quiet() if as_json else BacktestProgress() as progress:
+        results = run_monitors(plans, settings.monitoring, request.n_cores, progress.advance)
+    content = describe_monitors(describe_plan(plans), results, request.monitors, settings.monitoring)
+    _write_results(folder, content)
+    if as_json:
+        print_json(content)
+        return
+    print_monitors(results, request.monitors)
+    out.print(f"Written: {folder / RESULTS_FILE}", markup=False)
+
+
+def _write_results(folder: Path, content: dict[str, object]) -> None:
+    (folder / RESULTS_FILE).write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def understand(options: Options) -> Request:
@@ -134,11 +159,12 @@ def understand(options: Options) -> Request:
     span = _parse_span(options.first, options.last, faults)
     if options.n_cores < 1:
         faults.append(f"--cores: is {options.n_cores}, must be at least 1")
+    watched = () if options.monitors is None else _some_of(Monitor, "--monitors", options.monitors.split(","), faults)
     if faults or span is None:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         msg = f"{len(faults)} option(s) are wrong; nothing was done.\n{listed}\nSee: forest-fire backtest --help"
         raise ConfigurationError(msg)
-    return Request(source, cadence, span, rules, chosen, seeds, options.n_cores)
+    return Request(source, cadence, span, rules, chosen, seeds, options.n_cores, watched)
 
 
 def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[StreamPlan]:
@@ -189,27 +215,31 @@ def describe_results(
     plans: Sequence[StreamPlan], results: Sequence[StreamResult], rows: Sequence[SummaryRow]
 ) -> dict[str, object]:
     """Everything for programs: arguments, definitions, summary, streams. The same arguments give the same text."""
-    plan = plans[0]
-    park = plan.park
     return {
-        "arguments": {
-            "source": "folder" if park is None else "simulator",
-            "simulator": None if park is None else plan.source.model_dump(mode="json"),  # type: ignore[union-attr] # a park
-            "scenarios": list(dict.fromkeys(plan.scenario for plan in plans)),
-            "seeds": list(dict.fromkeys(plan.seed for plan in plans)),
-            "cadence": plan.cadence,
-            "from": plan.span.start.isoformat(),
-            "to": plan.span.end.isoformat(),
-            "history_start": plan.history_start.isoformat(),
-            "time_zone": plan.time_zone,
-            "windows": plan.policy.model_dump(mode="json"),
-            "recipes": [recipe.model_dump(mode="json") for recipe in plan.recipes],
-            "rule": plan.rule.model_dump(mode="json"),
-            "rules": list(plan.rules),
-        },
+        "arguments": {**describe_plan(plans), "rules": list(plans[0].rules)},
         "definitions": {"measures": measures.__doc__, "scenarios": scenarios.__doc__},
         "summary": [row.model_dump(mode="json") for row in rows],
         "streams": [result.model_dump(mode="json") for result in results],
+    }
+
+
+def describe_plan(plans: Sequence[StreamPlan]) -> dict[str, object]:
+    """What was replayed, for programs."""
+    plan = plans[0]
+    park = plan.park
+    return {
+        "source": "folder" if park is None else "simulator",
+        "simulator": None if park is None else plan.source.model_dump(mode="json"),  # type: ignore[union-attr] # a park
+        "scenarios": list(dict.fromkeys(plan.scenario for plan in plans)),
+        "seeds": list(dict.fromkeys(plan.seed for plan in plans)),
+        "cadence": plan.cadence,
+        "from": plan.span.start.isoformat(),
+        "to": plan.span.end.isoformat(),
+        "history_start": plan.history_start.isoformat(),
+        "time_zone": plan.time_zone,
+        "windows": plan.policy.model_dump(mode="json"),
+        "recipes": [recipe.model_dump(mode="json") for recipe in plan.recipes],
+        "rule": plan.rule.model_dump(mode="json"),
     }
 
 

@@ -1,4 +1,12 @@
-"""Where people are spoken to: progress bars on a terminal, plain lines elsewhere, JSON for programs."""
+"""Where people are spoken to: progress bars on a terminal, plain lines elsewhere, JSON for programs.
+
+Rules
+-----
+- Text is shown as it is: `[bold]` and `:fire:` are no markup here.
+- What is printed as a line is one line, and no text makes the terminal do anything (`core.plain_text`); secrets are
+  taken out (`outgoing`).
+- JSON loses nothing but secrets: what a terminal would obey is escaped in it.
+"""
 
 import datetime as dt
 import getpass
@@ -7,19 +15,42 @@ import sys
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from forest_fire_retrain.cli.speech import line_of, lines_of
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.plain_text import escape_json
+from forest_fire_retrain.outgoing import cleared_tree
 
 WIDTH_ELSEWHERE = 220
 """Columns where no terminal says its width, so that a log or a file holds whole rows."""
 
-out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE)
+
+class Voice(Console):
+    """A console that shows text as it is, each on a line of its own."""
+
+    def print(self, *objects: Any, **options: Any) -> None:  # noqa: ANN401 - as the console's own
+        """Print; a text is shown on one line, see `print_lines` for several."""
+        super().print(*(line_of(part) if isinstance(part, str) else part for part in objects), **options)
+
+    def print_lines(self, text: str, end: str = "\n") -> None:
+        """Print a text that this project has laid out in several lines."""
+        super().print(lines_of(text), end=end)
+
+
+out = Voice(
+    highlight=False,
+    markup=False,
+    emoji=False,
+    soft_wrap=True,
+    width=None if sys.stdout.isatty() else WIDTH_ELSEWHERE,
+)
 
 
 class RunProgress(AbstractContextManager["RunProgress"]):
@@ -64,7 +95,7 @@ class RunProgress(AbstractContextManager["RunProgress"]):
         if step not in self._tasks:
             whole = step in ("weather", "fire_reports", "features", "provenance")
             self._tasks[step] = self._bars.add_task(step, total=1 if whole else self._n_partitions, sentence="")
-        self._bars.update(self._tasks[step], advance=1, sentence=line)  # type: ignore[arg-type] # a task's id
+        self._bars.update(self._tasks[step], advance=1, sentence=line_of(line))  # type: ignore[arg-type] # a task's id
 
     def warn(self, step: str, sentence: str) -> None:
         """`step` goes on; `sentence` stays on the screen."""
@@ -87,17 +118,18 @@ def stamp_now() -> Stamp:
 
 def print_json(value: object) -> None:
     """Print `value` as JSON; days and instants in ISO format."""
-    out.print(json.dumps(value, indent=2, ensure_ascii=False, default=_to_text), markup=False)
+    written = json.dumps(cleared_tree(value), indent=2, ensure_ascii=False, default=_to_json)
+    sys.stdout.write(escape_json(written) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, every cell as text."""
-    table = Table(title=title, title_justify="left", show_edge=False, pad_edge=False)
+    table = Table(title=Text(line_of(title)), title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:
-        table.add_row(*("—" if cell is None else _to_text(cell) for cell in row))
-    out.print(table, markup=False)
+        table.add_row(*("—" if cell is None else Text(line_of(_to_text(cell))) for cell in row))
+    out.print(table)
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -106,6 +138,11 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     out.print(title, style="bold", markup=False)
     for name, value in facts.items():
         out.print(f"  {name:<{width}}  {'—' if value is None else _to_text(value)}", markup=False)
+
+
+def _to_json(value: object) -> object:
+    """What JSON has no form for, as text."""
+    return cleared_tree(_to_text(value))
 
 
 def _to_text(value: object) -> str:

@@ -26,6 +26,8 @@ from dagster_webserver.cli import DEFAULT_DB_STATEMENT_TIMEOUT, DEFAULT_POOL_MAX
 from dagster_webserver.version import __version__
 
 from forest_fire_retrain.adapters.request_guard import RequestGuard, own_names
+from forest_fire_retrain.cli.picture_route import add_pictures
+from forest_fire_retrain.settings import load_settings
 
 LOG_LEVEL = "warning"
 REFRESH_MILLISECONDS = 2000
@@ -43,6 +45,7 @@ def serve(workspace: Path, host: str, port: int, names: tuple[str, ...]) -> None
             _daemon(shared) as daemon,
         ):
             app = create_app_from_workspace_process_context(context, live_data_poll_rate=REFRESH_MILLISECONDS)
+            add_pictures(app, load_settings().picture_folder)
             _serve_beside(RequestGuard(app, own_names(host, port, names)), host, port, daemon)
 
 

@@ -5,7 +5,6 @@ Rules
 - What cannot be said again to the bit is not explained: one message says why, and the exit code is 1.
 """
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -13,6 +12,7 @@ from typing import NamedTuple
 from forest_fire_retrain import investigate
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
+from forest_fire_retrain.cli.speech import complain
 from forest_fire_retrain.core.errors import HomeError, NotReproducedError, RefusedRequestError
 from forest_fire_retrain.core.serving.chances import show_chance, show_log_odds
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation, Disagreement
@@ -103,7 +103,7 @@ def _say_no(error: NotReproducedError, *, as_json: bool) -> None:
     if as_json:
         print_json({"reproduced": False, "why": str(error)})
     else:
-        print(f"forest-fire: {error}", file=sys.stderr)  # noqa: T201 - this is the command's own voice
+        complain(str(error))
     raise SystemExit(EXIT_NO) from None
 
 

@@ -6,9 +6,11 @@ import typer
 
 from forest_fire_retrain import operations, proofs
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
-from forest_fire_retrain.installation import build_installation, build_ledger
-from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
-from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
+from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.installation import Installation, PublishedLedger, build_installation, build_ledger
+from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated
+from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze, freeze_that_holds, window_of_days
 from forest_fire_retrain.settings import Settings
 
 
@@ -27,19 +29,46 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
         freeze_until=freeze_until,
         stamp=stamp_now(),
     )
+    _show_in_dagster(settings, done)
     if done.is_repeated:
         out.print(describe_repeated(done), markup=False)
     out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
-    if done.frozen_until is None:
-        out.print("Promotions are not frozen: a later candidate may win again. See: forest-fire freeze")
-    else:
-        out.print(f"Promotions are frozen until {done.frozen_until}.")
+    _print_freeze(settings, asked=freeze_until)
+
+
+def _show_in_dagster(settings: Settings, done: Rollback) -> None:
+    """Let the page of `registry_state` say it; where Dagster's store cannot be written, the rollback stands anyway."""
+    from forest_fire_retrain.cli.home import open_instance  # noqa: PLC0415 - a second, for this command alone
+    from forest_fire_retrain.cli.running import foreseeable_faults_bare  # noqa: PLC0415 - as above
+    from forest_fire_retrain.defs.rollback_report import observe_rollback  # noqa: PLC0415 - as above
+
+    try:
+        with foreseeable_faults_bare(), open_instance(settings) as instance:
+            instance.report_runless_asset_event(observe_rollback(done))
+    except ForestFireRetrainError as error:
+        out.print(f"Dagster does not show the rollback: {error}", markup=False)
 
 
 def freeze_promotions(settings: Settings, until: dt.date, reason: str) -> None:
-    """Keep the champion until a day."""
-    entry = operations.freeze(build_ledger(settings), until=until, reason=reason, stamp=stamp_now())
-    out.print(entry.summary, markup=False)
+    """Keep the champion until a day; another freeze that held until now is named."""
+    published = build_ledger(settings)
+    before = freeze_that_holds(_state_of(published))
+    entry = operations.freeze(published, until=until, reason=reason, stamp=stamp_now())
+    out.print(entry.summary)
+    if before not in (None, until):
+        out.print(f"The freeze until {before} holds no longer: the later order counts.")
+    _print_freeze(settings, asked=until)
+
+
+def _print_freeze(settings: Settings, *, asked: dt.date | None) -> None:
+    """Say until when promotions are frozen now, as the ledger has it; and whether an earlier order is why."""
+    state = _state_of(build_ledger(settings))
+    is_earlier = freeze_that_holds(state) not in (None, asked)
+    out.print(describe_freeze(state) + (" An earlier order says so." if is_earlier else ""))
+
+
+def _state_of(published: PublishedLedger) -> LedgerState:
+    return fold(published.ledger.entries(published.model_name))
 
 
 def unfreeze_promotions(settings: Settings, reason: str) -> None:
@@ -67,6 +96,21 @@ def accept_smaller_delivery(settings: Settings, reason: str) -> None:
     out.print(entry.summary, markup=False)
 
 
+def refuse_nothing(installation: Installation) -> None:
+    """Refuse to call a place sound in which nothing was ever decided.
+
+    Raises
+    ------
+    RefusedRequestError
+        If ledger, copy and registry are empty.
+    """
+    settings = installation.settings
+    is_known = settings.ledger_file.exists() or any(settings.export_folder.glob("*.parquet"))
+    if not is_known and not installation.registry.versions(settings.model_name):
+        msg = f"there is nothing to verify in {settings.home}: nothing was decided yet. Start with: forest-fire up"
+        raise RefusedRequestError(msg)
+
+
 def verify_all(
     settings: Settings, *, with_repair: bool, as_json: bool, kept: str | None = None, public_key: str | None = None
 ) -> None:
@@ -87,6 +131,7 @@ def verify_all(
         With code 1, if a fault remains.
     """
     installation, stamp = build_installation(settings), stamp_now()
+    refuse_nothing(installation)
     published = installation.published_ledger
     proved, contradicted = ([], []) if kept is None else proofs.check_checkpoints(published, kept, public_key)
     faults = operations.find_faults(installation, stamp)

@@ -11,7 +11,7 @@ from forest_fire_retrain.cli.console import RunProgress, out, print_json, print_
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.cli.reading_predictions import N_HIGHEST, Asked, print_cells
-from forest_fire_retrain.cli.running import QUIET, RANGE_END_TAG, RANGE_START_TAG, foreseeable_faults_bare
+from forest_fire_retrain.cli.running import QUIET, RANGE_END_TAG, foreseeable_faults_bare
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import fold
@@ -19,11 +19,11 @@ from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, newest_issues
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
+from forest_fire_retrain.defs.beginnings import DAYS, RANGE_START_TAG, first_possible_day, note_beginning
+from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.liveness import liveness_tags
-from forest_fire_retrain.defs.partitions import build_days
-from forest_fire_retrain.defs.prediction_job import PREDICTION_JOB
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
-from forest_fire_retrain.defs.serving import PREDICTIONS_ASSET
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_issue
 from forest_fire_retrain.settings import Settings
@@ -58,7 +58,7 @@ def predict(settings: Settings, asked: Asked, *, retro: bool, as_json: bool) -> 
     today = day_of(now, settings.time_zone)
     days, installation, progress = asked.days(today), build_installation(settings), Quiet()
     new = [day for day in days if retro or day >= today]
-    past = [day for day in days if day not in new]
+    past = [day for day in days if not (retro or day >= today)]
     if past:
         operations.predict_days(installation, past, retro=False, now=now)  # refuses what does not stand
     run_id = None
@@ -81,14 +81,14 @@ def predict_today(settings: Settings) -> None:
     try:
         _run(settings, [today], retro=False, progress=None)
     except ForestFireRetrainError as error:
-        out.print(f"Today was not predicted: {error}", markup=False)
+        out.print_lines(f"Today was not predicted: {error}")
 
 
 def _refuse_other_days(settings: Settings, installation: Installation, days: Sequence[dt.date], today: dt.date) -> None:
     """Refuse days that no run can be about, before one is started."""
     if days[-1] > today or (settings.end_date is not None and days[-1] >= settings.end_date):
         operations.predict_days(installation, [days[-1]], retro=True, now=read_clock())
-    known = build_days(settings).start.date()
+    known = first_possible_day(settings)
     if days[0] < known:
         msg = f"{days[0]} is before {known}, the first day on which there can be a champion; nothing was predicted"
         raise RefusedRequestError(msg)
@@ -103,14 +103,16 @@ def _run(settings: Settings, days: Sequence[dt.date], *, retro: bool, progress: 
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
+        note_beginning(settings.dagster_home, DAYS, days[0])
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(PREDICTION_JOB)
         collect_garbage()
-        done = job.execute_in_process(
-            run_config={**QUIET, "ops": {PREDICTIONS_ASSET: {"config": {"retro": retro}}}},
-            instance=instance,
-            partition_key=first if first == last else None,
-            tags=tags,
-        )
+        with placed_runs(instance, PREDICTION_JOB):
+            done = job.execute_in_process(
+                run_config={**QUIET, "ops": {PREDICTIONS_ASSET: {"config": {"retro": retro}}}},
+                instance=instance,
+                partition_key=first if first == last else None,
+                tags=tags,
+            )
     return done.run_id
 
 

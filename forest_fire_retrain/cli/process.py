@@ -17,6 +17,9 @@ import traceback
 from collections.abc import Callable
 from typing import NoReturn
 
+from forest_fire_retrain.cli.faults import say_interrupted
+from forest_fire_retrain.cli.speech import note
+
 EXIT_FAILED = 1
 OBJECTS_BEFORE_A_LOOK = 10_000
 STOPPED_READING = 141  # what a shell says of a command whose reader went away
@@ -38,8 +41,10 @@ def exit_code_of(command: Callable[[], None]) -> int:
             return stop.code or 0
         print(stop.code, file=sys.stderr)  # noqa: T201 - as Python does
         return EXIT_FAILED
+    except KeyboardInterrupt:
+        return say_interrupted()
     except BaseException:  # noqa: BLE001 - as Python does, at the end of a process
-        traceback.print_exc()
+        note(traceback.format_exc().rstrip())
         return EXIT_FAILED
     return 0
 

@@ -8,6 +8,7 @@ import typer
 from forest_fire_retrain import proofs
 from forest_fire_retrain.adapters.kept_files import read_text
 from forest_fire_retrain.cli.console import out, print_json
+from forest_fire_retrain.cli.speech import note
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.checkpoints import read_keys, read_notes
@@ -35,8 +36,8 @@ def bear_witness(settings: Settings, append_to: Path | None, key: Path | None, *
         facts = {"origin": checkpoint.origin, "rows": checkpoint.size, "root": checkpoint.root.hex()}
         print_json({**facts, "checkpoint": done.note, "public_key": done.public_key, "appended": done.is_appended})
     elif append_to is None:
-        out.print(done.note, end="", markup=False)
-        print(f"The public key to keep with it: {done.public_key}", file=sys.stderr)  # noqa: T201 - beside the note
+        out.print_lines(done.note, end="")
+        note(f"The public key to keep with it: {done.public_key}")
     else:
         what = "is appended to" if done.is_appended else "stands already at the end of"
         out.print(f"The checkpoint of {checkpoint} {what} {append_to}.", markup=False)
@@ -117,13 +118,21 @@ def read_kept_file(path: Path) -> str:
     ProofError
         If it cannot be read, or holds none.
     """
-    written = sys.stdin.read() if path == STANDARD_INPUT else read_text(path)
+    written = _read_standard_input() if path == STANDARD_INPUT else read_text(path)
     try:
         read_kept(written)
     except ProofError as error:
         msg = f"--against {path}: {error}"
         raise ProofError(msg) from error
     return written
+
+
+def _read_standard_input() -> str:
+    try:
+        return sys.stdin.read()
+    except UnicodeDecodeError as error:
+        msg = "what comes by standard input is no text in UTF-8, and thus no checkpoint"
+        raise ProofError(msg) from error
 
 
 def read_public_key(path: Path | None) -> str | None:

@@ -20,6 +20,7 @@ from forest_fire_retrain.settings import Settings
 
 DAY = dt.timedelta(days=1)
 N_HIGHEST = 10
+MOST_DAYS = 20_000
 
 
 class Asked(NamedTuple):
@@ -46,6 +47,9 @@ class Asked(NamedTuple):
         first, last = self.first or self.date or today, self.last or self.date or today
         if first > last:
             msg = f"the range from {first} to {last} is the wrong way round; swap --from and --to"
+            raise RefusedRequestError(msg)
+        if (last - first).days >= MOST_DAYS:
+            msg = f"the range from {first} to {last} is longer than {MOST_DAYS:,} days; nothing was done. Ask in parts"
             raise RefusedRequestError(msg)
         return [first + number * DAY for number in range((last - first).days + 1)]
 

@@ -1,22 +1,31 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
+import datetime as dt
+import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
+from types import SimpleNamespace
 
 from dagster import DagsterError
+from dagster._core.execution import compute_logs
 from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, user_name
+from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError, UnknownPartitionError
+from forest_fire_retrain.core.errors import HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
+from forest_fire_retrain.defs.code_location import placed_runs
+from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
@@ -25,7 +34,6 @@ from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_next, find_waiting
 from forest_fire_retrain.settings import Settings
 
-RANGE_START_TAG = "dagster/asset_partition_range_start"
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -86,15 +94,17 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
+        note_beginning(settings.dagster_home, PERIODS, dt.date.fromisoformat(first))
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
         import_for_runs()
         collect_garbage()
-        job.execute_in_process(
-            run_config=_configure(knowledge),
-            instance=instance,
-            partition_key=first if first == last else None,
-            tags=tags,
-        )
+        with placed_runs(instance, JOB_NAME):
+            job.execute_in_process(
+                run_config=_configure(knowledge),
+                instance=instance,
+                partition_key=first if first == last else None,
+                tags=tags,
+            )
     _print_outcome(installation, n_rows_before)
 
 
@@ -107,36 +117,43 @@ def foreseeable_faults_bare() -> Iterator[None]:
     HomeError
         If Dagster's store, or a file beside it, could not be read or written.
     """
+    keep_helpers_from_ctrl_c()
     try:
         yield
-    except (DagsterError, SQLAlchemyError, OSError) as error:
-        causes = list(_causes(error))
-        foreseen = next((cause for cause in causes if isinstance(cause, ForestFireRetrainError)), None)
-        refused = next((cause for cause in causes if isinstance(cause, SQLAlchemyError | OSError)), None)
+    except (DagsterError, Stopped, SQLAlchemyError, OSError) as error:
+        foreseen = find_fault(error)
+        refused = next((cause for cause in chain_of(error) if isinstance(cause, SQLAlchemyError | OSError)), None)
         if foreseen is None and refused is not None:
             foreseen = _home_error(refused)
-        raise foreseen or error from None
+        if foreseen is None:
+            raise
+        raise foreseen from None
 
 
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__
+def keep_helpers_from_ctrl_c() -> None:
+    """Start the processes that show a run's output for Dagster apart from the terminal.
+
+    Ctrl-C would reach them too, and each would print a traceback before this process ends them.
+    """
+    compute_logs.subprocess = SimpleNamespace(  # type: ignore[assignment, attr-defined] # the module is asked for Popen
+        Popen=partial(subprocess.Popen, start_new_session=True)
+    )
 
 
 def _home_error(refused: BaseException) -> HomeError:
     first_line = str(refused).strip().partition("\n")[0].rstrip(".")
     return HomeError(
         f"Dagster's store or another file of the home cannot be used: {first_line}. What was decided before stands; "
-        "free disk space or correct the permissions, then run the same command again."
+        "free disk space, raise the limits on files (ulimit -f, -n) or correct the permissions, then run the same "
+        "command again."
     )
 
 
 def _configure(knowledge: Knowledge | None) -> dict[str, object]:
-    """The run's configuration; Dagster wants a member of an enumeration by its name."""
+    """The run's configuration, as it would be typed into the launchpad."""
     if knowledge is None:
         return dict(QUIET)
-    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": knowledge.name}}}}
+    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": str(knowledge)}}}}
 
 
 def _print_outcome(installation: Installation, n_rows_before: int) -> None:

@@ -6,11 +6,17 @@ command to run. A fault that nobody can act on is a bug and stays an ordinary ex
 
 from collections.abc import Sequence
 
+from forest_fire_retrain.core.plain_text import one_line
+from forest_fire_retrain.core.redaction import redact
+
 MAX_LISTED = 20
 
 
 class ForestFireRetrainError(Exception):
-    """Base of every foreseeable fault; its text is complete without a traceback."""
+    """Base of every foreseeable fault; its text is complete without a traceback, and holds no secret of an address."""
+
+    def __init__(self, *said: object) -> None:
+        super().__init__(*(redact(part) if isinstance(part, str) else part for part in said))
 
 
 class ConfigurationError(ForestFireRetrainError):
@@ -39,7 +45,7 @@ class InputContractError(ForestFireRetrainError):
     def __init__(self, where: str, violations: Sequence[str]) -> None:
         self.where = where
         self.violations = tuple(violations)
-        shown = "\n".join(f"  - {violation}" for violation in self.violations[:MAX_LISTED])
+        shown = "\n".join(f"  - {one_line(violation)}" for violation in self.violations[:MAX_LISTED])
         hidden = len(self.violations) - MAX_LISTED
         more = f"\n  … and {hidden} more" if hidden > 0 else ""
         n_violations = f"{len(self.violations)} violation{'' if len(self.violations) == 1 else 's'}"
@@ -115,6 +121,6 @@ class NotSentError(ForestFireRetrainError):
 
 def list_capped(values: Sequence[object], limit: int = 5) -> str:
     """Sort and join `values`, naming at most `limit` of them and counting the rest."""
-    ordered = sorted(str(value) for value in values)
+    ordered = sorted(one_line(str(value)) for value in values)
     hidden = len(ordered) - limit
     return ", ".join(ordered[:limit]) + (f" and {hidden} more" if hidden > 0 else "")

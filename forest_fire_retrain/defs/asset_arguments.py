@@ -6,6 +6,8 @@ import dagster as dg
 
 DECISION = "adjudication_decision"
 REGISTRY_STATE = "registry_state"
+PREDICTIONS_ASSET = "risk_predictions"
+PREDICTION_JOB = "prediction_job"
 OWNERS = ["team:fire-risk"]
 
 

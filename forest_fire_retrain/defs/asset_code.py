@@ -13,6 +13,7 @@ CODE_OF_ASSET = {
     REGISTRY_STATE: ("pipeline/custody",),
     "provenance": ("pipeline/custody",),
     "risk_predictions": ("pipeline/serving",),
+    "prediction_quality": ("pipeline/monitoring",),
 }
 """The wings and modules that make each asset; what they import counts as well."""
 

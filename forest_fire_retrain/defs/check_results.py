@@ -22,6 +22,10 @@ class PeriodFinding(NamedTuple):
         What was observed, and what it is held against.
     sentence : str
         Both in words, without a full stop.
+    shown : tuple of str, optional
+        Value and limit as people read them; by default the bare figures.
+    detail : str, optional
+        What stands in the table in place of the sentence.
     """
 
     partition_key: str
@@ -29,6 +33,8 @@ class PeriodFinding(NamedTuple):
     value: float
     limit: float
     sentence: str
+    shown: tuple[str, str] | None = None
+    detail: str | None = None
 
 
 def check_periods(
@@ -70,12 +76,13 @@ COLUMNS = [
 
 
 def _as_row(finding: PeriodFinding) -> dict[str, str | int | float | bool | None]:
+    value, limit = finding.shown or (_figure(finding.value), _figure(finding.limit))
     return {
         "period": finding.partition_key,
         "passed": finding.passed,
-        "value": _figure(finding.value),
-        "limit": _figure(finding.limit),
-        "what": finding.sentence,
+        "value": value,
+        "limit": limit,
+        "what": finding.detail or finding.sentence,
     }
 
 

@@ -10,6 +10,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
@@ -35,17 +36,18 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         ],
         **shape.shared,
     )
+    @foreseen
     def features(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(context.partition_keys)
         report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
-        for key in context.partition_keys:
-            context.add_asset_metadata(describe_features(report), partition_key=key)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
         findings = [find_coverage(installation.lake, periods, key) for key in context.partition_keys]
+        for found in findings:
+            context.add_asset_metadata(describe_features(report, int(found.value)), partition_key=found.partition_key)
         return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 
     return [features]

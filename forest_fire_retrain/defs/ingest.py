@@ -1,16 +1,24 @@
 """Group `ingest`: what the source has recorded, in the lake."""
 
+import datetime as dt
+from collections.abc import Sequence
+
 import dagster as dg
+import numpy as np
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
+from forest_fire_retrain.core.rows.park_days import days_of
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, WEATHER_SCHEMA
+from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
@@ -18,6 +26,7 @@ from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports
 from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
 
 GROUP = "ingest"
+DAY = dt.timedelta(days=1)
 GAPS_CHECK = "weather_has_no_gaps"
 
 
@@ -41,6 +50,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         ],
         **shape.shared,
     )
+    @foreseen
     def weather(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -64,6 +74,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         "earlier one; nothing is overwritten.",
         **shape.shared,
     )
+    @foreseen
     def fire_reports(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -79,8 +90,9 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
 def _describe(context: dg.AssetExecutionContext, installation: Installation, report: IngestReport) -> None:
     touched = operations.describe_touched(installation, report)
     report = report.model_copy(update={"warnings": (*report.warnings, *touched)})
+    numbers = count_recorded(installation.lake, installation.settings.periods, report.table, context.partition_keys)
     for key in context.partition_keys:
-        context.add_asset_metadata(describe_ingest(report), partition_key=key)
+        context.add_asset_metadata(describe_ingest(report, numbers[key]), partition_key=key)
     sentence = (
         f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
         f"{report.n_withdrawn} withdrawn"
@@ -92,6 +104,19 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
         warn(context, installation, step, warning)
 
 
+def count_recorded(lake: Lake, periods: Periods, table: str, partition_keys: Sequence[str]) -> dict[str, int]:
+    """Rows of a table that were recorded in each period, by the days of the park."""
+    span = periods.span_of(partition_keys)
+    around = Interval(start=span.start - DAY, end=span.end + 2 * DAY)  # instants of those days in any zone
+    held = lake.read(table, columns=["recorded_at"], day_column="recorded_at", window=around)["recorded_at"]
+    days = np.sort(np.array(days_of(held, periods.time_zone).to_pylist(), dtype="datetime64[D]"))
+    windows = {key: periods.span_of([key]) for key in partition_keys}
+    return {
+        key: int(np.subtract(*np.searchsorted(days, np.array([window.end, window.start], dtype="datetime64[D]"))))
+        for key, window in windows.items()
+    }
+
+
 def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days: int = 0) -> PeriodFinding:
     """Cell-days without weather that became final in a period, held against none."""
     window = periods.span_of([partition_key]).shift(-weather_lag_days)
@@ -101,6 +126,6 @@ def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days
         share = gaps.n_missing / gaps.n_expected
         sentence = (
             f"{gaps.n_missing} of {gaps.n_expected} cell-days in {window} ({share:.1%}) have no row of weather, "
-            f"in {len(gaps.cell_ids)} cell(s): {list_capped(gaps.cell_ids)}"
+            f"in {counted(len(gaps.cell_ids), 'cell')}: {list_capped(gaps.cell_ids)}"
         )
     return PeriodFinding(partition_key, gaps.n_missing == 0, gaps.n_missing, 0, sentence)

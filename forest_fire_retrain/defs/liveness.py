@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from forest_fire_retrain.adapters.process_identity import UNKNOWN, began, is_alive
+from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
+from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_run
+from forest_fire_retrain.defs.failures import faults_as_failures
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -57,9 +60,12 @@ class NotingExecutor(dg.Executor):
     def execute(
         self, plan_context: "PlanOrchestrationContext", execution_plan: "ExecutionPlan"
     ) -> Iterator[dg.DagsterEvent]:
-        """Note the process, then execute; resources are made after it too."""
-        plan_context.instance.add_run_tags(plan_context.dagster_run.run_id, liveness_tags())
-        yield from self._inner.execute(plan_context, execution_plan)
+        """Note the process and where the run's partitions begin, then execute; resources are made after it too."""
+        run = plan_context.dagster_run
+        plan_context.instance.add_run_tags(run.run_id, liveness_tags())
+        note_run(plan_context.instance, run.tags, DAYS if is_about_days(run) else PERIODS)
+        with faults_as_failures():
+            yield from self._inner.execute(plan_context, execution_plan)
 
 
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
@@ -68,6 +74,11 @@ def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecuto
     create = dg.in_process_executor.executor_creation_fn
     assert create is not None  # noqa: S101 - it is an executor of Dagster's own
     return NotingExecutor(create(context))
+
+
+def is_about_days(run: dg.DagsterRun) -> bool:
+    """Whether a run's partitions are days; those of all others are retraining periods."""
+    return run.job_name == PREDICTION_JOB or run.asset_selection == {dg.AssetKey(PREDICTIONS_ASSET)}
 
 
 def liveness_tags() -> dict[str, str]:

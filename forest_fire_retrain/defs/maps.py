@@ -1,4 +1,4 @@
-"""The day's map for the web UI: cells by position, size and colour by class, the highest by name; as markdown.
+"""The day's map for the web UI: cells by position, size and colour by class, the highest by name.
 
 Drawing takes the figures it is given and decides nothing.
 """
@@ -14,7 +14,7 @@ from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_markdown
+from forest_fire_retrain.defs.pictures import DOTS_PER_INCH, as_png
 
 PANEL_INCHES = (4.4, 3.9)
 N_NAMED = 3
@@ -65,8 +65,8 @@ def lay_out(title: str, rows: pa.Table, cells: pa.Table, classes: Sequence[str],
     return DayOnMap(title, known, reported)
 
 
-def draw_map(days: Sequence[DayOnMap], classes: Sequence[str]) -> str:
-    """One panel per day, side by side, with the classes explained below, as markdown."""
+def draw_map(days: Sequence[DayOnMap], classes: Sequence[str]) -> bytes:
+    """One panel per day, side by side, with the classes explained below, as PNG."""
     width, height = PANEL_INCHES
     figure = Figure(figsize=(width * len(days), height), dpi=DOTS_PER_INCH)
     for number, day in enumerate(days):
@@ -77,7 +77,7 @@ def draw_map(days: Sequence[DayOnMap], classes: Sequence[str]) -> str:
     for place, name in enumerate(classes):
         handles.append(figure.axes[0].scatter([], [], s=28, color=_colour(place, len(classes)), label=_said(name)))
     figure.legend(handles=handles, loc="lower center", ncols=min(len(handles), 6), fontsize=7, frameon=False)
-    return as_markdown(figure, "map of the risk of a fire start")
+    return as_png(figure)
 
 
 def _draw_day(axes: Axes, day: DayOnMap, n_classes: int) -> None:

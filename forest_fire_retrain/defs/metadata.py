@@ -12,6 +12,8 @@ from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.replays import describe_differences
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
+from forest_fire_retrain.core.redaction import REDACTED, redact
+from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
 
@@ -28,32 +30,34 @@ def column_schema(schema: pa.Schema) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def describe_ingest(report: IngestReport) -> Metadata:
-    """Counts and warnings of an ingestion."""
+def describe_ingest(report: IngestReport, n_recorded: int) -> Metadata:
+    """Rows of the period, and what the ingestion it was part of did as a whole; a run may span many periods."""
     return {
-        "rows": dg.MetadataValue.int(report.n_rows),
-        "new rows": dg.MetadataValue.int(report.n_added),
-        "changed rows": dg.MetadataValue.int(report.n_changed),
-        "withdrawn rows": dg.MetadataValue.int(report.n_withdrawn),
-        "recorded in": text(report.window),
-        "written": dg.MetadataValue.bool(report.written),
+        "rows recorded in the period": dg.MetadataValue.int(n_recorded),
+        "days of the whole run": text(report.window),
+        "rows delivered to the whole run": dg.MetadataValue.int(report.n_rows),
+        "new in the whole run": dg.MetadataValue.int(report.n_added),
+        "changed in the whole run": dg.MetadataValue.int(report.n_changed),
+        "withdrawn in the whole run": dg.MetadataValue.int(report.n_withdrawn),
+        "table changed": dg.MetadataValue.bool(report.written),
         "table version": dg.MetadataValue.int(report.version),
         "content hash": _short(report.content_hash),
         "warnings": dg.MetadataValue.md(_bullets(report.warnings) or "none"),
     }
 
 
-def describe_features(report: FeatureReport) -> Metadata:
-    """Counts and missing values of a feature computation."""
+def describe_features(report: FeatureReport, n_rows: int) -> Metadata:
+    """Rows of the period, and what the computation it was part of did as a whole; a run may span many periods."""
     missing = ", ".join(f"{name} {share:.1%}" for name, share in report.null_share.items())
     return {
-        "rows": dg.MetadataValue.int(report.n_rows),
-        "computed for": text(report.window),
-        "written": dg.MetadataValue.bool(report.written),
+        "rows of the period": dg.MetadataValue.int(n_rows),
+        "days of the whole run": text(report.window),
+        "rows computed in the whole run": dg.MetadataValue.int(report.n_rows),
+        "table changed": dg.MetadataValue.bool(report.written),
         "carried forward to": text(str(report.recomputed_through or "not needed")),
         "table version": dg.MetadataValue.int(report.version),
         "content hash": _short(report.content_hash),
-        "missing values": text(missing or "none"),
+        "missing values in the whole run": text(missing or "none"),
     }
 
 
@@ -100,13 +104,13 @@ def describe_adjudication(adjudication: Adjudication) -> Metadata:
     payload = adjudication.payload
     decision, comparison = payload.decision, payload.decision.comparison
     figures = {
-        "relative gain": comparison.relative_gain,
-        "interval low": comparison.interval_low,
-        "interval high": comparison.interval_high,
-        "bootstrap low": comparison.bootstrap_low,
-        "bootstrap high": comparison.bootstrap_high,
+        "relative gain, %": 100 * comparison.relative_gain,
+        "interval low, %": 100 * comparison.interval_low,
+        "interval high, %": 100 * comparison.interval_high,
+        "bootstrap low, %": 100 * comparison.bootstrap_low,
+        "bootstrap high, %": 100 * comparison.bootstrap_high,
         "e-value": comparison.e_value,
-        "skill against climatology": skill_of_production(payload.evidence),
+        "skill against climatology, %": 100 * skill_of_production(payload.evidence),
     }
     replay = adjudication.standing is Standing.REPLAY
     return {
@@ -135,8 +139,8 @@ def describe_attribution(payload: DecisionPayload) -> Metadata:
     if found is None:
         return {}
     return {
-        "gain from newer data": number(found.from_data),
-        "gain from the recipe": number(found.from_recipe),
+        "gain from newer data, %": number(100 * found.from_data),
+        "gain from the recipe, %": number(100 * found.from_recipe),
     }
 
 
@@ -146,7 +150,7 @@ def competition_table(candidate: Candidate) -> dg.MetadataValue:
         {
             "recipe": score.recipe.name,
             "chosen": "yes" if score.recipe == candidate.recipe else "",
-            "inner log loss": f"{score.log_loss:.6f}",
+            "inner log loss": _figure(score.log_loss, ".6f"),
             "inner window": str(score.window),
         }
         for score in candidate.competition
@@ -160,8 +164,7 @@ def guardrail_table(payload: DecisionPayload) -> dg.MetadataValue:
         {
             "guardrail": str(finding.code),
             "verdict": "passed" if finding.passed else "FAILED",
-            "value": _figure(finding.value, ".3g"),
-            "limit": _figure(finding.limit, ".3g"),
+            **describe_guardrail(finding, payload.evidence)._asdict(),
             "what": finding.sentence,
         }
         for finding in payload.guardrails
@@ -212,9 +215,9 @@ def number(value: float) -> dg.MetadataValue:
 
 
 def mlflow_page(settings: Settings, path: str) -> str:
-    """Address of a page of the MLflow UI; without the view's name it shows the one for language models first."""
-    uri = settings.mlflow_tracking_uri
-    base = uri if uri is not None and uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
+    """Address of a page of the MLflow UI, without user and password, in the view of trainings."""
+    uri = redact(settings.tracking_uri).replace(f"{REDACTED}@", "")
+    base = uri if uri.startswith("http") else f"http://{settings.host}:{settings.mlflow_port}"
     return f"{base.rstrip('/')}/{path}{TRAINING_VIEW}"
 
 

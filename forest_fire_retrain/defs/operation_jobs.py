@@ -4,6 +4,11 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.errors import RefusedRequestError
+from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.defs.failures import foreseen
+from forest_fire_retrain.defs.rollback_report import observe_rollback
 from forest_fire_retrain.defs.run_context import stamp_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import parse_day
@@ -11,44 +16,49 @@ from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
 
 REASON = "Why; it stands in the ledger for those who read it later."
+WHO = "Who orders it: your name, as the ledger is to keep it."
 
 
-class RollbackConfig(dg.Config):
+class Order(dg.Config):
+    """Who gives an order, and why."""
+
+    ordered_by: str = Field(description=WHO)
+    reason: str = Field(description=REASON)
+
+
+class RollbackConfig(Order):
     """What to roll back to, and why."""
 
-    reason: str = Field(description=REASON)
     to_version: int | None = Field(None, description="Version to take; by default the one before the champion.")
     freeze_until: str | None = Field(None, description="Freeze promotions until this day, YYYY-MM-DD.")
 
 
-class FreezeConfig(dg.Config):
+class FreezeConfig(Order):
     """How long to freeze promotions, and why."""
 
     until: str = Field(description="Promotions are frozen until this day, YYYY-MM-DD.")
-    reason: str = Field(description=REASON)
 
 
-class UnfreezeConfig(dg.Config):
-    """Why to lift the freeze."""
-
-    reason: str = Field(description=REASON)
+class UnfreezeConfig(Order):
+    """Who lifts the freeze, and why."""
 
 
-class ClearLabelsConfig(dg.Config):
+class ClearLabelsConfig(Order):
     """Which fire reports to vouch for, and why."""
 
     first_day: str = Field(description="First day, YYYY-MM-DD.")
     last_day: str = Field(description="Last day, included, YYYY-MM-DD.")
-    reason: str = Field(description=REASON)
 
 
 class VerifyConfig(dg.Config):
-    """Whether to repair what is found."""
+    """Whether to repair what is found, and who orders that."""
 
     repair: bool = Field(default=False, description="Carry out what is safe, and record it.")
+    ordered_by: str | None = Field(default=None, description=f"{WHO} Needed for a repair.")
 
 
 @dg.op
+@foreseen
 def roll_back_champion(
     context: dg.OpExecutionContext, config: RollbackConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -58,48 +68,56 @@ def roll_back_champion(
         to_version=config.to_version,
         reason=config.reason,
         freeze_until=None if config.freeze_until is None else parse_day(config.freeze_until),
-        stamp=stamp_of(context, installation),
+        stamp=_stamp(context, installation, config.ordered_by),
     )
+    context.log_event(observe_rollback(done))
     context.log.info(describe_repeated(done) if done.is_repeated else done.entry.summary)
 
 
 @dg.op
+@foreseen
 def freeze_promotions(
     context: dg.OpExecutionContext, config: FreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Keep the champion until a day."""
-    until, stamp = parse_day(config.until), stamp_of(context, installation)
+    until, stamp = parse_day(config.until), _stamp(context, installation, config.ordered_by)
     entry = operations.freeze(installation.published_ledger, until=until, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
 
 
 @dg.op
+@foreseen
 def unfreeze_promotions(
     context: dg.OpExecutionContext, config: UnfreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Lift the freeze."""
-    stamp = stamp_of(context, installation)
+    stamp = _stamp(context, installation, config.ordered_by)
     entry = operations.unfreeze(installation.published_ledger, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
 
 
 @dg.op
+@foreseen
 def clear_suspect_labels(
     context: dg.OpExecutionContext, config: ClearLabelsConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Vouch for the fire reports of a window."""
     window = window_of_days(parse_day(config.first_day), parse_day(config.last_day))
-    stamp = stamp_of(context, installation)
+    stamp = _stamp(context, installation, config.ordered_by)
     entry = operations.clear_labels(installation.published_ledger, window=window, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
 
 
 @dg.op
+@foreseen
 def verify_installation(
     context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Compare ledger, registry, copy, models and lake; the run fails if a fault remains."""
-    stamp = stamp_of(context, installation)
+    if config.repair:
+        stamp = _stamp(context, installation, config.ordered_by)
+    else:
+        stamp = stamp_of(context, installation, config.ordered_by)
     faults = operations.find_faults(installation, stamp)
     if config.repair:
         done = operations.repair_faults(installation, faults, stamp)
@@ -107,8 +125,23 @@ def verify_installation(
         faults = operations.find_faults(installation, stamp)
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
-        raise dg.Failure(f"{len(faults)} fault(s)\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
+        raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
     context.log.info("no fault")
+
+
+def _stamp(context: dg.OpExecutionContext, installation: Installation, ordered_by: str | None) -> Stamp:
+    """The stamp of what a person orders.
+
+    Raises
+    ------
+    RefusedRequestError
+        If nobody is named.
+    """
+    who = (ordered_by or "").strip()
+    if not who:
+        msg = "nobody is named who orders it; nothing was changed. Put a name into ordered_by"
+        raise RefusedRequestError(msg)
+    return stamp_of(context, installation, who)
 
 
 @dg.job(description="Take an earlier version back into production; the present one is quarantined.")

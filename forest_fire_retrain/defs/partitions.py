@@ -1,9 +1,11 @@
 """Retraining periods and predicted days as Dagster partitions; the arithmetic is that of `core.periods`."""
 
+import datetime as dt
+
 import dagster as dg
 
-from forest_fire_retrain.core.periods import period_starting
 from forest_fire_retrain.core.windows import Cadence
+from forest_fire_retrain.defs.beginnings import first_possible_day
 from forest_fire_retrain.settings import Settings
 
 KEY_FORMAT = "%Y-%m-%d"
@@ -15,14 +17,15 @@ def cron_at(hour: int, cadence: Cadence) -> str:
     return f"0 {hour} {DAYS_OF_CADENCE[cadence]}"
 
 
-def build_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
-    """All retraining periods from the first trainable one on; a period exists once it is over in the park's zone.
+def build_partitions(settings: Settings, first: dt.date | None = None) -> dg.TimeWindowPartitionsDefinition:
+    """All retraining periods from `first` on, by default the first trainable one; a period exists once it is over.
 
-    Keys are plain dates, the same in every zone: a home whose zone is changed keeps its partitions.
+    Over is over in the park's zone. Keys are plain dates, the same in every zone: a home whose zone is changed keeps
+    its partitions.
     """
     periods = settings.periods
     return dg.TimeWindowPartitionsDefinition(
-        start=periods.first_start.isoformat(),
+        start=(first or periods.first_start).isoformat(),
         end=None if periods.history_end is None else periods.history_end.isoformat(),
         cron_schedule=cron_at(0, periods.cadence),
         fmt=KEY_FORMAT,
@@ -30,11 +33,11 @@ def build_partitions(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
     )
 
 
-def build_days(settings: Settings) -> dg.TimeWindowPartitionsDefinition:
-    """The days that can be predicted: from the first one on which there may be a champion, today included."""
+def build_days(settings: Settings, first: dt.date | None = None) -> dg.TimeWindowPartitionsDefinition:
+    """The days that can be predicted, today included: from `first`, by default the first that may have a champion."""
     periods = settings.periods
     return dg.TimeWindowPartitionsDefinition(
-        start=period_starting(periods.first_start, periods.cadence).end.isoformat(),
+        start=(first or first_possible_day(settings)).isoformat(),
         end=None if periods.history_end is None else periods.history_end.isoformat(),
         cron_schedule="0 0 * * *",
         fmt=KEY_FORMAT,

@@ -1,12 +1,14 @@
 """What the UI shows of a decided partition: the sentence, the tables, and the pictures."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import dagster as dg
 
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.promotion import Standing
+from forest_fire_retrain.core.ledger.reigns import Reign
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.defs.asset_arguments import DECISION, REGISTRY_STATE
 from forest_fire_retrain.defs.metadata import (
@@ -14,43 +16,63 @@ from forest_fire_retrain.defs.metadata import (
     describe_adjudication,
     mlflow_page,
     skill_of_production,
+    table,
     text,
 )
-from forest_fire_retrain.defs.pictures import Pictures, draw_pictures
+from forest_fire_retrain.defs.picture_files import CHAMPION, PictureFiles
+from forest_fire_retrain.defs.pictures import draw_champion, draw_decision
+from forest_fire_retrain.defs.replay_report import observe_replay, standing_decision
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 
-N_WINDOWS_SHOWN = 60
+N_WINDOWS_SHOWN, N_REIGNS_SHOWN = 60, 8
 
 
 def report_partition(
     context: dg.AssetExecutionContext, installation: Installation, key: str, adjudication: Adjudication
-) -> Callable[[], Pictures]:
+) -> Callable[[], dict[str, bytes]]:
     """Attach what a person asks next to the two assets of the operation; what comes back draws the pictures."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
-    context.add_asset_metadata(describe_adjudication(adjudication), asset_key=DECISION, partition_key=key)
+    shown = describe_adjudication(standing_decision(adjudication, state, key))
+    context.add_asset_metadata(shown, asset_key=DECISION, partition_key=key)
     registry = _describe_registry(installation, adjudication, state)
     context.add_asset_metadata(registry, asset_key=REGISTRY_STATE, partition_key=key)
     tell(context, installation, DECISION, key, adjudication.entry.summary)
-    payload, windows = adjudication.payload, [read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN)]
-    return partial(
-        draw_pictures,
-        comparison=payload.decision.comparison,
-        against="climatology" if payload.champion is None else f"version {payload.champion.version}",
-        rows=adjudication.rows,
-        reigns=state.reigns,
-        until=payload.holdout.windows.as_of,
-        days=[evidence.window.start for evidence in windows],
-        skills=[skill_of_production(evidence) for evidence in windows],
+    payload = adjudication.payload
+    against = "climatology" if payload.champion is None else f"version {payload.champion.version}"
+    return partial(draw_decision, payload.decision.comparison, against, adjudication.rows)
+
+
+def attach_pictures(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    key: str,
+    adjudication: Adjudication,
+    pictures: Mapping[str, bytes],
+) -> None:
+    """Attach the pictures of a partition; those of a replay, with all it came to, to an observation beside it."""
+    files = PictureFiles(installation.settings.picture_folder)
+    links = {name: files.keep(png) for name, png in pictures.items()}
+    if adjudication.standing is Standing.REPLAY:
+        observe_replay(context, key, {**describe_adjudication(adjudication), **links})
+    else:
+        context.add_asset_metadata(links, asset_key=DECISION, partition_key=key)
+
+
+def draw_present_champion(installation: Installation) -> None:
+    """Draw anew the picture that stands on the page of `registry_state`: who was champion when, and how good."""
+    state = fold(installation.ledger.entries(installation.settings.model_name))
+    windows = [read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN)]
+    if not windows:
+        return
+    png = draw_champion(
+        state.reigns,
+        max(evidence.window.end for evidence in windows),
+        [evidence.window.start for evidence in windows],
+        [skill_of_production(evidence) for evidence in windows],
     )
-
-
-def attach_pictures(context: dg.AssetExecutionContext, key: str, pictures: Pictures) -> None:
-    """Attach the pictures of a partition to the two assets of the operation."""
-    for asset_key, drawn in ((DECISION, pictures.decision), (REGISTRY_STATE, pictures.registry)):
-        metadata = {name: dg.MetadataValue.md(picture) for name, picture in drawn.items()}
-        context.add_asset_metadata(metadata, asset_key=asset_key, partition_key=key)
+    PictureFiles(installation.settings.picture_folder).replace(CHAMPION, png)
 
 
 def _describe_registry(installation: Installation, adjudication: Adjudication, state: LedgerState) -> Metadata:
@@ -59,14 +81,34 @@ def _describe_registry(installation: Installation, adjudication: Adjudication, s
     moved = reign is not None and reign.decision_id == entry.decision_id
     page = "#/models/" + settings.model_name + ("" if reign is None else f"/versions/{reign.version}")
     return {
-        "what happened": text("upgraded production" if moved else "no change"),
+        "what happened": text(_what_happened(adjudication, moved=moved)),
         "production version": dg.MetadataValue.int(reign.version) if reign else text("none"),
         "champion before": text(_named(entry.champion_before)),
         "confirmed at": text(reign.since.isoformat() if reign else "never"),
         "promotions so far": dg.MetadataValue.int(len(state.reigns)),
         "reason": text(entry.summary),
+        "champions": reign_table(state.reigns),
         "MLflow model": dg.MetadataValue.url(mlflow_page(settings, page)),
     }
+
+
+def reign_table(reigns: Sequence[Reign]) -> dg.MetadataValue:
+    """The newest reigns, one row each, the present one first."""
+    rows = [
+        {
+            "version": str(reign.version),
+            "champion from": str(reign.as_of or reign.since.date()),
+            "until": "today" if following is None else str(following.as_of or following.since.date()),
+        }
+        for reign, following in zip(reigns, [*reigns, None][1:], strict=True)
+    ]
+    return table(rows[::-1][:N_REIGNS_SHOWN]) if rows else text("none yet")
+
+
+def _what_happened(adjudication: Adjudication, *, moved: bool) -> str:
+    if adjudication.standing is Standing.REPLAY:
+        return "no change: a replay moves nothing"
+    return "upgraded production" if moved else "no change"
 
 
 def _newest(state: LedgerState, n_decisions: int) -> list[LedgerEntry]:

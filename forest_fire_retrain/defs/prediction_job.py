@@ -6,6 +6,7 @@ import dagster as dg
 
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.windows import day_of
+from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.predicting import NO_CHAMPION
 from forest_fire_retrain.settings import Settings
@@ -13,7 +14,6 @@ from forest_fire_retrain.settings import Settings
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import UnresolvedAssetJobDefinition
 
-PREDICTION_JOB = "prediction_job"
 PREDICTION_SCHEDULE = "prediction_schedule"
 
 

@@ -7,8 +7,11 @@ import dagster as dg
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind
 from forest_fire_retrain.defs.maps import draw_map, lay_out, title_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, mlflow_page, number, table, text
+from forest_fire_retrain.defs.picture_files import MAP, PictureFiles
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.reporting import Yesterday, count_classes, look_at_yesterday
@@ -25,7 +28,7 @@ def describe_prediction(
     before = look_at_yesterday(installation.lake, day) if with_map else None
     page = f"#/models/{settings.model_name}/versions/{issue.version}"
     return {
-        **({"map": dg.MetadataValue.md(_draw(day, before))} if with_map else {}),
+        **({"map": _keep_map(installation, day, before)} if with_map else {}),
         "highest cells": highest_table(day.rows, names_of(day.cells)),
         "cells by class": text(", ".join(f"{n} {name}" for name, n in count_classes(day).items())),
         "expected fires": number(pc.sum(day.rows["expected_fires"]).as_py()),
@@ -87,7 +90,7 @@ def ahead_table(ahead: Sequence[PredictedDay]) -> dg.MetadataValue:
 
 def _describe_yesterday(before: Yesterday, names: Mapping[str, str]) -> Metadata:
     expected = pc.sum(before.rows["expected_fires"]).as_py()
-    said = f"{expected:.2g} fires were expected, in {len(before.burnt)} cells one is reported so far"
+    said = f"{expected:.2g} fires were expected, in {counted(len(before.burnt), 'cell')} one is reported so far"
     burnt = before.rows.filter(pc.is_in(before.rows["cell_id"], pa.array(sorted(before.burnt), pa.string())))
     return {
         "yesterday": text(f"{before.issue.date}, version {before.issue.version}, {before.issue.kind}: {said}"),
@@ -95,7 +98,15 @@ def _describe_yesterday(before: Yesterday, names: Mapping[str, str]) -> Metadata
     }
 
 
-def _draw(day: PredictedDay, before: Yesterday | None) -> str:
+def _keep_map(installation: Installation, day: PredictedDay, before: Yesterday | None) -> dg.MetadataValue:
+    """A link to the map; that of the newest live day stands on the page of the asset too."""
+    files, png = PictureFiles(installation.settings.picture_folder), _draw(day, before)
+    if day.issue.kind is PredictionKind.LIVE:
+        files.replace(MAP, png)
+    return files.keep(png)
+
+
+def _draw(day: PredictedDay, before: Yesterday | None) -> bytes:
     classes = _classes_of(day.rows)
     title = title_of(day.issue.date, day.issue.version, day.issue.kind)
     panels = [lay_out(title, day.rows, day.cells, classes, frozenset())]

@@ -1,16 +1,22 @@
 """Group `provenance`: the record of the period, chain and registry verified, the ledger exported."""
 
+from collections.abc import Callable, Collection, Iterator
+from functools import cache
+
 import dagster as dg
 
 from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export
 from forest_fire_retrain.adapters.reigns_file import read_reigns
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import LedgerTamperedError, TrackingError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.replays import say_summaries
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
+from forest_fire_retrain.defs.replay_report import keep_current
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import check_exported_checkpoint, publish
@@ -24,6 +30,10 @@ ALIAS_CHECK = "champion_alias_matches_ledger"
 EXPORT_CHECK = "export_matches_ledger"
 REGISTRY_CHECK = "registry_versions_match_ledger"
 CHAMPION_CHECK = "champion_reproduces_its_predictions"
+REGISTRY_CHECKS = (ALIAS_CHECK, REGISTRY_CHECK, CHAMPION_CHECK)
+PROVENANCE = "provenance"
+Seen = tuple[list[Fault], str]
+"""The faults that were found, and what is said where there are none."""
 CHECKS = {
     CHAIN_CHECK: "Every row of the ledger links to the one before it and has the hash it was written with.",
     ALIAS_CHECK: "The registry's alias champion points at the version the ledger confirmed last.",
@@ -44,14 +54,12 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         code_version=code_version_of("provenance"),
         description="The ledger's record of the period, its hash chain and the registry verified, and the ledger "
         "exported for reading without a lock, with the table model_name, production_version, updated, training_time.",
-        check_specs=[
-            dg.AssetCheckSpec(name, asset="provenance", description=sentence) for name, sentence in CHECKS.items()
-        ],
         **shape.shared,
     )
+    @foreseen
     def provenance(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
-    ) -> dg.MaterializeResult:
+    ) -> Iterator[dg.MaterializeResult]:
         entries = _publish(installation)
         checkpoint = read_checkpoint(installation.settings.export_folder)
         for key in context.partition_keys:
@@ -59,46 +67,76 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
             context.add_asset_metadata({**_describe(rows), "checkpoint": text(checkpoint or "none")}, partition_key=key)
         _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
-        return dg.MaterializeResult(check_results=check_custody(installation, entries))
+        yield dg.MaterializeResult()
+        own = [entry for entry in entries if entry.model_name == installation.settings.model_name]
+        keep_current(context, [PROVENANCE], context.partition_keys, fold(own))
 
     return [provenance]
 
 
-def check_custody(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
-    """Compare ledger, registry, export and champion, by what `forest-fire verify` compares them with."""
-    settings = installation.settings
+def build_custody_checks() -> dg.AssetChecksDefinition:
+    """The checks on `provenance`: after it in a run, and each on its own whenever somebody asks."""
+
+    @dg.multi_asset_check(
+        name="check_custody",
+        specs=[dg.AssetCheckSpec(name, asset=PROVENANCE, description=sentence) for name, sentence in CHECKS.items()],
+        can_subset=True,
+    )
+    @foreseen
+    def check_custody_of_home(
+        context: dg.AssetCheckExecutionContext, installation: dg.ResourceParam[Installation]
+    ) -> Iterator[dg.AssetCheckResult]:
+        asked = {key.name for key in context.selected_asset_check_keys}
+        yield from check_custody(installation, installation.ledger.entries(), asked)
+
+    return check_custody_of_home
+
+
+def check_custody(
+    installation: Installation, entries: list[LedgerEntry], asked: Collection[str] = CHECKS.keys()
+) -> list[dg.AssetCheckResult]:
+    """Compare ledger, registry, export and champion, by what `forest-fire verify` compares them with.
+
+    Only the checks that were `asked` for are made, in the order of `CHECKS`. What would have to be compared with a
+    broken chain has not passed.
+    """
     chain = check_chain(entries)
-    checks = [
-        _result(CHAIN_CHECK, chain, f"All {len(entries)} rows are linked and unchanged."),
-        _result(
-            EXPORT_CHECK,
-            [
-                *check_copy(
-                    entries, lambda: read_export(settings.export_folder), lambda: read_reigns(settings.export_folder)
-                ),
-                *check_exported_checkpoint(installation.published_ledger, entries),
-            ],
-            f"All {len(entries)} rows are exported, and the reigns that follow from them.",
-        ),
+    looks: dict[str, Callable[[], Seen]] = {
+        CHAIN_CHECK: lambda: (chain, f"All {counted(len(entries), 'row')} are linked and unchanged."),
+        EXPORT_CHECK: lambda: _look_at_copy(installation, entries),
+        **(dict.fromkeys(REGISTRY_CHECKS, lambda: (chain, "")) if chain else _looks_at_registry(installation, entries)),
+    }
+    return [_result(name, *looks[name]()) for name in CHECKS if name in asked]
+
+
+def _look_at_copy(installation: Installation, entries: list[LedgerEntry]) -> Seen:
+    folder = installation.settings.export_folder
+    faults = [
+        *check_copy(entries, lambda: read_export(folder), lambda: read_reigns(folder)),
+        *check_exported_checkpoint(installation.published_ledger, entries),
     ]
-    return checks + (_blame(chain) if chain else _verify_registry(installation, entries))
+    return faults, f"All {counted(len(entries), 'row')} are exported, and the reigns that follow from them."
 
 
-def _verify_registry(installation: Installation, entries: list[LedgerEntry]) -> list[dg.AssetCheckResult]:
+def _looks_at_registry(installation: Installation, entries: list[LedgerEntry]) -> dict[str, Callable[[], Seen]]:
     name = installation.settings.model_name
     own = [entry for entry in entries if entry.model_name == name]
-    state, view = fold(own), look_at(installation.registry, name)
-    champion = "There is no champion yet." if state.champion is None else f"Version {state.champion} is champion"
-    return [
-        _result(ALIAS_CHECK, check_alias(state, view), f"{champion}, in the registry and in the ledger."),
-        _result(REGISTRY_CHECK, check_versions_known(state, own, view), f"{len(view.versions)} versions compared."),
-        _result(CHAMPION_CHECK, check_horizon(installation.stores, state, own, view, 1), f"{champion} and loads."),
-    ]
+    state, view_of = fold(own), cache(lambda: look_at(installation.registry, name))
+    champion = "There is no champion yet" if state.champion is None else f"Version {state.champion} is champion"
 
+    def look_at_champion() -> Seen:
+        sound = f"{champion}." if state.champion is None else f"{champion} and loads."
+        return check_horizon(installation.stores, state, own, view_of(), 1), sound
 
-def _blame(chain: list[Fault]) -> list[dg.AssetCheckResult]:
-    """What cannot be compared with a broken chain has not passed."""
-    return [_result(name, chain, "") for name in (ALIAS_CHECK, REGISTRY_CHECK, CHAMPION_CHECK)]
+    def look_at_versions() -> Seen:
+        compared = counted(len(view_of().versions), "version")
+        return check_versions_known(state, own, view_of()), f"{compared} compared."
+
+    return {
+        ALIAS_CHECK: lambda: (check_alias(state, view_of()), f"{champion}, in the registry and in the ledger."),
+        REGISTRY_CHECK: look_at_versions,
+        CHAMPION_CHECK: look_at_champion,
+    }
 
 
 def _result(name: str, faults: list[Fault], sound: str) -> dg.AssetCheckResult:

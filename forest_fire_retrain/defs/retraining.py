@@ -6,6 +6,7 @@ move, confirm. No backfill can then decide a period before the one before it is 
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from functools import partial
 
 import dagster as dg
@@ -13,8 +14,9 @@ from pydantic import Field
 
 from forest_fire_retrain.adapters.worker_processes import run_tasks
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError, TrackingError
-from forest_fire_retrain.core.ledger.state import state_before
+from forest_fire_retrain.core.ledger.state import fold, state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
@@ -22,9 +24,12 @@ from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
+from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
-from forest_fire_retrain.defs.period_report import attach_pictures, report_partition
-from forest_fire_retrain.defs.pictures import Pictures
+from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
+from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
+from forest_fire_retrain.defs.replay_report import keep_current
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import describe_passed_over
@@ -52,11 +57,18 @@ GUARDRAIL_CHECKS = {
 }
 
 
+class KnownThen(Enum):
+    """What a replay may know, spelled as on the command line: Dagster takes a member by its name."""
+
+    as_corrected = Knowledge.AS_CORRECTED
+    as_known = Knowledge.AS_KNOWN
+
+
 class ReplayConfig(dg.Config):
     """What a rematerialized past period may know; a first materialization ignores it."""
 
-    knowledge: Knowledge = Field(
-        Knowledge.AS_CORRECTED,
+    knowledge: KnownThen = Field(
+        KnownThen.as_corrected,
         description="as_corrected: today's data for that window. as_known: exactly the table versions of the original.",
     )
 
@@ -84,6 +96,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         ],
         **shape.shared,
     )
+    @foreseen
     def holdout_set(
         context: dg.AssetExecutionContext, config: ReplayConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -93,7 +106,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         for key in context.partition_keys:
             windows = settings.periods.windows_of(key)
             original = original_decision(entries, key)
-            snapshot = take_snapshot(lake, windows, original, config.knowledge, time_zone=settings.time_zone)
+            snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"
@@ -108,8 +121,8 @@ def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
     """Days from the end of the training window to the holdout window, held against the configured gap."""
     n_days = (windows.holdout.start - windows.training.end).days
     sentence = (
-        f"{n_days} days lie between the end of the training window, {windows.training.end}, and the holdout window "
-        f"{windows.holdout}; the configured gap is {gap_days} days"
+        f"{counted(n_days, 'day')} between the end of the training window, {windows.training.end}, and the holdout "
+        f"window {windows.holdout}; the configured gap is {counted(gap_days, 'day')}"
     )
     return PeriodFinding(windows.partition_key, n_days >= gap_days, n_days, gap_days, sentence)
 
@@ -125,6 +138,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
         "One nested MLflow run each, stored by skops with its SHA-256.",
         **shape.shared,
     )
+    @foreseen
     def candidate_model(
         context: dg.AssetExecutionContext,
         installation: dg.ResourceParam[Installation],
@@ -198,7 +212,8 @@ def _build_adjudication(
         owners=OWNERS,
         code_version=code_version_of(REGISTRY_STATE),
         description="The registry as the ledger wants it: the version registered, tagged and described, the replaced "
-        "one archived, the alias champion moved last, read back and confirmed in the ledger.",
+        "one archived, the alias champion moved last, read back and confirmed in the ledger."
+        + shown_at_once(CHAMPION, "champions by period, and their skill against climatology"),
     )
 
     @dg.multi_asset(
@@ -210,23 +225,26 @@ def _build_adjudication(
         ],
         **shape.shared,
     )
+    @foreseen
     def adjudicate_and_promote(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
         keys, adjudications = context.partition_keys, list[Adjudication]()
 
-        def decide_all() -> Iterator[Callable[[], Pictures]]:
+        def decide_all() -> Iterator[Callable[[], dict[str, bytes]]]:
             for key in keys:
                 adjudications.append(_adjudicate(context, installation, key))
                 yield report_partition(context, installation, key, adjudications[-1])
 
         n_processes = installation.settings.n_processes
         drawn = run_tasks(decide_all(), len(keys), n_processes=n_processes, worth_a_process=DRAWINGS_WORTH_A_PROCESS)
-        for key, pictures in zip(keys, drawn, strict=True):
-            attach_pictures(context, key, pictures)
-        checks = check_guardrails(adjudications)
-        yield dg.MaterializeResult(asset_key=DECISION, check_results=checks)
+        for place, (key, pictures) in enumerate(zip(keys, drawn, strict=True)):
+            attach_pictures(context, installation, key, adjudications[place], pictures)
+        draw_present_champion(installation)
+        yield dg.MaterializeResult(asset_key=DECISION, check_results=check_guardrails(adjudications))
         yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
+        state = fold(installation.ledger.entries(installation.settings.model_name))
+        keep_current(context, ("holdout_set", "candidate_model", DECISION, REGISTRY_STATE), keys, state)
 
     return adjudicate_and_promote
 
@@ -285,5 +303,10 @@ def check_guardrails(adjudications: Sequence[Adjudication]) -> list[dg.AssetChec
     for adjudication in adjudications:
         key = adjudication.payload.holdout.windows.partition_key
         for seen in adjudication.payload.guardrails:
-            found[seen.code].append(PeriodFinding(key, seen.passed, seen.value, seen.limit, seen.sentence))
+            words = describe_guardrail(seen, adjudication.payload.evidence)
+            found[seen.code].append(
+                PeriodFinding(
+                    key, seen.passed, seen.value, seen.limit, str(words), (words.value, words.limit), seen.sentence
+                )
+            )
     return [check_periods(name, found[code]) for code, name in GUARDRAIL_CHECKS.items()]

@@ -4,6 +4,7 @@ import dagster as dg
 
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.outgoing import cleared
 
 TRIGGER_TAG = "forest_fire/trigger"
 TRIGGER_TAGS = {
@@ -15,13 +16,15 @@ TRIGGER_TAGS = {
 ACTOR_TAG = "forest_fire/actor"
 
 
-def stamp_of(context: dg.AssetExecutionContext | dg.OpExecutionContext, installation: Installation) -> Stamp:
-    """Who is behind a run, and now."""
+def stamp_of(
+    context: dg.AssetExecutionContext | dg.OpExecutionContext, installation: Installation, ordered_by: str | None = None
+) -> Stamp:
+    """Who is behind a run, or who ordered it, and now."""
     tags = context.run.tags
     trigger = next((name for tag, name in TRIGGER_TAGS.items() if tag in tags), "user")
     return Stamp(
         recorded_at=installation.clock(),
-        actor=tags.get(ACTOR_TAG, "dagster"),
+        actor=ordered_by or tags.get(ACTOR_TAG, "dagster"),
         trigger=trigger,
         dagster_run_id=context.run.run_id,
     )
@@ -31,11 +34,13 @@ def tell(
     context: dg.AssetExecutionContext, installation: Installation, step: str, partition_key: str, sentence: str
 ) -> None:
     """Say in the run's log, and to whoever watches, how far the work has come."""
+    sentence = cleared(sentence)
     context.log.info("%s: %s", partition_key, sentence)
     installation.progress.advance(step, partition_key, sentence)
 
 
 def warn(context: dg.AssetExecutionContext, installation: Installation, step: str, sentence: str) -> None:
     """Say in the run's log, and to whoever watches, what a person should know although the work goes on."""
+    sentence = cleared(sentence)
     context.log.warning(sentence)
     installation.progress.warn(step, sentence)

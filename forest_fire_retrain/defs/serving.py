@@ -7,13 +7,16 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Cadence
-from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
+from forest_fire_retrain.defs.asset_arguments import OWNERS, PREDICTIONS_ASSET, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import column_schema
+from forest_fire_retrain.defs.picture_files import MAP, shown_at_once
 from forest_fire_retrain.defs.prediction_report import describe_prediction
 from forest_fire_retrain.defs.run_context import warn
 from forest_fire_retrain.installation import Installation
@@ -21,7 +24,6 @@ from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDa
 from forest_fire_retrain.pipeline.serving.reporting import sentence_on, warnings_on
 
 GROUP = "serving"
-PREDICTIONS_ASSET = "risk_predictions"
 EVERY_CELL_CHECK = "every_cell_of_the_park_is_predicted"
 WEATHER_CHECK = "few_cells_are_predicted_without_weather"
 LONGEST_PERIOD_DAYS = {Cadence.WEEKLY: 7, Cadence.MONTHLY: 31}
@@ -62,13 +64,14 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         metadata=column_schema(PREDICTIONS_SCHEMA),
         description="What the champion says of every cell and day: chance, rank and class, with the very features, the "
         "version, its hash and the instant up to which was known. Rows are only added. Today is predicted live, with "
-        "the days ahead that the source has a forecast for.",
+        "the days ahead that the source has a forecast for." + shown_at_once(MAP, "map of the newest predicted day"),
         check_specs=[
             dg.AssetCheckSpec(name, asset=PREDICTIONS_ASSET, description=text) for name, text in CHECKS.items()
         ],
         partitions_def=days,
         backfill_policy=dg.BackfillPolicy.single_run(),
     )
+    @foreseen
     def risk_predictions(
         context: dg.AssetExecutionContext, config: PredictionConfig, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
@@ -119,14 +122,13 @@ def check_predictions(installation: Installation, said: Sequence[PredictedDay]) 
 def find_missing_cells(day: PredictedDay) -> PeriodFinding:
     """Rows of a day, held against the cells that belong to the park on it."""
     n_rows, n_cells = day.rows.num_rows, len(set(day.rows["cell_id"].to_pylist()))
-    sentence = f"{n_rows} rows of {n_cells} cells, for {day.n_cells} cells of the park"
+    sentence = f"{counted(n_rows, 'row')} of {counted(n_cells, 'cell')}, for {counted(day.n_cells, 'cell')} of the park"
     return PeriodFinding(day.issue.date.isoformat(), n_rows == n_cells == day.n_cells, n_rows, day.n_cells, sentence)
 
 
 def find_silent_cells(day: PredictedDay, limit: float) -> PeriodFinding:
     """Share of cells without weather, held against the limit."""
     share = day.share_without_weather
-    sentence = (
-        f"{day.n_without_weather} of {day.rows.num_rows} cells without weather ({share:.1%}, at most {limit:.1%})"
-    )
+    cells = counted(day.rows.num_rows, "cell")
+    sentence = f"{day.n_without_weather} of {cells} without weather ({share:.1%}, at most {limit:.1%})"
     return PeriodFinding(day.issue.date.isoformat(), share <= limit, share, limit, sentence)

@@ -30,7 +30,7 @@ def test_an_unreachable_server_is_named_without_its_password(monkeypatch: pytest
         MlflowRegistry(NOBODY_LISTENS).champion("forest_fire_risk")
     assert time.monotonic() - started < 5
     for message in (str(refused.value), str(refused_too.value)):
-        assert "http://127.0.0.1:9" in message
+        assert "http://***@127.0.0.1:9" in message
         assert "s3cr3t" not in message
         assert "forest-fire status" in message
 
@@ -48,8 +48,8 @@ def test_an_sqlite_store_that_cannot_be_opened_is_a_tracking_error(tmp_path: Pat
     ("text", "shown"),
     [
         ("http://host/x", "http://host/x"),
-        ("https://a:b@host:5000/x", "https://host:5000/x"),
-        ("postgresql://a:p@ss@host/db and http://c@d", "postgresql://host/db and http://d"),
+        ("https://a:b@host:5000/x", "https://***@host:5000/x"),
+        ("postgresql://a:p@ss@host/db and http://c@d", "postgresql://***@host/db and http://***@d"),
         ("someone@example.org", "someone@example.org"),
     ],
 )

@@ -251,6 +251,7 @@ def test_a_silent_feed_delivers_no_row_of_its_days_and_the_truth_does_not_care()
         ({"outage": {"start": SWITCH, "end": SWITCH}}, "outage.start is 2021-06-01, must be before outage.end"),
         ({"corruption": {"start": SWITCH_END, "end": SWITCH}}, r"must be before corruption.end \(2021-06-01\)"),
         ({"label_delay": {"start": SWITCH, "extra_days": 0}}, "greater than or equal to 1"),
+        ({"label_delay": {"start": SWITCH, "end": SWITCH}}, "label_delay.start is 2021-06-01, must be before"),
     ],
 )
 def test_a_wrong_configuration_is_refused_with_what_is_wrong(fields: dict[str, object], said: str) -> None:

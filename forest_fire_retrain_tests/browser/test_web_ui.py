@@ -64,6 +64,35 @@ def test_the_lineage_shows_every_asset(served: Served, browser: webdriver.Chrome
         assert asset in shown
 
 
+def test_the_timeline_shows_what_up_did(served: Served, browser: webdriver.Chrome) -> None:
+    visit(browser, f"{served.dagster}/overview/activity/timeline", "retraining_job", "prediction_job")
+    page = f"{served.dagster}/locations/forest_fire_retrain/jobs/retraining_job/runs"
+    visit(browser, page, "forest_fire/trigger: cli", "Success")
+
+
+def test_nothing_is_missing_on_the_first_day(served: Served, browser: webdriver.Chrome) -> None:
+    for asset, n_partitions in (("registry_state", PERIODS), ("risk_predictions", 1)):
+        page = f"{served.dagster}/assets/{asset}?view=partitions"
+        visit(browser, page, f"Materialized ({n_partitions})", "Missing (0)")
+
+
+def test_a_check_is_executed_on_its_own(served: Served) -> None:
+    location = {"repositoryName": "__repository__", "repositoryLocationName": "forest_fire_retrain"}
+    key = {"assetKey": {"path": ["provenance"]}, "name": "ledger_chain_is_intact"}
+    selector = {**location, "jobName": "__ASSET_JOB", "assetSelection": [], "assetCheckSelection": [key]}
+    answer: Any = ask(served, LAUNCH_RUN, p={"selector": selector, "runConfigData": {}})
+    run_id = answer["launchRun"]["run"]["runId"]
+    deadline = time.monotonic() + 120
+    while True:
+        found: Any = ask(served, STATUS_OF_RUN, id=run_id)
+        status = found["runOrError"]["status"]
+        if status in ("SUCCESS", "FAILURE") or time.monotonic() > deadline:
+            break
+        time.sleep(1)
+    assert status == "SUCCESS"
+    assert [step["stepKey"] for step in found["runOrError"]["stepStats"]] == ["check_custody"]
+
+
 def test_a_decision_is_one_sentence_with_its_guardrails(served: Served, browser: webdriver.Chrome) -> None:
     page = f"{served.dagster}/assets/adjudication_decision?view=overview"
     shown = visit(browser, page, "guardrails", "BELOW_CLIMATOLOGY", "decision id")
@@ -127,6 +156,10 @@ def left_behind(home: Path) -> list[str]:
 
 
 LAUNCH = """mutation($p: LaunchBackfillParams!) { launchPartitionBackfill(backfillParams: $p) { __typename } }"""
+LAUNCH_RUN = """mutation($p: ExecutionParams!) {
+  launchRun(executionParams: $p) { __typename ... on LaunchRunSuccess { run { runId } } }
+}"""
+STATUS_OF_RUN = """query($id: ID!) { runOrError(runId: $id) { ... on Run { status stepStats { stepKey } } } }"""
 STATUSES = """{ partitionBackfillsOrError { ... on PartitionBackfills { results { title status } } } }"""
 ASSETS = (
     "weather",

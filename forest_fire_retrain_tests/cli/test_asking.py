@@ -305,7 +305,8 @@ def test_nothing_promoted_yet_is_no_empty_ledger(home: Path, forest_fire: Run) -
     assert (answer.code, "no version" in answer.out) == (0, True)
 
 
-def test_an_empty_home_has_no_champion_and_is_left_empty(home: Path, forest_fire: Run) -> None:
+def test_an_empty_ledger_has_no_champion_and_the_home_is_left_as_it_is(home: Path, forest_fire: Run) -> None:
+    (home / "records").mkdir(parents=True)
     assert ask(forest_fire)["champion"] is None
     assert "forest-fire up" in forest_fire("champion").out
-    assert not home.exists()
+    assert [path.name for path in home.rglob("*")] == ["records"]

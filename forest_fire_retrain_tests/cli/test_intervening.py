@@ -6,6 +6,7 @@ import shutil
 from contextlib import closing
 from pathlib import Path
 
+import dagster as dg
 import duckdb
 import pytest
 
@@ -13,6 +14,7 @@ from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
+from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import build_installation
@@ -78,6 +80,20 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert json.loads(forest_fire("champion", "--json").out)["champion"]["version"] == 1
     assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-09-01"
     assert forest_fire("verify").out.strip() == CLEAN
+    with open_instance(example_settings(reigned)) as instance:
+        (record,) = instance.fetch_observations(dg.AssetKey("registry_state"), limit=5).records
+    assert record.asset_observation is not None
+    shown = {name: value.value for name, value in record.asset_observation.metadata.items()}
+    assert (shown["version before"], shown["version after"], shown["ordered through"]) == (2, 1, "cli")
+    assert "missed two fires" in str(shown["reason"])
+
+
+def test_a_rollback_stands_where_dagsters_store_cannot_be_written(reigned: Path, forest_fire: Run) -> None:
+    (reigned / "dagster").write_text("no folder")
+    answer = forest_fire("rollback", "--reason", "missed two fires")
+    assert answer.code == 0, answer.err
+    assert answer.out.startswith("Dagster does not show the rollback: ")
+    assert registry_of(reigned).champion(MODEL) == 1
 
 
 @pytest.mark.parametrize(
@@ -88,7 +104,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
         (("rollback", "--reason", " "), "a rollback needs a reason"),
         (("rollback",), "Missing option '--reason'"),
         (("freeze", "--until", "2024-01-01", "--reason", "x"), "would keep nothing"),
-        (("freeze", "--until", "soon", "--reason", "x"), "does not match the format"),
+        (("freeze", "--until", "soon", "--reason", "x"), "is not a day; write it as YYYY-MM-DD"),
         (("unfreeze", "--reason", "x"), "are not frozen"),
         (("accept-source", "--reason", " "), "accepting another source needs a reason"),
         (("clear-labels", "--from", "2025-06-02", "--to", "2025-06-01", "--reason", "x"), "the wrong way round"),
@@ -114,6 +130,23 @@ def test_a_freeze_is_seen_by_readers_until_it_is_lifted(reigned: Path, forest_fi
     assert "is lifted: done." in forest_fire("unfreeze", "--reason", "done").out
     assert json.loads(forest_fire("status", "--json").out)["frozen_until"] is None
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.FREEZE, EntryKind.UNFREEZE]
+
+
+def test_freeze_and_rollback_state_the_freeze_that_holds(reigned: Path, forest_fire: Run) -> None:
+    forest_fire("freeze", "--until", "2025-12-01", "--reason", "audit")
+    shortened = forest_fire("freeze", "--until", "2025-11-01", "--reason", "audit ends sooner").out
+    assert shortened.splitlines()[1:] == [
+        "The freeze until 2025-12-01 holds no longer: the later order counts.",
+        "Promotions are frozen until 2025-11-01.",
+    ]
+    done = forest_fire("rollback", "--reason", "missed two fires").out
+    assert done.splitlines()[-1] == "Promotions are frozen until 2025-11-01. An earlier order says so."
+    again = forest_fire("rollback", "--reason", "missed two fires").out
+    assert again.splitlines()[-1] == "Promotions are frozen until 2025-11-01. An earlier order says so."
+    asked = forest_fire("rollback", "--reason", "missed two fires", "--freeze-until", "2025-12-24").out
+    assert asked.splitlines()[-1] == "Promotions are frozen until 2025-12-24."
+    assert json.loads(forest_fire("history", "--events", "--json").out)[-1]["kind"] == "freeze"
+    assert reigned.exists()
 
 
 def test_verify_names_a_moved_alias_records_it_and_repair_puts_it_back(reigned: Path, forest_fire: Run) -> None:

@@ -1,5 +1,6 @@
 """How a command's process starts and ends: what it imports, its exit code, all output written."""
 
+import errno
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -7,7 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from forest_fire_retrain.cli.faults import exit_code_for
 from forest_fire_retrain.cli.process import exit_code_of
+from forest_fire_retrain.core.errors import LedgerError
 
 HEAVY = ("sklearn", "scipy", "pandas", "dagster", "mlflow", "matplotlib", "numpy", "pyarrow")
 LIGHT_COMMANDS = {
@@ -43,6 +46,7 @@ def start(program: str, *words: str, home: Path) -> subprocess.CompletedProcess[
 def test_a_command_that_only_reads_imports_no_library_of_arrays_models_or_orchestration(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
+    (tmp_path / "records").mkdir()  # so that it is a home
     done = start(TELL, *words, home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert set(done.stderr.splitlines()[-1].split()) & set(HEAVY) == set()
@@ -52,6 +56,7 @@ def test_a_command_that_only_reads_imports_no_library_of_arrays_models_or_orches
 def test_a_command_on_the_ledgers_files_imports_no_library_of_models_or_orchestration(
     words: tuple[str, ...], tmp_path: Path
 ) -> None:
+    (tmp_path / "records").mkdir()
     done = start(TELL, *words, home=tmp_path)
     assert set(done.stderr.splitlines()[-1].split()) & set(HEAVY) - {"numpy", "pyarrow"} == set()
 
@@ -93,3 +98,58 @@ def test_an_error_that_nobody_foresaw_keeps_its_traceback(capsys: pytest.Capture
 
     assert exit_code_of(fail) == 1
     assert capsys.readouterr().err.endswith("ValueError: a bug\n")
+
+
+class PanicException(BaseException):
+    """What pyo3 makes of a panic."""
+
+
+class OutOfMemoryException(Exception):  # noqa: N818 - so DuckDB calls it
+    """What DuckDB raises."""
+
+
+def made_of(cause: BaseException) -> LedgerError:
+    fault = LedgerError("the ledger cannot be used")
+    fault.__cause__ = cause
+    return fault
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device", "/srv/x"), "No space left on device (/srv/x). What was"),
+        (OSError(errno.EFBIG, "File too large"), "Raise the limit on the size of files (ulimit -f)"),
+        (
+            PanicException('no runtime: Os { code: 24, kind: X, message: "Too many" }'),
+            "limit on open files (ulimit -n)",
+        ),
+        (MemoryError(), "there is not enough memory. What was decided before stands"),
+        (made_of(OutOfMemoryException("no block")), "there is not enough memory"),
+        (ImportError("x.so: failed to map segment from shared object"), "there is not enough memory"),
+        (RuntimeError("can't start new thread"), "ulimit -u"),
+        (OverflowError("date value out of range"), "too near an end of the calendar"),
+        (UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte"), "Give it in UTF-8"),
+        (made_of(OSError("x")), "the ledger cannot be used"),
+    ],
+)
+def test_a_limit_that_was_met_is_one_message(
+    fault: BaseException, said: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["forest-fire", "retrain", "--partition", "2025-07-07"])
+    assert exit_code_for(fault) == 2
+    message = capsys.readouterr().err
+    assert said in message
+    assert message.count("\n") == 1
+
+
+@pytest.mark.parametrize("fault", [ValueError("a bug"), KeyError("x"), OSError("without a number")])
+def test_what_nobody_foresaw_keeps_its_traceback(fault: BaseException) -> None:
+    assert exit_code_for(fault) is None
+
+
+def test_a_traceback_holds_no_secret(tmp_path: Path) -> None:
+    broken = "import forest_fire_retrain.cli as cli; cli.main = lambda: int('http://u:s3cr3t@h'); cli.run()"
+    done = start(broken, "status", home=tmp_path)
+    assert done.returncode == 1
+    assert "Traceback" in done.stderr
+    assert "s3cr3t" not in done.stderr

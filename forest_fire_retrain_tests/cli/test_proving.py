@@ -59,6 +59,7 @@ def test_the_witness_appends_to_a_file_and_signs_with_a_named_key(
 
 
 def test_an_empty_home_has_nothing_to_witness_and_no_evidence(home: Path, forest_fire: Run, tmp_path: Path) -> None:
+    (home / "records").mkdir(parents=True)
     assert forest_fire("witness").code == 2
     answer = forest_fire("evidence", WEEKS[0], "--out", str(tmp_path / "e.zip"))
     assert (answer.code, "says nothing of the period" in answer.err) == (2, True)

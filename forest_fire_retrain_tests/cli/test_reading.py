@@ -80,10 +80,11 @@ def test_status_names_what_the_last_ingest_said_of_the_data(
 
 
 def test_an_empty_ledger_says_how_to_start(home: Path, forest_fire: Run) -> None:
+    (home / "records").mkdir(parents=True)
     answer = forest_fire("history")
     assert answer.code == 0
     assert "forest-fire up" in answer.out
-    assert not home.exists()
+    assert [path.name for path in home.rglob("*")] == ["records"]
 
 
 def test_a_season_is_written_as_one_page_and_one_without_a_decision_is_refused(

@@ -11,9 +11,10 @@ import dagster as dg
 
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_beginning
 from forest_fire_retrain_tests.example_installation import example_installation, example_settings
 
-REASON = {"reason": "a trial"}
+REASON = {"reason": "a trial", "ordered_by": "somebody"}
 JOBS: dict[str, tuple[str | None, dict[str, object]]] = {
     "prediction_job": ("2024-08-05", {}),
     "retraining_job": ("2024-07-29", {}),
@@ -54,9 +55,12 @@ def job_that_dies(name: str, home: str) -> dg.JobDefinition:
 def run(name: str, home: str) -> None:
     """Run a job as the daemon's run worker does: by its own executor, without tags from a command."""
     partition, ops = JOBS[name]
+    settings = example_settings(Path(home))
+    for partitions, day in ((PERIODS, "2024-07-29"), (DAYS, "2024-08-05")):  # so that nobody asks the clock for them
+        note_beginning(settings.dagster_home, partitions, dt.date.fromisoformat(day))
     job = dg.build_reconstructable_job(__spec__.name, job_that_dies.__name__, (name, home))
     tags = {} if partition is None else {"dagster/partition": partition}
-    with open_instance(example_settings(Path(home))) as instance:
+    with open_instance(settings) as instance:
         dg.execute_job(job, instance, run_config={"ops": ops}, tags=tags)
 
 

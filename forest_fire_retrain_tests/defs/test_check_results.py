@@ -104,7 +104,7 @@ LAKE_CHECKS = {
     "weather_has_no_gaps": Broken(
         find_gaps,
         TableName.WEATHER,
-        "3 of 21 cell-days in [2024-06-10, 2024-06-17) (14.3%) have no row of weather, in 1 cell(s): c3",
+        "3 of 21 cell-days in [2024-06-10, 2024-06-17) (14.3%) have no row of weather, in 1 cell: c3",
     ),
     "features_cover_every_cell_and_day": Broken(
         find_coverage, TableName.FEATURES, "18 rows for 21 cell-days of [2024-06-10, 2024-06-17)"
@@ -131,7 +131,7 @@ def test_a_cell_without_any_weather_is_named() -> None:
     found = find_gaps(lake, PERIODS, WEEKS[0])
     assert not found.passed
     assert "7 of 28 cell-days" in found.sentence
-    assert "in 1 cell(s): c4" in found.sentence
+    assert "in 1 cell: c4" in found.sentence
 
 
 def test_a_second_row_of_a_cell_day_does_not_stand_for_a_missing_one() -> None:
@@ -150,7 +150,7 @@ def test_a_holdout_nearer_to_the_training_than_the_configured_gap_is_seen() -> N
     )
     found = find_distance(near, 14)
     assert (found.passed, found.value, found.limit) == (False, 11, 14)
-    assert "11 days lie between" in found.sentence
+    assert "11 days between" in found.sentence
     assert "the configured gap is 14 days" in found.sentence
     assert not find_distance(windows, 15).passed  # windows laid out under a shorter gap than is configured
 

@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.beginnings import DAYS, note_beginning
 from forest_fire_retrain.defs.partitions import build_days
 from forest_fire_retrain_tests.example_installation import example_settings
 
@@ -40,12 +41,19 @@ EXPECTED = {
         {"features", "registry_state"},
         {"every_cell_of_the_park_is_predicted", "few_cells_are_predicted_without_weather"},
     ),
+    "prediction_quality": (
+        "monitoring",
+        {"features", "registry_state", "risk_predictions"},
+        {"predictions_say_what_happens"},
+    ),
 }
 
 
 @pytest.fixture(scope="module")
 def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
-    return build_definitions(example_settings(tmp_path_factory.mktemp("home")))
+    settings = example_settings(tmp_path_factory.mktemp("home"))
+    note_beginning(settings.dagster_home, DAYS, dt.date(2024, 8, 5))
+    return build_definitions(settings)
 
 
 def test_the_graph_has_these_assets_edges_groups_and_checks(definitions: dg.Definitions) -> None:
@@ -106,10 +114,11 @@ def test_schedule_and_sensor_start_running(definitions: dg.Definitions) -> None:
 
 
 def test_a_retraining_and_its_triggers_leave_predictions_alone(definitions: dg.Definitions) -> None:
-    predictions = {dg.AssetKey("risk_predictions")}
+    predictions, quality = {dg.AssetKey("risk_predictions")}, {dg.AssetKey("prediction_quality")}
     for name, expected in (
-        ("retraining_job", set(map(dg.AssetKey, EXPECTED)) - predictions),
+        ("retraining_job", set(map(dg.AssetKey, EXPECTED)) - predictions - quality),
         ("prediction_job", predictions),
+        ("quality_job", quality),
     ):
         assert definitions.resolve_job_def(name).asset_layer.selected_asset_keys == expected
     assert definitions.resolve_sensor_def("undecided_partition_sensor").job_name == "retraining_job"

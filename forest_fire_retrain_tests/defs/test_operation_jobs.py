@@ -10,13 +10,14 @@ import pytest
 
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.cli.running import _configure
-from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
+from forest_fire_retrain.defs.period_report import reign_table
 from forest_fire_retrain.defs.provenance import CHECKS, check_custody
 from forest_fire_retrain.defs.retraining import _champion_recipe
 from forest_fire_retrain.operations import publish
@@ -26,6 +27,8 @@ pytestmark = pytest.mark.slow
 
 MODEL = "forest_fire_risk"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
+
+ORDER = {"reason": "drift", "ordered_by": "Maria Lopez"}
 
 
 @pytest.fixture
@@ -60,35 +63,63 @@ def rows_shown(reigns: Reigns) -> list[LedgerEntry]:
 
 
 def test_the_rollback_job_rolls_back_and_names_its_run(reigns: Reigns, instance: dg.DagsterInstance) -> None:
-    done = run(reigns, instance, "rollback_job", "roll_back_champion", reason="drift", freeze_until="2025-09-01")
+    done = run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER, freeze_until="2025-09-01")
     asked, confirmed = rows_shown(reigns)[6:]
     assert (asked.kind, asked.dagster_run_id, asked.trigger) == (EntryKind.ROLLBACK, done.run_id, "user")
+    assert asked.actor == "Maria Lopez"
     assert (confirmed.champion_after, reigns.registry.champion(MODEL)) == (2, 2)
     assert str(reigns.state.frozen_until) == "2025-09-01"
+
+
+def test_a_rollback_is_an_observation_of_the_registry(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER)
+    (record,) = instance.fetch_observations(dg.AssetKey("registry_state"), limit=5).records
+    shown = record.asset_observation
+    assert shown is not None
+    found = {name: value.value for name, value in shown.metadata.items()}
+    assert (found["version before"], found["version after"]) == (3, 2)
+    assert (found["ordered by"], found["what happened"]) == ("Maria Lopez", "rolled back")
+    assert "drift" in found["reason"]
+
+
+@pytest.mark.parametrize(
+    ("job", "op", "config"),
+    [
+        ("rollback_job", "roll_back_champion", {"reason": "drift"}),
+        ("freeze_job", "freeze_promotions", {"reason": "drift", "until": "2025-09-01"}),
+        ("unfreeze_job", "unfreeze_promotions", {"reason": "drift"}),
+        ("verify_job", "verify_installation", {"repair": True}),
+    ],
+)
+def test_an_order_names_who_gives_it(reigns: Reigns, job: str, op: str, config: dict[str, object]) -> None:
+    for nobody in ("", "  "):
+        with dg.DagsterInstance.ephemeral() as instance, pytest.raises(Stopped, match="nobody is named"):
+            run(reigns, instance, job, op, **config, ordered_by=nobody)
+    assert len(rows_shown(reigns)) == 6
 
 
 def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
     reigns: Reigns, instance: dg.DagsterInstance
 ) -> None:
     reigns.registry.loses_alias_moves = True
-    with pytest.raises(RegistryError, match="points at"):
-        run(reigns, instance, "rollback_job", "roll_back_champion", reason="drift")
+    with pytest.raises(Stopped, match="points at"):
+        run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER)
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.ROLLBACK]
 
 
 def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:
-    run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", reason="audit")
-    run(reigns, instance, "unfreeze_job", "unfreeze_promotions", reason="done")
+    run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", **ORDER)
+    run(reigns, instance, "unfreeze_job", "unfreeze_promotions", **ORDER)
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.FREEZE, EntryKind.UNFREEZE]
 
 
 def test_a_request_that_makes_no_sense_fails_its_run_and_writes_nothing(
     reigns: Reigns, instance: dg.DagsterInstance
 ) -> None:
-    with pytest.raises(RefusedRequestError, match="'soon' is not a day"):
-        run(reigns, instance, "freeze_job", "freeze_promotions", until="soon", reason="audit")
-    days = {"first_day": "2025-06-01", "last_day": "2025-06-07", "reason": "fine"}
-    with pytest.raises(RefusedRequestError, match="Flagged: none"):
+    with pytest.raises(Stopped, match="'soon' is not a day"):
+        run(reigns, instance, "freeze_job", "freeze_promotions", until="soon", **ORDER)
+    days = {"first_day": "2025-06-01", "last_day": "2025-06-07", **ORDER}
+    with pytest.raises(Stopped, match="Flagged: none"):
         run(reigns, instance, "clear_labels_job", "clear_suspect_labels", **days)
     assert len(rows_shown(reigns)) == 6
 
@@ -98,9 +129,9 @@ def test_the_verify_job_fails_with_every_fault_and_repairs_when_told(
 ) -> None:
     assert run(reigns, instance, "verify_job", "verify_installation").success
     reigns.registry.move_alias_by_hand(MODEL, 1)
-    with pytest.raises(dg.Failure, match=r"1 fault\(s\)\n- registry: the alias champion points at version 1"):
+    with pytest.raises(dg.Failure, match=r"1 fault\n- registry: the alias champion points at version 1"):
         run(reigns, instance, "verify_job", "verify_installation")
-    assert run(reigns, instance, "verify_job", "verify_installation", repair=True).success
+    assert run(reigns, instance, "verify_job", "verify_installation", repair=True, ordered_by="Maria Lopez").success
     assert reigns.registry.champion(MODEL) == 3
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.EXTERNAL, EntryKind.REPAIR]
 
@@ -151,10 +182,21 @@ def test_a_past_period_is_replayed_with_the_knowledge_that_was_asked_for(
     assert reigns.registry.champion(MODEL) == 3
 
 
-def retrain_again(reigns: Reigns, instance: dg.DagsterInstance, key: str, knowledge: Knowledge | None = None) -> None:
+def retrain_again(
+    reigns: Reigns, instance: dg.DagsterInstance, key: str, knowledge: Knowledge | None = None
+) -> dg.ExecuteInProcessResult:
     resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
     job = build_definitions(reigns.installation.settings, resources).resolve_job_def(JOB_NAME)
-    job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+    return job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+
+
+def test_the_reigns_stand_in_a_table_the_present_one_first(reigns: Reigns) -> None:
+    assert reign_table([]).value == "none yet"
+    shown = reign_table(reigns.state.reigns)
+    assert isinstance(shown, dg.TableMetadataValue)
+    rows = [record.data for record in shown.records]
+    assert [row["version"] for row in rows] == ["3", "2", "1"]
+    assert [row["until"] for row in rows] == ["today", rows[0]["champion from"], rows[1]["champion from"]]
 
 
 def test_tuning_starts_from_the_champion_of_then_also_in_a_replay(reigns: Reigns) -> None:
@@ -163,3 +205,34 @@ def test_tuning_starts_from_the_champion_of_then_also_in_a_replay(reigns: Reigns
     assert _champion_recipe(reigns.installation, first.as_of) is None
     held = reigns.state.candidates[first.version]
     assert _champion_recipe(reigns.installation, first.as_of + dt.timedelta(days=1)) == held.recipe
+
+
+@pytest.mark.parametrize("asked", [set(CHECKS), {"ledger_chain_is_intact"}, {"champion_alias_matches_ledger"}])
+def test_checks_of_ledger_alias_and_export_run_on_their_own(
+    reigns: Reigns, instance: dg.DagsterInstance, asked: set[str]
+) -> None:
+    resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    definitions = build_definitions(reigns.installation.settings, resources)
+    keys = [dg.AssetCheckKey(dg.AssetKey("provenance"), name) for name in asked]
+    job = dg.define_asset_job("only_checks", selection=dg.AssetSelection.checks(*keys))
+    done = (
+        dg.Definitions.merge(definitions, dg.Definitions(jobs=[job]))
+        .resolve_job_def("only_checks")
+        .execute_in_process(run_config=QUIET, instance=instance)
+    )
+    found = done.get_asset_check_evaluations()
+    assert {check.check_name: check.passed for check in found} == dict.fromkeys(asked, True)
+    assert not done.get_asset_materialization_events()
+
+
+def test_a_retraining_makes_the_checks_after_the_export(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    done = retrain_again(reigns, instance, WEEKS[0])
+    made = {check.check_name: check.passed for check in done.get_asset_check_evaluations()}
+    assert {name: made.get(name) for name in CHECKS} == dict.fromkeys(CHECKS, True)
+
+
+@pytest.mark.parametrize("knowledge", ["as_corrected", "as_known"])
+def test_the_launchpad_takes_knowledge_as_it_is_documented(reigns: Reigns, knowledge: str) -> None:
+    job = build_definitions(reigns.installation.settings).resolve_job_def(JOB_NAME)
+    config = {"ops": {"holdout_set": {"config": {"knowledge": knowledge}}}}
+    assert dg.validate_run_config(job, config)

@@ -1,5 +1,7 @@
 """The shell on fakes: ranges run in order, replays say so, and a failure leaves nothing behind."""
 
+import datetime as dt
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import patch
@@ -12,7 +14,9 @@ from forest_fire_retrain.core.errors import TrackingError
 from forest_fire_retrain.core.ledger.checkpoints import read_notes, take_checkpoint
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import candidate_of
+from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.failures import Stopped
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.naming_runs import name_decided
@@ -83,12 +87,15 @@ def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation,
 @pytest.mark.parametrize(
     ("asset", "expected"),
     [
-        ("weather", {"rows", "recorded in", "content hash", "warnings"}),
-        ("features", {"rows", "table version", "missing values"}),
+        ("weather", {"rows recorded in the period", "rows delivered to the whole run", "content hash", "warnings"}),
+        ("features", {"rows of the period", "table version", "missing values in the whole run"}),
         ("holdout_set", {"holdout window", "gap", "fires", "content hash", "table versions"}),
         ("candidate_model", {"training window", "holdout log loss", "training hash", "MLflow run"}),
-        ("adjudication_decision", {"decision", "relative gain", "guardrails", "reliability", "evidence", "ledger row"}),
-        ("registry_state", {"what happened", "production version", "champion timeline", "MLflow model"}),
+        (
+            "adjudication_decision",
+            {"decision", "relative gain, %", "guardrails", "reliability", "ledger row"},
+        ),
+        ("registry_state", {"what happened", "production version", "champions", "MLflow model"}),
         ("provenance", {"rows of this period", "row hash", "checkpoint"}),
     ],
 )
@@ -96,6 +103,43 @@ def test_each_materialization_carries_what_a_person_asks_next(
     retrained: tuple[Installation, dg.DagsterInstance], asset: str, expected: set[str]
 ) -> None:
     assert expected <= set(metadata_of(retrained[1], asset, WEEKS[1]))
+
+
+def test_each_period_has_its_own_numbers(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, instance = retrained
+    for asset, name, whole in (
+        ("weather", "rows recorded in the period", "rows delivered to the whole run"),
+        ("fire_reports", "rows recorded in the period", "rows delivered to the whole run"),
+        ("features", "rows of the period", "rows computed in the whole run"),
+    ):
+        shown = [metadata_of(instance, asset, week) for week in WEEKS[:3]]
+        own = [numbers[name] for numbers in shown]
+        held = rows_by_week(installation, asset)
+        assert own == [held[week] for week in WEEKS[:3]]
+        assert len({numbers[whole] for numbers in shown}) == 1
+        assert isinstance(shown[0][whole], int)
+        assert shown[0][whole] > sum(held[week] for week in WEEKS[:2])
+
+
+def rows_by_week(installation: Installation, asset: str) -> dict[str, int]:
+    table, column = {
+        "weather": (TableName.WEATHER, "recorded_at"),
+        "fire_reports": (TableName.FIRES, "recorded_at"),
+        "features": (TableName.FEATURES, "date"),
+    }[asset]
+    days = [str(day)[:10] for day in installation.lake.read(table)[column].to_pylist()]
+    ends = {week: str(dt.date.fromisoformat(week) + dt.timedelta(days=7)) for week in WEEKS}
+    return {week: sum(week <= day < ends[week] for day in days) for week in WEEKS}
+
+
+def test_checks_speak_to_people(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    (run_of_range,) = retrained[1].get_runs()
+    evaluated = retrained[1].all_logs(run_of_range.run_id, of_type=dg.DagsterEventType.ASSET_CHECK_EVALUATION)
+    found = [log.dagster_event.asset_check_evaluation_data for log in evaluated if log.dagster_event is not None]
+    (record,) = [check for check in found if check.check_name == "candidate_beats_climatology"]
+    assert re.search(
+        r"\d+ % (better|worse) than climatology on the newest window \(limit: not", str(record.description)
+    )
 
 
 def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_candidates(
@@ -135,9 +179,21 @@ def test_a_run_that_cannot_be_named_does_not_stop_the_decision(tmp_path: Path, i
     assert [row.kind for row in installation.ledger.entries()] == [EntryKind.DECISION, EntryKind.CONFIRMATION]
 
 
-def test_pictures_are_images_in_markdown(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
-    picture = metadata_of(retrained[1], "adjudication_decision", WEEKS[1])["reliability"]
-    assert str(picture).startswith("![reliability of candidate, champion and climatology](data:image/png;base64,")
+def test_pictures_are_files_that_the_ui_links_to(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
+    installation, instance = retrained
+    for name in ("evidence", "reliability"):
+        address = str(metadata_of(instance, "adjudication_decision", WEEKS[1])[name])
+        file = installation.settings.picture_folder / address.removeprefix("/pictures/")
+        assert file.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_champions_with_their_skill_stand_in_the_description_of_the_registry(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, _ = retrained
+    spec = build_definitions(installation.settings).resolve_asset_graph().get(dg.AssetKey("registry_state"))
+    assert "(/pictures/champion.png)" in str(spec.description)
+    assert (installation.settings.picture_folder / "champion.png").read_bytes().startswith(b"\x89PNG")
 
 
 def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instance: dg.DagsterInstance) -> None:
@@ -150,12 +206,60 @@ def test_a_past_period_is_a_replay_and_the_champion_stays(tmp_path: Path, instan
     added = installation.ledger.entries()[rows:]
     assert [row.kind for row in added] == [EntryKind.REPLAY]
     assert installation.registry.champion(name) == champion
-    shown = metadata_of(instance, "adjudication_decision", WEEKS[0])
-    assert str(shown["decision"]).startswith("REPLAY")
+    observed = dg.AssetRecordsFilter(dg.AssetKey("adjudication_decision"), asset_partitions=[WEEKS[0]])
+    (record,) = instance.fetch_observations(observed, limit=5).records
+    assert record.asset_observation is not None
+    assert str(record.asset_observation.metadata["decision"].value).startswith("REPLAY")
+    assert {"evidence", "reliability"} <= set(record.asset_observation.metadata)
     tracker = installation.tracker
     assert isinstance(tracker, FakeTracker)
     assert (tracker.runs[-1].name, tracker.runs[-1].tags["standing"]) == (f"{WEEKS[0]} replay", "replay")
     assert "REPLAY" in str(metadata_of(instance, "provenance", WEEKS[0])["rows of this period"])
+
+
+@pytest.mark.parametrize(
+    "asset", ["holdout_set", "candidate_model", "adjudication_decision", "registry_state", "provenance"]
+)
+def test_a_replay_leaves_on_the_page_of_an_asset_what_is_current(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]], asset: str
+) -> None:
+    instance, before = replayed
+    shown = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    assert shown is not None
+    assert shown.asset_materialization is not None
+    assert (shown.asset_materialization.partition, before[asset].partition) == (WEEKS[1], WEEKS[1])
+    again = dict(shown.asset_materialization.metadata)
+    assert str(again.pop("shown again").value).startswith(f"as it was, after a run over {WEEKS[0]}")
+    assert again == before[asset].metadata
+    assert shown.asset_materialization.tags == before[asset].tags
+
+
+def test_a_replayed_period_shows_the_decision_that_stands(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]],
+) -> None:
+    shown = metadata_of(replayed[0], "adjudication_decision", WEEKS[0])
+    assert (shown["standing"], str(shown["decision"]).startswith("REPLAY")) == ("LIVE", False)
+    assert metadata_of(replayed[0], "registry_state", WEEKS[0])["what happened"] == (
+        "no change: a replay moves nothing"
+    )
+
+
+@pytest.fixture(scope="module")
+def replayed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]]]:
+    """Two periods decided, then the first of them replayed; and what each asset's page showed before."""
+    installation = example_installation(tmp_path_factory.mktemp("home"))
+    with dg.DagsterInstance.ephemeral() as instance:
+        run(installation, WEEKS[0], WEEKS[1], instance=instance)
+        before = {}
+        for key in instance.all_asset_keys():
+            event = instance.get_latest_materialization_event(key)
+            assert event is not None
+            assert event.asset_materialization is not None
+            before[key.to_user_string()] = event.asset_materialization
+        run(installation, WEEKS[0], instance=instance)
+        yield instance, before
 
 
 def test_the_same_newest_period_again_returns_the_existing_decision(
@@ -175,7 +279,7 @@ def test_the_same_newest_period_again_returns_the_existing_decision(
 
 def test_a_replay_as_known_of_an_undecided_period_is_refused(tmp_path: Path, instance: dg.DagsterInstance) -> None:
     installation = example_installation(tmp_path)
-    knowledge = {"holdout_set": {"config": {"knowledge": "AS_KNOWN"}}}
+    knowledge = {"holdout_set": {"config": {"knowledge": "as_known"}}}
     with pytest.raises(Exception, match="was never decided"):
         run(installation, WEEKS[0], instance=instance, ops=knowledge)
     assert installation.ledger.entries() == []
@@ -190,7 +294,7 @@ def test_a_failing_tracker_stops_the_run_and_nothing_is_decided(
         raise TrackingError("MLflow is gone")
 
     monkeypatch.setattr(installation.tracker, "candidate_run", refuse)
-    with pytest.raises(TrackingError, match="MLflow is gone"):
+    with pytest.raises(Stopped, match="MLflow is gone"):
         run(installation, WEEKS[0], instance=instance)
     assert installation.ledger.entries() == []
     assert installation.registry.champion(installation.settings.model_name) is None

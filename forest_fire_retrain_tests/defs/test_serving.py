@@ -1,17 +1,19 @@
 """Daily predictions in the shell: runs over days, checks that can fail, the map, a schedule that knows its day."""
 
-import base64
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import dagster as dg
 import pytest
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.definitions import build_definitions, build_predictions
 from forest_fire_retrain.defs import serving
+from forest_fire_retrain.defs.beginnings import DAYS, note_beginning
 from forest_fire_retrain.defs.prediction_job import (
     PREDICTION_JOB,
     build_prediction_job,
@@ -30,9 +32,10 @@ MAX_MAP_BYTES = 30_000
 
 
 @pytest.fixture
-def reigns() -> Reigns:
+def reigns(tmp_path: Path) -> Reigns:
     made = three_reigns()
-    return made._replace(installation=replace(made.installation, clock=lambda: AT_EIGHT))
+    settings = made.installation.settings.model_copy(update={"home": tmp_path})
+    return made._replace(installation=replace(made.installation, settings=settings, clock=lambda: AT_EIGHT))
 
 
 @pytest.fixture
@@ -49,6 +52,7 @@ def run(
     *,
     retro: bool = False,
 ) -> dg.ExecuteInProcessResult:
+    note_beginning(installation.settings.dagster_home, DAYS, dt.date.fromisoformat(first))  # as the command does
     definitions = build_definitions(installation.settings, {"installation": installation})
     span = {"dagster/asset_partition_range_start": first, "dagster/asset_partition_range_end": last or first}
     return definitions.resolve_job_def(PREDICTION_JOB).execute_in_process(
@@ -85,7 +89,9 @@ def test_today_is_predicted_and_shown(reigns: Reigns, instance: dg.DagsterInstan
     shown = metadata_of(instance, "2026-03-02")
     (issue,) = issues_between(reigns.lake, MARCH)
     assert (shown["issue"], shown["model version"], shown["kind"], shown["cells"]) == (issue.name, 3, "live", 6)
-    picture = base64.b64decode(str(shown["map"]).partition("base64,")[2][:-1])
+    folder = reigns.installation.settings.picture_folder
+    picture = (folder / str(shown["map"]).removeprefix("/pictures/")).read_bytes()
+    assert (folder / "map.png").read_bytes() == picture
     assert picture.startswith(b"\x89PNG")
     assert len(picture) <= MAX_MAP_BYTES
     ranks = [record.data["rank"] for record in shown["highest cells"].records]  # type: ignore[attr-defined] # a table
@@ -107,7 +113,7 @@ def test_a_range_runs_at_once_and_shows_the_day_before_beside_its_fires(
     assert shown["model version"] == 2
     held = reigns.lake.read("fires").to_pylist()
     burnt = {row["cell_id"] for row in held if row["date"] == dt.date(2025, 7, 20)}
-    assert f"in {len(burnt)} cells one is reported" in str(shown["yesterday"])
+    assert f"in {counted(len(burnt), 'cell')} one is reported" in str(shown["yesterday"])
 
 
 def test_a_past_day_that_is_not_asked_for_fails_with_one_message(reigns: Reigns, instance: dg.DagsterInstance) -> None:
@@ -179,7 +185,7 @@ def test_without_a_champion_the_schedule_says_why_it_skips(reigns: Reigns) -> No
 
 
 def answer_of_schedule(installation: Installation, tick: dt.datetime) -> dg.RunRequest | dg.SkipReason:
-    job = build_prediction_job(build_predictions(installation.settings))
+    job = build_prediction_job(build_predictions(installation.settings, tick.date()))
     schedule = build_prediction_schedule(installation.settings, job)
     resources = {"installation": installation}
     with dg.build_schedule_context(scheduled_execution_time=tick, resources=resources) as context:

@@ -21,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.redaction import redact
 
 GENESIS_HASH = "0" * 64
 
@@ -135,7 +136,8 @@ class LedgerEntry(EntryDraft):
 
 
 def seal(draft: EntryDraft, sequence: int, previous_hash: str) -> LedgerEntry:
-    """Give `draft` its place behind the row whose hash is `previous_hash`."""
+    """Give `draft` its place behind the row whose hash is `previous_hash`; its sentence is kept without secrets."""
+    draft = draft.model_copy(update={"summary": redact(draft.summary)})
     content = EntryDraft.model_dump(draft, mode="json", include=set(EntryDraft.model_fields))
     entry_hash = _hash(content, sequence, previous_hash)
     return LedgerEntry(**content, sequence=sequence, previous_hash=previous_hash, entry_hash=entry_hash)

@@ -25,7 +25,11 @@ from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
 from forest_fire_retrain.pipeline.custody.proving_versions import prove_version
-from forest_fire_retrain.pipeline.custody.standing_orders import refuse_blank, refuse_past_freeze
+from forest_fire_retrain.pipeline.custody.standing_orders import (
+    freeze_that_holds,
+    refuse_blank,
+    refuse_past_freeze,
+)
 
 
 class Rollback(NamedTuple):
@@ -38,7 +42,7 @@ class Rollback(NamedTuple):
     from_version, to_version : int
         The champion before and after it.
     frozen_until : datetime.date, optional
-        Promotions are frozen before this day.
+        Promotions are frozen before this day now, by this order or an earlier one.
     is_repeated : bool
         Whether an earlier order had asked for it, and this one changed no version.
     """
@@ -125,7 +129,7 @@ def roll_back(
             last = settled.written[-1].summary if settled.written else "the registry did not follow"
             msg = f"the rollback to version {target} was not carried out: {last} Run: forest-fire verify"
             raise RegistryError(msg)
-    return Rollback(entry, champion, target, freeze_until)
+    return Rollback(entry, champion, target, freeze_that_holds(settled.state))
 
 
 def previous_version(state: LedgerState) -> int | None:
@@ -169,7 +173,8 @@ def _repeat(stores: Stores, model_name: str, row: LedgerEntry, state: LedgerStat
         stores.ledger.append(
             draft_freeze(order.until, order.reason, model_name=model_name, champion=target, stamp=order.stamp)
         )
-    return Rollback(row, row.champion_before, target, order.until or state.frozen_until, is_repeated=True)
+    held = freeze_that_holds(fold(stores.ledger.entries(model_name)))
+    return Rollback(row, row.champion_before, target, held, is_repeated=True)
 
 
 def _refuse_other_champion(before: LedgerState, state: LedgerState) -> None:

@@ -21,6 +21,8 @@ from forest_fire_retrain.core.ledger.drafts import (
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.plain_text import find_hidden
+from forest_fire_retrain.core.redaction import redact
 from forest_fire_retrain.core.windows import Interval
 
 
@@ -154,14 +156,41 @@ def window_of_days(first: dt.date, last: dt.date) -> Interval:
     return Interval(start=first, end=last + dt.timedelta(days=1))
 
 
+def freeze_that_holds(state: LedgerState) -> dt.date | None:
+    """The day until which promotions are frozen; `None` if they are not, or no more."""
+    until, newest = state.frozen_until, state.newest_as_of
+    return None if until is not None and newest is not None and until <= newest else until
+
+
+def describe_freeze(state: LedgerState) -> str:
+    """One sentence on whether promotions are frozen, and until when."""
+    until = freeze_that_holds(state)
+    if until is None:
+        return "Promotions are not frozen: a later candidate may win again. See: forest-fire freeze"
+    return f"Promotions are frozen until {until}."
+
+
 def refuse_blank(reason: str, what: str) -> None:
-    """Refuse to write a row that does not say why.
+    """Refuse to write a row that does not say why, on one line that says what it seems to.
 
     Raises
     ------
     RefusedRequestError
-        If the reason is empty.
+        If the reason is empty, holds a secret, or a character that breaks a line, hides or turns round what is read.
     """
+    hidden = find_hidden(reason.strip())
+    if hidden:
+        msg = (
+            f"the reason for {what} holds {', '.join(hidden)}, which people would not see when they read the ledger; "
+            "nothing was changed. Write it on one line, in letters and signs"
+        )
+        raise RefusedRequestError(msg)
+    if redact(reason) != reason:
+        msg = (
+            f"the reason for {what} holds a password or key, which would stand in the ledger for ever; nothing was "
+            "changed. Leave it out"
+        )
+        raise RefusedRequestError(msg)
     if not reason.strip():
         msg = f"{what} needs a reason, for those who read the ledger later; nothing was changed. Add: --reason TEXT"
         raise RefusedRequestError(msg)

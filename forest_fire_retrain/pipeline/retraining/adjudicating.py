@@ -46,6 +46,11 @@ class Adjudication(NamedTuple):
     rows: ScoredRows | None
 
 
+def adjudication_of(entry: LedgerEntry) -> Adjudication:
+    """What came of a partition that was decided live before."""
+    return Adjudication(Standing.LIVE, entry, read_payload(entry), None)
+
+
 def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Adjudication:
     """Decide a partition, record the decision, and carry it out if it is a live promotion.
 

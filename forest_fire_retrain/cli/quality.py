@@ -1,0 +1,76 @@
+"""`forest-fire quality`: whether the model in production still says what happens, week by week."""
+
+from collections.abc import Sequence
+
+from forest_fire_retrain import operations
+from forest_fire_retrain.cli.console import print_facts, print_json, print_table
+from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally, WeekRow
+from forest_fire_retrain.installation import build_installation
+from forest_fire_retrain.settings import Settings
+
+N_WEEKS_SHOWN = 26
+
+
+def print_quality(settings: Settings, *, as_json: bool) -> None:
+    """The state and its sentence, the newest weeks of the chart, and where the loss lies.
+
+    Raises
+    ------
+    EvidenceError
+        If there is no champion, or nothing was ingested.
+    """
+    report = operations.measure_quality(build_installation(settings), read_clock())
+    if as_json:
+        print_json({**report.model_dump(mode="json"), "loss_of_the_feed": report.loss_of_the_feed})
+        return
+    print_facts(f"{report.state}: {report.sentence}", describe(report))
+    if report.weeks:
+        columns = ("week from", "fires", "expected", "z", f"chart (limit {report.rule.cusum_limit:g})", "detector", "")
+        print_table(
+            f"Newest weeks of {len(report.weeks)}", columns, [_cells(week) for week in report.weeks[-N_WEEKS_SHOWN:]]
+        )
+    tallies = [*((f"class {row.name.replace('_', ' ')}", row) for row in report.by_class)]
+    tallies += [(f"region {row.name}", row) for row in report.by_region]
+    tallies += [(f"said {row.name} days ahead", row) for row in report.by_lead]
+    if tallies:
+        print_table(
+            "Where", ("of", "cell-days", "fires", "expected", "skill"), [_tally(name, row) for name, row in tallies]
+        )
+
+
+def describe(report: QualityReport) -> dict[str, object]:
+    """The report's facts for people."""
+    overall, feed = report.overall, report.loss_of_the_feed
+    return {
+        "model": f"{report.model_name}, version {report.version}, measured from {report.since} to {report.due_end}",
+        "fires": None if overall is None else f"{overall.n_fires}, expected {overall.expected_fires:.1f}",
+        "against climatology": None if overall is None else f"{overall.skill:+.1%} (1 would be perfect, 0 no better)",
+        "by the feed or the forecast": "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss",
+        "last fire report": "none" if report.last_recorded is None else report.last_recorded,
+        "e-detector": _detector(report.weeks, report.rule.detector_limit),
+    }
+
+
+def _detector(weeks: Sequence[WeekRow], limit: float) -> str | None:
+    if not weeks or weeks[-1].log_detector is None:
+        return None
+    return f"{weeks[-1].log_detector:.2f} on the logarithmic scale (it would alarm above {limit:g})"
+
+
+def _cells(week: WeekRow) -> tuple[object, ...]:
+    marks = [mark for mark, holds in (("ALARM", week.in_alarm), ("doubted", week.doubted)) if holds]
+    detector = None if week.log_detector is None else f"{week.log_detector:.2f}"
+    return (
+        week.week.start,
+        week.n_fires,
+        f"{week.expected_fires:.1f}",
+        f"{week.z:+.2f}",
+        f"{week.cusum:.2f}",
+        detector,
+        ", ".join(marks),
+    )
+
+
+def _tally(name: str, row: Tally) -> tuple[object, ...]:
+    return name, row.n_rows, row.n_fires, f"{row.expected_fires:.1f}", f"{row.skill:+.1%}"

@@ -1,0 +1,1 @@
+"""Watching the model in production; nothing here writes to lake or ledger."""
