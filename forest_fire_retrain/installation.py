@@ -125,30 +125,32 @@ def build_installation(settings: Settings, *, progress: Progress | None = None) 
     from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker  # noqa: PLC0415 - as above
     from forest_fire_retrain.adapters.record_files import RecordFiles  # noqa: PLC0415 - as above
 
+    tracker = MlflowTracker(settings.tracking_uri, settings.model_name, settings.artifact_location)
     return Installation(
         settings=settings,
         source=build_source(settings, day_of(read_clock(), settings.time_zone)),
         lake=DeltaLake(settings.lake_root),
         engine=DuckDbEngine(),
         records=RecordFiles(settings.records_folder),
-        tracker=MlflowTracker(settings.tracking_uri, settings.model_name, settings.artifact_location),
+        tracker=tracker,
         models=MlflowModels(settings.tracking_uri),
         registry=MlflowRegistry(settings.tracking_uri),
-        ledger=build_ledger(settings).ledger,
+        ledger=build_ledger(settings, tracker=tracker).ledger,
         progress=progress or Silence(),
     )
 
 
-def build_ledger(settings: Settings) -> PublishedLedger:
-    """The installation's ledger with its copy, without the rest of it."""
+def build_ledger(settings: Settings, *, tracker: Tracker | None = None) -> PublishedLedger:
+    """The installation's ledger with its copy, without the rest of it; a tracker's runs bear witness too."""
     from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger  # noqa: PLC0415 - see the module's docstring
     from forest_fire_retrain.adapters.ledger_witnesses import witnesses_in  # noqa: PLC0415 - as above
 
-    ledger = DuckDbLedger(
-        settings.ledger_file,
-        patience_seconds=settings.ledger_patience_seconds,
-        witnesses=witnesses_in(settings.export_folder),
-    )
+    witnesses = [witnesses_in(settings.export_folder)]
+    ledger = DuckDbLedger(settings.ledger_file, patience_seconds=settings.ledger_patience_seconds, witnesses=witnesses)
+    if tracker is not None:
+        from forest_fire_retrain.pipeline.custody.asking_runs import RunsBearWitness  # noqa: PLC0415 - as above
+
+        witnesses.append(RunsBearWitness(tracker, ledger.entries))
     return PublishedLedger(ledger, settings.export_folder, settings.model_name, build_signer(settings))
 
 

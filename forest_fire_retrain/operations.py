@@ -10,7 +10,7 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import NamedTuple
@@ -22,6 +22,7 @@ from forest_fire_retrain.adapters.ledger_export import (
     read_public_keys,
     refresh_export,
 )
+from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import read_reigns
 from forest_fire_retrain.adapters.upkeep_notes import keep_verification
 from forest_fire_retrain.adapters.witness_key import is_signed
@@ -31,8 +32,10 @@ from forest_fire_retrain.core.errors import (
     ProofError,
     RefusedRequestError,
     RegistryError,
+    TrackingError,
     list_capped,
 )
+from forest_fire_retrain.core.ledger.clocks import describe_backward_rows
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -44,10 +47,11 @@ from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
+from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
-from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint, check_signature
+from forest_fire_retrain.pipeline.custody.witnessing import check_completeness, check_own_checkpoint, check_signature
 from forest_fire_retrain.pipeline.monitoring import measuring_quality
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
@@ -55,6 +59,8 @@ from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.serving import predicting
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
+
+WHEN_MENDED = "correct that, then: forest-fire verify"
 
 
 def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
@@ -268,10 +274,19 @@ def look_at_quality(installation: Installation, now: dt.datetime) -> QualityRepo
     return report
 
 
-def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
+def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str], None] | None = None) -> list[Fault]:
     """Every fault of an installation; an alias that was moved by hand is recorded in the ledger as external.
 
     What was found is noted beside the ledger's copy.
+
+    Parameters
+    ----------
+    installation : Installation
+        What is looked at.
+    stamp : Stamp
+        Who asks, and when.
+    tell : callable, optional
+        Told how far it has come; where it is given, all pinned rows and all models are read.
 
     Raises
     ------
@@ -285,7 +300,8 @@ def find_faults(installation: Installation, stamp: Stamp) -> list[Fault]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
-        check_checkpoint=partial(check_exported_checkpoint, installation.published_ledger),
+        check_kept=partial(_check_kept, installation),
+        tell=tell,
     )
     if all(fault.repairable or fault.where != "ledger" for fault in faults):
         _note_alias(installation, faults, stamp)
@@ -297,6 +313,30 @@ def note_verification(installation: Installation, faults: Sequence[Fault], stamp
     """Note what a `verify` found, for `status`; `find_faults` does, whoever knows of more faults does it again."""
     note = Verification.of([str(fault) for fault in faults], stamp.recorded_at)
     keep_verification(installation.settings.export_folder, note)
+
+
+def _check_kept(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Which checkpoints the rows do not continue, or are gone: that beside the copy, those that tracking runs keep."""
+    beside = check_exported_checkpoint(installation.published_ledger, entries)
+    try:
+        kept = read_kept_by_runs(installation.tracker)
+    except TrackingError as error:
+        return [*beside, Fault("tracking", f"could not be checked: {error}", WHEN_MENDED, repairable=False)]
+    return [*beside, *_check_completeness(installation, is_kept_by_runs=bool(kept)), *check_runs(kept, entries)]
+
+
+def _check_completeness(installation: Installation, *, is_kept_by_runs: bool) -> list[Fault]:
+    folder = installation.settings.export_folder
+    try:
+        written, keys = read_checkpoint(folder), read_public_keys(folder)
+    except ProofError:  # `check_exported_checkpoint` says so
+        return []
+    return check_completeness(written, count_copied_rows(folder), is_expected=is_kept_by_runs or bool(keys))
+
+
+def describe_clocks(installation: Installation) -> str | None:
+    """What there is to say of clocks that were set back in the ledger's past, which is no fault; see `clocks`."""
+    return describe_backward_rows(installation.ledger.entries())
 
 
 def check_exported_checkpoint(published: PublishedLedger, entries: Sequence[LedgerEntry]) -> list[Fault]:

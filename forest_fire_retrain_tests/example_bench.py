@@ -1,9 +1,11 @@
 """What verify and repair look at in tests, in memory."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
+from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.repairing import repair
 from forest_fire_retrain.pipeline.custody.verifying import verify
@@ -19,14 +21,16 @@ class Bench(NamedTuple):
     copy: list[LedgerEntry]
     exported: list[Reign]
 
-    def verify(self, rollback_horizon: int = 5) -> list[Fault]:
-        stores = self.reigns.installation.stores
+    def verify(self, rollback_horizon: int = 5, tell: Callable[[str], None] | None = None) -> list[Fault]:
+        stores, tracker = self.reigns.installation.stores, self.reigns.tracker
         return verify(
             stores,
             MODEL,
             rollback_horizon=rollback_horizon,
             read_copy=lambda: list(self.copy),
             read_reigns=lambda: list(self.exported),
+            check_kept=lambda rows: check_runs(read_kept_by_runs(tracker), rows),
+            tell=tell,
         )
 
     def repair(self) -> LedgerEntry | None:

@@ -67,7 +67,7 @@ HOUSE: dict[str, Room] = {
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),
-    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
+    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pyarrow", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
@@ -127,8 +127,9 @@ HOUSE: dict[str, Room] = {
         "mlflow",
         "pandas",
     ),
-    "adapters/mlflow_registry": room(*MLFLOW, "core/ledger", "core/records", "mlflow"),
+    "adapters/mlflow_registry": room(*MLFLOW, "adapters/mlflow_versions", "core/ledger", "core/records", "mlflow"),
     "adapters/mlflow_tracking": room(*MLFLOW, "core/models", "mlflow"),
+    "adapters/mlflow_versions": room("adapters/mlflow_addresses", "core/errors", "core/records", "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/notify_file": room("core/errors", "core/notices"),
     "adapters/notify_settings": room("pydantic"),
@@ -194,7 +195,7 @@ HOUSE: dict[str, Room] = {
         "pydantic",
         "pydantic_settings",
     ),
-    "installation": room("clock", "settings", *CORE, "core/notices", "adapters/"),
+    "installation": room("clock", "settings", *CORE, "core/notices", "adapters/", "pipeline/custody"),
     "notifying": room(
         *("installation", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
         *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
@@ -202,6 +203,7 @@ HOUSE: dict[str, Room] = {
     "operations": room(
         "installation",
         "adapters/ledger_export",
+        "adapters/ledger_witnesses",
         "adapters/reigns_file",
         "adapters/upkeep_notes",
         "adapters/witness_key",

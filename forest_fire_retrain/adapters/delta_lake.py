@@ -141,13 +141,25 @@ class DeltaLake:
             raise self._refuse_reading(named, error) from unless_secret(error)
         return _with_plain_strings(found)
 
-    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
-        """Those of `versions` that cannot be read any more, and why; looks at every stored file once."""
+    def unreadable_versions(
+        self, table: str, versions: Sequence[int], *, are_pages_read: bool = False
+    ) -> dict[int, str]:
+        """Those of `versions` that cannot be read any more, and why; looks at every stored file once.
+
+        Every page is read only where `are_pages_read`; else a file is taken as its footer tells.
+        """
         found: dict[str, str | None] = {}
-        faults = {version: self._find_fault(table, version, found) for version in versions}
+        look = _fault_of_pages if are_pages_read else _fault_of
+        faults = {version: self._find_fault(table, version, found, look) for version in versions}
         return {version: fault for version, fault in faults.items() if fault is not None}
 
-    def _find_fault(self, table: str, version: int, found: dict[str, str | None]) -> str | None:
+    def _find_fault(
+        self,
+        table: str,
+        version: int,
+        found: dict[str, str | None],
+        look: Callable[[pads.ParquetFileFragment], str | None],
+    ) -> str | None:
         """The first fault of a version; what is known of its files is added to `found`."""
         try:
             fragments = list(DeltaTable(self._uri(table), version=version).to_pyarrow_dataset().get_fragments())
@@ -155,7 +167,7 @@ class DeltaLake:
             return _without_trace(error)
         for fragment in fragments:
             if fragment.path not in found:
-                found[fragment.path] = _fault_of(fragment)
+                found[fragment.path] = look(fragment)
         return next((fault for fragment in fragments if (fault := found[fragment.path]) is not None), None)
 
     def _uri(self, table: str) -> str:
@@ -235,6 +247,16 @@ def _fault_of(file: pads.ParquetFileFragment) -> str | None:
     """Why a stored file cannot be read, as far as its footer tells."""
     try:
         file.ensure_complete_metadata()
+    except (OSError, pa.ArrowException) as error:
+        return _without_trace(error)
+    return None
+
+
+def _fault_of_pages(file: pads.ParquetFileFragment) -> str | None:
+    """Why a stored file cannot be read, as far as decoding all of it tells."""
+    try:
+        for _ in file.to_batches():
+            pass
     except (OSError, pa.ArrowException) as error:
         return _without_trace(error)
     return None

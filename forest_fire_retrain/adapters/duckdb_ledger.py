@@ -6,6 +6,7 @@ Rules
 - Triggers refuse UPDATE and DELETE; whoever drops them is found by the hash chain.
 - A file that is no ledger is an error, never a reason to make a new one: a new ledger is made beside and
   renamed, so a file that is there has always held one.
+- No row is recorded before the row before it (`core.ledger.clocks`).
 - Nothing is appended to a ledger that lost rows which its copy or a checkpoint knows (`ledger_witnesses`).
 - A ledger of an older schema is migrated by the next writer, of a newer one refused (`ledger_migrations`).
 """
@@ -27,10 +28,11 @@ from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, Migration, pending_migrations
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA, entry_of_row
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
+from forest_fire_retrain.core.ledger.clocks import follow_clock
 from forest_fire_retrain.core.ledger.drafts import draft_migration
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 
-Witnesses = Callable[[Path, Callable[[], Sequence[str]]], None]
+Witness = Callable[[Path, Callable[[], Sequence[str]]], None]
 
 
 class DuckDbLedger:
@@ -42,11 +44,11 @@ class DuckDbLedger:
         The database file; created with the first row.
     patience_seconds : float
         How long to wait for another process.
-    witnesses : callable, optional
-        Refuses the file if the hashes of its rows, which it is given the means to read, lack what is known elsewhere.
+    witnesses : sequence of callable
+        Each refuses the file if the hashes of its rows, which it is given the means to read, lack what it knows.
     """
 
-    def __init__(self, path: Path, *, patience_seconds: float, witnesses: Witnesses | None = None) -> None:
+    def __init__(self, path: Path, *, patience_seconds: float, witnesses: Sequence[Witness] = ()) -> None:
         self._path = path
         self._witnesses = witnesses
         self._patience_seconds = patience_seconds
@@ -86,6 +88,7 @@ class DuckDbLedger:
                 ).fetchall()
                 connection.execute("BEGIN")
                 before = _entry(last[0]) if last else None
+                draft = follow_clock(draft, before)
                 for note in self._migrate(connection, draft):
                     before = _insert(connection, _seal_behind(note, before))
                 entry = _insert(connection, _seal_behind(draft, before))
@@ -96,8 +99,8 @@ class DuckDbLedger:
 
     def refuse_lost_rows(self) -> None:
         """Refuse to go on if the witnesses know rows that the file lacks; it needs no lock."""
-        if self._witnesses is not None:
-            self._witnesses(self._path, self._read_hashes)
+        for witness in self._witnesses:
+            witness(self._path, self._read_hashes)
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all; none if the ledger does not exist yet."""

@@ -74,6 +74,12 @@ def refuse_lost_rows(folder: Path, ledger_file: Path, read_hashes: ReadHashes) -
         raise LedgerTamperedError(msg)
 
 
+def count_copied_rows(folder: Path) -> int:
+    """How many rows the copy in `folder` has; 0 where there is none, or none that can be read."""
+    head = _read_head(folder / LEDGER_FILE)
+    return 0 if head is None else head.n_rows
+
+
 def _read_head(path: Path) -> Head | None:
     """The end of the copy; `None` where there is none, or none that can be read."""
     if not path.exists():

@@ -133,6 +133,27 @@ class MlflowModels:
         with self.open_folder(stored) as folder:
             return find_other_files(stored, folder)
 
+    def find_run_fault(self, stored: StoredModel) -> str | None:
+        """That the run which made the model, or the model itself, was deleted in MLflow; `None` if both are kept.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow cannot be asked.
+        """
+        self._refuse_absent(stored)
+        with refusals_as(TrackingError, self._tracking_uri, f"looking for the run {stored.mlflow_run_id}"):
+            client = connect(self._tracking_uri)
+            try:
+                stage = client.get_run(stored.mlflow_run_id).info.lifecycle_stage
+            except mlflow_exception() as error:
+                if not is_missing(error):
+                    raise
+                return f"its run {stored.mlflow_run_id} is not in MLflow any more"
+        if stage == "active":
+            return None
+        return f"its run {stored.mlflow_run_id} was deleted in MLflow, whose collector (mlflow gc) removes what it made"
+
     @contextmanager
     def open_folder(self, stored: StoredModel) -> Iterator[Path]:
         """A copy of the model's whole folder as the store holds it now, for as long as the block lasts; proves nothing.

@@ -8,6 +8,7 @@ Rules
 - What does not exist is `None` or empty; every other refusal is a `RegistryError`.
 """
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, TypeVar
 
@@ -20,6 +21,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
     sqlite_path,
 )
+from forest_fire_retrain.adapters.mlflow_versions import create_version, is_own_store, write_version
 from forest_fire_retrain.core.errors import RegistryError
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
 from forest_fire_retrain.core.records import Candidate
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from mlflow.entities.model_registry import ModelVersion
 
 CHAMPION_ALIAS = "champion"
+NO_STAGE = "None"
 MODEL_DESCRIPTION = (
     "Probability that a fire starts, per cell and day. The alias `champion` is the version in production; it is "
     "moved by forest_fire_retrain only, and every move is in its ledger (forest-fire history).\n\n"
@@ -82,8 +85,7 @@ class MlflowRegistry:
             return []
         with refusals_as(RegistryError, self._tracking_uri, f"listing the versions of {model_name}"):
             found = _search(connect(self._tracking_uri), f"name = '{_plain(model_name)}'")
-        listed = (RegisteredVersion(int(v.version), v.run_id or "", dict(v.tags), v.description or "") for v in found)
-        return sorted(listed, key=lambda held: held.version)
+        return sorted((_as_registered(one) for one in found), key=lambda held: held.version)
 
     def register(self, model_name: str, candidate: Candidate, decision_id: str, description: str) -> int:
         """Register the candidate's model for `decision_id`; the same decision again finds the same version.
@@ -109,8 +111,7 @@ class MlflowRegistry:
             held = _version_of_decision(client, model_name, decision_id)
             if held is not None:
                 return held
-            if _unless_missing(lambda: client.get_registered_model(model_name)) is None:
-                client.create_registered_model(model_name, description=MODEL_DESCRIPTION)
+            _make_model(client, model_name)
             created = client.create_model_version(
                 model_name,
                 source=candidate.stored.model_uri,
@@ -159,6 +160,40 @@ class MlflowRegistry:
             address: str = connect(self._tracking_uri).get_model_version_download_uri(model_name, str(version))
         return lead_here(address, sqlite_path(self._tracking_uri)) or None
 
+    def is_mendable(self, model_name: str, version: int) -> bool:
+        """Whether `reinstate` could make a version what the ledger says: in a home's own store, or at its end.
+
+        Raises
+        ------
+        RegistryError
+            If MLflow cannot be asked.
+        """
+        if is_own_store(sqlite_path(self._tracking_uri)):
+            return True
+        return version > max((held.version for held in self.versions(model_name)), default=0)
+
+    def reinstate(
+        self, model_name: str, version: int, candidate: Candidate, decision_id: str, description: str
+    ) -> None:
+        """Make `version` what it was registered as, under its own number; its other tags stay.
+
+        Raises
+        ------
+        RegistryError
+            If the stored model is gone, or MLflow does not give the number any more.
+        """
+        stored, database = candidate.stored, sqlite_path(self._tracking_uri)
+        with refusals_as(RegistryError, self._tracking_uri, f"putting back version {version} of {model_name}"):
+            client = connect(self._tracking_uri)
+            model = client.get_logged_model(stored.model_uri.removeprefix("models:/"))
+            _make_model(client, model_name)
+            if database is not None and is_own_store(database):
+                location = lead_here(model.artifact_location, database)
+                write_version(database, (model_name, version), stored, location=location, description=description)
+            else:
+                create_version(client, model_name, version, stored, description)
+        self.tag(model_name, version, _tags_of(candidate, decision_id))
+
     def point_champion(self, model_name: str, version: int) -> None:
         """Move the alias and read it back.
 
@@ -176,6 +211,25 @@ class MlflowRegistry:
                 f"{version}: something else moves it. Run: forest-fire verify"
             )
             raise RegistryError(msg)
+
+
+def _as_registered(found: "ModelVersion") -> RegisteredVersion:
+    stage = found.current_stage or ""
+    return RegisteredVersion(
+        int(found.version),
+        found.run_id or "",
+        dict(found.tags),
+        found.source or "",
+        "" if stage == NO_STAGE else stage,
+        dt.datetime.fromtimestamp(found.creation_timestamp / 1000, dt.UTC),
+        found.description or "",
+    )
+
+
+def _make_model(client: "MlflowClient", model_name: str) -> None:
+    """Make the registered model where it is missing."""
+    if _unless_missing(lambda: client.get_registered_model(model_name)) is None:
+        client.create_registered_model(model_name, description=MODEL_DESCRIPTION)
 
 
 def _tags_of(candidate: Candidate, decision_id: str) -> dict[str, str]:

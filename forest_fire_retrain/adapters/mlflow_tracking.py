@@ -7,6 +7,7 @@ Rules
   is closed by the next start.
 """
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -20,7 +21,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
     refusals_as,
 )
 from forest_fire_retrain.core.errors import TrackingError
-from forest_fire_retrain.core.models.ports import RowsUsed
+from forest_fire_retrain.core.models.ports import RowsUsed, TaggedRun
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -31,6 +32,8 @@ CLOSED_TAG = "closed_because"
 LONGEST_PARAMETER = 6_000
 LONGEST_DIGEST = 32
 """Digits of a fingerprint that are shown; MLflow keeps 36 characters."""
+ALL_RUNS = 3
+"""MLflow's `ViewType.ALL`: runs that were deleted bear witness too, until they are collected."""
 
 
 class MlflowCandidateRun:
@@ -132,6 +135,35 @@ class MlflowTracker:
         """
         with refusals_as(TrackingError, self._tracking_uri, f"tagging run {run_id}"):
             connect(self._tracking_uri).set_tag(run_id, name, value)
+
+    def list_tagged_runs(self, name: str, *, limit: int) -> list[TaggedRun]:
+        """The `limit` runs that were started last among those that have the tag `name`, the newest first.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow cannot be asked.
+        """
+        if is_absent(self._tracking_uri):
+            return []
+        with refusals_as(TrackingError, self._tracking_uri, f"looking for runs with the tag {name}"):
+            client = connect(self._tracking_uri)
+            experiment = client.get_experiment_by_name(self._experiment_name)
+            if experiment is None:
+                return []
+            found = client.search_runs(
+                [experiment.experiment_id],
+                f"tags.{name} LIKE '%'",
+                run_view_type=ALL_RUNS,
+                max_results=limit,
+                order_by=["attributes.start_time DESC"],
+            )
+        return [
+            TaggedRun(
+                run.info.run_id, dt.datetime.fromtimestamp(run.info.start_time / 1000, dt.UTC), run.data.tags[name]
+            )
+            for run in found
+        ]
 
     def name_run(self, run_id: str, name: str, tags: Mapping[str, str]) -> None:
         """Give a run, open or over, another name and tags, in one round trip.

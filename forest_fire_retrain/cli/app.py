@@ -360,6 +360,9 @@ def accept_delivery(*, reason: Reason) -> None:
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Read the rows and models of all decisions, not of the last reigns alone.")
+    ] = False,
     against: Against = None,
     key: PublicKeyFile = None,
     as_json: AsJson = False,
@@ -369,7 +372,9 @@ def verify(
     from forest_fire_retrain.cli.proving import read_kept_file, read_public_key  # noqa: PLC0415 - as above
 
     kept = None if against is None else read_kept_file(against)
-    verify_all(_settings(), with_repair=repair, kept=kept, public_key=read_public_key(key), as_json=as_json)
+    verify_all(
+        _settings(), with_repair=repair, is_deep=deep, kept=kept, public_key=read_public_key(key), as_json=as_json
+    )
 
 
 @app.command()

@@ -1,6 +1,7 @@
 """Commands that a person intervenes with: thin over `operations`, which writes the ledger and publishes it."""
 
 import datetime as dt
+import sys
 
 import typer
 
@@ -112,7 +113,13 @@ def refuse_nothing(installation: Installation) -> None:
 
 
 def verify_all(
-    settings: Settings, *, with_repair: bool, as_json: bool, kept: str | None = None, public_key: str | None = None
+    settings: Settings,
+    *,
+    with_repair: bool,
+    as_json: bool,
+    is_deep: bool = False,
+    kept: str | None = None,
+    public_key: str | None = None,
 ) -> None:
     """Print every fault, one line each; exit code 1 if one remains.
 
@@ -120,8 +127,9 @@ def verify_all(
     ----------
     settings : Settings
         The installation.
-    with_repair, as_json : bool
-        Whether what is safe is carried out; whether JSON is printed.
+    with_repair, as_json, is_deep : bool
+        Whether what is safe is carried out; whether JSON is printed; whether the rows and models of all decisions are
+        read.
     kept, public_key : str, optional
         Checkpoints that the ledger has to continue, and the key that they are signed by.
 
@@ -134,30 +142,35 @@ def verify_all(
     refuse_nothing(installation)
     published = installation.published_ledger
     proved, contradicted = ([], []) if kept is None else proofs.check_checkpoints(published, kept, public_key)
-    faults = operations.find_faults(installation, stamp)
+    tell = _show_progress if is_deep else None
+    faults = operations.find_faults(installation, stamp, tell=tell)
     repaired = operations.repair_faults(installation, faults, stamp) if with_repair else None
     if repaired is not None:
-        faults = operations.find_faults(installation, stamp)
+        faults = operations.find_faults(installation, stamp, tell=tell)
     faults = [*contradicted, *faults]
     if contradicted:
         operations.note_verification(installation, faults, stamp)
+    done = None if repaired is None else repaired.summary
+    clocks = None if any(fault.where == "ledger" for fault in faults) else operations.describe_clocks(installation)
     if as_json:
-        done = None if repaired is None else repaired.summary
         print_json(
             {
                 "faults": [fault._asdict() for fault in faults],
                 "repaired": done,
+                **({} if clocks is None else {"note": clocks}),
                 **({} if kept is None else {"proved": proved}),
             }
         )
     else:
-        for line in [repaired.summary] if repaired is not None else []:
+        notes = [] if clocks is None else [f"Note: {clocks}."]
+        sound = [] if faults else ["No fault: ledger, registry, copy, models and lake agree."]
+        proofs_shown = [f"Proved: {sentence}" for sentence in proved]
+        for line in [*filter(None, [done]), *proofs_shown, *notes, *map(str, faults), *sound]:
             out.print(line, markup=False)
-        for sentence in proved:
-            out.print(f"Proved: {sentence}", markup=False)
-        for fault in faults:
-            out.print(str(fault), markup=False)
-        if not faults:
-            out.print("No fault: ledger, registry, copy, models and lake agree.")
     if faults:
         raise typer.Exit(1)
+
+
+def _show_progress(sentence: str) -> None:
+    """On the error stream: what a command answers stands alone on the other."""
+    print(sentence, file=sys.stderr)  # noqa: T201 - beside the answer

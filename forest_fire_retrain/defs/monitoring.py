@@ -11,6 +11,7 @@ from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Ta
 from forest_fire_retrain.core.monitoring.quality_state import QualityState
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
+from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import Metadata, number, table, text
 from forest_fire_retrain.defs.picture_files import PictureFiles, shown_at_once
@@ -53,6 +54,7 @@ def build_monitoring_assets() -> list[dg.AssetsDefinition]:
             )
         ],
     )
+    @foreseen
     def prediction_quality(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:

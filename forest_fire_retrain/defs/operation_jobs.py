@@ -55,6 +55,9 @@ class VerifyConfig(dg.Config):
 
     repair: bool = Field(default=False, description="Carry out what is safe, and record it.")
     ordered_by: str | None = Field(default=None, description=f"{WHO} Needed for a repair.")
+    deep: bool = Field(
+        default=False, description="Read the rows and models of all decisions, not of the last reigns alone."
+    )
 
 
 @dg.op
@@ -114,15 +117,16 @@ def verify_installation(
     context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Compare ledger, registry, copy, models and lake; the run fails if a fault remains."""
+    tell = context.log.info if config.deep else None
     if config.repair:
         stamp = _stamp(context, installation, config.ordered_by)
     else:
         stamp = stamp_of(context, installation, config.ordered_by)
-    faults = operations.find_faults(installation, stamp)
+    faults = operations.find_faults(installation, stamp, tell=tell)
     if config.repair:
         done = operations.repair_faults(installation, faults, stamp)
         context.log.info("nothing to repair" if done is None else done.summary)
-        faults = operations.find_faults(installation, stamp)
+        faults = operations.find_faults(installation, stamp, tell=tell)
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})

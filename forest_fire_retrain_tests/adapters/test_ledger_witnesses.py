@@ -29,7 +29,7 @@ def draft(summary: str) -> EntryDraft:
 
 
 def open_ledger(home: Path) -> DuckDbLedger:
-    return DuckDbLedger(home / "ledger.duckdb", patience_seconds=1, witnesses=witnesses_in(home / "export"))
+    return DuckDbLedger(home / "ledger.duckdb", patience_seconds=1, witnesses=[witnesses_in(home / "export")])
 
 
 @pytest.fixture

@@ -1,5 +1,7 @@
 """What is particular to MLflow's registry: descriptions, aliases by name, refusals."""
 
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -93,3 +95,48 @@ def test_every_version_is_listed_when_the_answer_has_pages(tracking_uri: str, mo
         MlflowClient, "search_model_versions", lambda *given, **more: whole(*given, max_results=2, **more)
     )
     assert [held.version for held in registry.versions(MODEL)] == [1, 2, 3, 4, 5]
+
+
+def test_in_a_homes_own_store_a_version_is_put_back_whatever_was_done_to_it(tracking_uri: str) -> None:
+    client, registry = connect(tracking_uri), MlflowRegistry(tracking_uri)
+    candidates = [example_candidate(stored_example(client)) for _ in range(2)]
+    for number, candidate in enumerate(candidates, start=1):
+        registry.register(MODEL, candidate, f"d-{number}", "first")
+    before, addresses = registry.versions(MODEL), [registry.address(MODEL, version) for version in (1, 2)]
+    client.delete_model_version(MODEL, "1")
+    edit_version(tracking_uri, "source = 'models:/mine', storage_location = '/mine', run_id = 'mine'", 2)
+    for number, candidate in enumerate(candidates, start=1):
+        assert registry.is_mendable(MODEL, number)
+        registry.reinstate(MODEL, number, candidate, f"d-{number}", "again")
+    assert registry.versions(MODEL) == before
+    assert [registry.address(MODEL, version) for version in (1, 2)] == addresses
+    client.delete_registered_model(MODEL)
+    registry.reinstate(MODEL, 2, candidates[1], "d-2", "again")
+    assert [held._replace(created_at=None) for held in registry.versions(MODEL)] == [
+        before[1]._replace(created_at=None)
+    ]
+    assert registry.address(MODEL, 2) == addresses[1]
+    registry.point_champion(MODEL, 2)
+    assert registry.register(MODEL, candidates[0], "d-3", "next") == 3
+
+
+def test_a_stage_that_somebody_set_shows_and_is_taken_back(tracking_uri: str) -> None:
+    client, registry = connect(tracking_uri), MlflowRegistry(tracking_uri)
+    candidate = example_candidate(stored_example(client))
+    registry.register(MODEL, candidate, "d-1", "first")
+    edit_version(tracking_uri, "current_stage = 'Archived'", 1)
+    assert [held.stage for held in registry.versions(MODEL)] == ["Archived"]
+    registry.reinstate(MODEL, 1, candidate, "d-1", "first")
+    assert [held.stage for held in registry.versions(MODEL)] == [""]
+
+
+def test_a_version_of_a_model_that_is_gone_is_not_put_back(tracking_uri: str) -> None:
+    connect(tracking_uri)
+    gone = StoredModel(mlflow_run_id="r", model_uri="models:/m-none", artifact_sha256="d" * 64)
+    with pytest.raises(RegistryError, match="putting back version 1"):
+        MlflowRegistry(tracking_uri).reinstate(MODEL, 1, example_candidate(gone), "d-1", "again")
+
+
+def edit_version(uri: str, assignments: str, version: int) -> None:
+    with closing(sqlite3.connect(uri.removeprefix("sqlite:///"))) as store, store:
+        store.execute(f"UPDATE model_versions SET {assignments} WHERE version = {version}")  # noqa: S608 - of this file

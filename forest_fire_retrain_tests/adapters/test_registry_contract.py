@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -14,6 +15,7 @@ from forest_fire_retrain.core.ledger.ports import Registry
 from forest_fire_retrain.core.records import Candidate, StoredModel
 from forest_fire_retrain_tests.example_models import example_candidate
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
+from forest_fire_retrain_tests.prepared_store import copy_store
 
 MODEL = "forest_fire_risk"
 
@@ -32,7 +34,10 @@ class Bench(NamedTuple):
 
 @pytest.fixture(params=["fake", "mlflow"])
 def bench(request: pytest.FixtureRequest) -> Bench:
-    return fake_bench() if request.param == "fake" else mlflow_bench(request.getfixturevalue("tracking_uri"))
+    if request.param == "fake":
+        return fake_bench()
+    own = Path(request.getfixturevalue("tracking_uri").removeprefix("sqlite:///"))
+    return mlflow_bench(copy_store(own, request.getfixturevalue("tmp_path") / "server"))  # no home's own
 
 
 def fake_bench() -> Bench:
@@ -184,3 +189,24 @@ def test_a_version_is_described_anew_and_a_tag_can_be_emptied(bench: Bench) -> N
     assert (held.description, bench.description_of(1), held.tags["quarantined"]) == ("other words", "other words", "")
     with pytest.raises(RegistryError):
         bench.registry.describe(MODEL, 7, "words")
+
+
+def test_a_version_whose_number_has_not_come_is_put_back_under_it(bench: Bench) -> None:
+    candidate = bench.new_candidate()
+    assert bench.registry.is_mendable(MODEL, 3)
+    bench.registry.reinstate(MODEL, 3, candidate, "decision-3", "Again")
+    (held,) = bench.registry.versions(MODEL)
+    assert (held.version, held.source, held.stage) == (3, candidate.stored.model_uri, "")
+    assert held.tags["decision_id"] == "decision-3"
+    assert bench.description_of(3) == "Again"
+    assert register(bench, "decision-4") == 4
+
+
+def test_a_version_whose_number_has_passed_is_not_mendable_where_numbers_are_given_once(bench: Bench) -> None:
+    register(bench, "decision-1")
+    register(bench, "decision-2")
+    bench.delete_version(1)
+    assert not bench.registry.is_mendable(MODEL, 1)
+    with pytest.raises(RegistryError, match="cannot be registered again"):
+        bench.registry.reinstate(MODEL, 1, bench.new_candidate(), "decision-1", "Again")
+    assert [held.version for held in bench.registry.versions(MODEL)] == [2]

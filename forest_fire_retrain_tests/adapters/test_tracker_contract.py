@@ -1,5 +1,6 @@
 """What every `Tracker` and `ModelStore` promises, run on the fake and on MLflow."""
 
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -31,6 +32,7 @@ class Bench(NamedTuple):
     tamper: Callable[[StoredModel], None]
     forget: Callable[[StoredModel], None]
     change_loader: Callable[[StoredModel], None]
+    delete_run: Callable[[str], None]
 
 
 @pytest.fixture(params=["fake", "mlflow"])
@@ -56,7 +58,16 @@ def fake_bench() -> Bench:
     def name_of(run_id: str) -> str:
         return next(run.name for run in tracker.runs if run.run_id == run_id)
 
-    held = (tracker.status_of, tags_of, name_of, leave_running, tracker.tamper, tracker.forget, change_loader)
+    held = (
+        tracker.status_of,
+        tags_of,
+        name_of,
+        leave_running,
+        tracker.tamper,
+        tracker.forget,
+        change_loader,
+        tracker.deleted_runs.add,
+    )
     return Bench(tracker, tracker, *held)
 
 
@@ -89,6 +100,7 @@ def mlflow_bench(tracking_uri: str, artifacts: Path) -> Bench:
         tamper=tamper,
         forget=lambda stored: model_file(stored).unlink(),
         change_loader=lambda stored: change_text(model_file(stored).with_name("MLmodel")),
+        delete_run=client.delete_run,
     )
 
 
@@ -191,3 +203,31 @@ def test_only_running_runs_whose_dagster_run_is_over_are_closed(bench: Bench) ->
     statuses = [bench.status_of(run_id) for run_id in (over, alive, foreign, done.run_id)]
     assert statuses == ["FAILED", "RUNNING", "RUNNING", "FINISHED"]
     assert bench.tracker.close_abandoned_runs(lambda run_id: run_id == "over") == 0
+
+
+def test_the_newest_runs_with_a_tag_are_listed_the_newest_first(bench: Bench) -> None:
+    assert bench.tracker.list_tagged_runs("ledger_checkpoint", limit=2) == []
+    run_ids = []
+    for number in range(3):
+        with bench.tracker.candidate_run(f"run {number}", OURS) as run:
+            run_ids.append(run.run_id)
+        bench.tracker.tag_run(run.run_id, "ledger_checkpoint", f"origin\n{number}\nroot\n")
+        time.sleep(0.002)  # runs are started in different milliseconds
+    with bench.tracker.candidate_run("without", OURS):
+        pass
+    found = bench.tracker.list_tagged_runs("ledger_checkpoint", limit=2)
+    assert [(run.run_id, run.value) for run in found] == [
+        (run_ids[2], "origin\n2\nroot\n"),
+        (run_ids[1], "origin\n1\nroot\n"),
+    ]
+    bench.delete_run(run_ids[2])
+    assert len(bench.tracker.list_tagged_runs("ledger_checkpoint", limit=9)) == 3
+
+
+def test_the_run_of_a_model_is_kept_until_somebody_deletes_it(bench: Bench) -> None:
+    stored = store_example(bench)
+    assert bench.models.find_run_fault(stored) is None
+    bench.delete_run(stored.mlflow_run_id)
+    fault = bench.models.find_run_fault(stored)
+    assert fault is not None
+    assert f"its run {stored.mlflow_run_id} was deleted" in fault

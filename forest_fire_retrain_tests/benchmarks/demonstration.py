@@ -55,7 +55,7 @@ class Story(NamedTuple):
             "a promotion for being better": bool(better),
             "a candidate that a guardrail refused": bool(refused),
             "labels that were doubted": bool(doubted),
-            "doubts that were cleared": bool(doubted) and not self.n_flags_held,
+            "doubts that late reports cleared": self.n_flags_held < len(doubted),
             "a decision after them": bool(doubted) and doubted[-1] < len(self.decisions),
         }
         return [part for part, happened in parts.items() if not happened]

@@ -36,6 +36,7 @@ class FakeLake:
     tables: dict[str, list[TableVersion]] = field(default_factory=dict)
     interrupt: Callable[[str], None] = _pass_by
     lost: set[tuple[str, int]] = field(default_factory=set)
+    damaged: set[tuple[str, int]] = field(default_factory=set)
 
     def version(self, table: str) -> int | None:
         return len(self.tables[table]) - 1 if table in self.tables else None
@@ -109,10 +110,17 @@ class FakeLake:
             rows = rows.filter(falls_into(rows[day_column], window))
         return rows if columns is None else rows.select(list(columns))
 
-    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
+    def unreadable_versions(
+        self, table: str, versions: Sequence[int], *, are_pages_read: bool = False
+    ) -> dict[int, str]:
         n_versions = len(self.tables.get(table, []))
         gone = [version for version in versions if version >= n_versions or (table, version) in self.lost]
-        return dict.fromkeys(gone, "its files are gone")
+        damaged = [version for version in versions if are_pages_read and (table, version) in self.damaged]
+        return dict.fromkeys(damaged, "a page cannot be decoded") | dict.fromkeys(gone, "its files are gone")
+
+    def damage(self, table: str, version: int) -> None:
+        """Do what a failing disk does: the file is there, a page of it is not what was written."""
+        self.damaged.add((table, version))
 
     def lose(self, table: str, version: int) -> None:
         """Do what a vacuum does: the version is listed, its files are gone."""

@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
+from forest_fire_retrain.core.ledger.clocks import follow_clock
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
 
 
@@ -42,6 +43,7 @@ class FakeLedger:
             raise LedgerError(f"recorded_at {draft.recorded_at} has no time zone; nothing was written")
         with self.exclusive():
             self.refuse_lost_rows()
+            draft = follow_clock(draft, self.rows[-1] if self.rows else None)
             self.interrupt("before append")
             entry = seal(draft, len(self.rows) + 1, self._last_hash())
             self.rows.append(entry)

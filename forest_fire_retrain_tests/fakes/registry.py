@@ -17,13 +17,15 @@ class FakeRegistry:
     """Implements `Registry`.
 
     `interrupt` is called with `before <method>` and `after <method>` around every write; raising
-    there cuts the work at that point. `loses_alias_moves` makes the alias ignore moves.
+    there cuts the work at that point. `loses_alias_moves` makes the alias ignore moves. `mends_all` lets it put back
+    versions whose number has passed, as a home's own store does.
     """
 
     models: dict[str, dict[int, RegisteredVersion]] = field(default_factory=dict)
     aliases: dict[str, int] = field(default_factory=dict)
     interrupt: Callable[[str], None] = _pass_by
     loses_alias_moves: bool = False
+    mends_all: bool = False
     n_registered: dict[str, int] = field(default_factory=dict)
     descriptions: dict[tuple[str, int], str] = field(default_factory=dict)
     addresses: dict[tuple[str, int], str] = field(default_factory=dict)
@@ -52,7 +54,8 @@ class FakeRegistry:
             "training_cutoff": candidate.windows.training_cutoff.isoformat(),
             "artifact_sha256": candidate.stored.artifact_sha256,
         }
-        registered = RegisteredVersion(version, candidate.stored.mlflow_run_id, tags)
+        stored = candidate.stored
+        registered = RegisteredVersion(version, stored.mlflow_run_id, tags, stored.model_uri)
         self.models.setdefault(model_name, {})[version] = registered
         self.descriptions[model_name, version] = description
         self.addresses[model_name, version] = candidate.stored.model_uri
@@ -74,6 +77,30 @@ class FakeRegistry:
     def address(self, model_name: str, version: int) -> str | None:
         self._get(model_name, version)
         return self.addresses.get((model_name, version))
+
+    def is_mendable(self, model_name: str, version: int) -> bool:
+        return self.mends_all or version > self.n_registered.get(model_name, 0)
+
+    def reinstate(
+        self, model_name: str, version: int, candidate: Candidate, decision_id: str, description: str
+    ) -> None:
+        if not self.is_mendable(model_name, version):
+            raise RegistryError(f"version {version} of {model_name} cannot be registered again")
+        self.interrupt("before reinstate")
+        stored, held = candidate.stored, self.models.setdefault(model_name, {}).get(version)
+        tags = {
+            **({} if held is None else held.tags),
+            "decision_id": decision_id,
+            "candidate_id": candidate.candidate_id,
+            "partition_key": candidate.windows.partition_key,
+            "training_cutoff": candidate.windows.training_cutoff.isoformat(),
+            "artifact_sha256": stored.artifact_sha256,
+        }
+        self.n_registered[model_name] = max(version, self.n_registered.get(model_name, 0))
+        self.models[model_name][version] = RegisteredVersion(version, stored.mlflow_run_id, tags, stored.model_uri)
+        self.descriptions[model_name, version] = description
+        self.addresses[model_name, version] = stored.model_uri
+        self.interrupt("after reinstate")
 
     def point_champion(self, model_name: str, version: int) -> None:
         self._get(model_name, version)

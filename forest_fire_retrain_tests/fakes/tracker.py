@@ -1,6 +1,7 @@
 """A tracker in memory: runs are rows, models are deep copies with a digest."""
 
 import copy
+import datetime as dt
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -10,7 +11,7 @@ import joblib
 import pandas as pd
 
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
-from forest_fire_retrain.core.models.ports import CandidateRun, RowsUsed
+from forest_fire_retrain.core.models.ports import CandidateRun, RowsUsed, TaggedRun
 from forest_fire_retrain.core.records import StoredModel
 from forest_fire_retrain.core.risk_model import RiskModel
 
@@ -26,6 +27,7 @@ class FakeRun:
     parameters: dict[str, object] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
     rows: list[RowsUsed] = field(default_factory=list)
+    started_at: dt.datetime = dt.datetime(2025, 1, 1, tzinfo=dt.UTC)
 
 
 @dataclass
@@ -54,6 +56,7 @@ class FakeTracker:
     models: dict[str, RiskModel] = field(default_factory=dict)
     digests: dict[str, str] = field(default_factory=dict)
     other_files: dict[str, list[str]] = field(default_factory=dict)
+    deleted_runs: set[str] = field(default_factory=set)
 
     def prepare(self) -> None:
         """A list needs no preparation."""
@@ -69,6 +72,10 @@ class FakeTracker:
         run.name = name
         run.tags.update(tags)
 
+    def list_tagged_runs(self, name: str, *, limit: int) -> list[TaggedRun]:
+        tagged = [TaggedRun(run.run_id, run.started_at, run.tags[name]) for run in self.runs if name in run.tags]
+        return sorted(tagged, key=lambda run: run.started_at, reverse=True)[:limit]
+
     def for_workers(self) -> "FakeTracker":
         return self
 
@@ -80,6 +87,7 @@ class FakeTracker:
     @contextmanager
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> Iterator[FakeCandidateRun]:
         run = FakeRun(run_id=f"run-{len(self.runs) + 1:04d}", name=name, tags=dict(tags))
+        run.started_at += dt.timedelta(minutes=len(self.runs))
         self.runs.append(run)
         try:
             yield FakeCandidateRun(run)
@@ -110,6 +118,11 @@ class FakeTracker:
 
     def find_other_files(self, stored: StoredModel) -> list[str]:
         return self.other_files.get(stored.model_uri, [])
+
+    def find_run_fault(self, stored: StoredModel) -> str | None:
+        if stored.mlflow_run_id in self.deleted_runs:
+            return f"its run {stored.mlflow_run_id} was deleted in MLflow"
+        return None
 
     def close_abandoned_runs(self, is_over: Callable[[str], bool]) -> int:
         abandoned = [

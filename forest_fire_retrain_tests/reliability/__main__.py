@@ -8,7 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-CAMPAIGNS = ("crash", "instants", "ranges", "concurrency", "mixed", "replay", "faults")
+CAMPAIGNS = ("crash", "instants", "ranges", "concurrency", "mixed", "replay", "faults", "tampering")
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 

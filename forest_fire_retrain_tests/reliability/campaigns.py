@@ -12,8 +12,11 @@ from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_hea
 from forest_fire_retrain_tests.reliability.ranges import cut_ranges
 from forest_fire_retrain_tests.reliability.replaying import replay_past
 from forest_fire_retrain_tests.reliability.tallies import Tally
+from forest_fire_retrain_tests.reliability.tampering import tamper_with_stores
 
 PROTOCOL = ("registry.", "ledger.")
+TAMPERING = "tampering"
+"""The campaign that makes homes of its own."""
 
 
 def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool) -> list[Tally]:
@@ -24,7 +27,8 @@ def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_s
     rehearsal = work / "rehearsal"
     rehearsal.mkdir()
     import_everything(forest_fire("retrain"), rehearsal / "log", park(rehearsal, 1))
-    answers = run_in_slots([_make_templates] * n_slots, slots)
+    needed = [_make_templates] * n_slots if set(names) - {TAMPERING} else []
+    answers = run_in_slots(needed, slots)
     failed = [answer for answer in answers if isinstance(answer, Ended)]
     if failed:
         msg = f"the homes could not be made: {failed[0]}"
@@ -54,5 +58,6 @@ def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: boo
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],
         "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
         "faults": lambda: inject_faults(slots, quick=quick),
+        TAMPERING: lambda: tamper_with_stores(slots, quick=quick),
     }
     return campaigns[name]()

@@ -26,6 +26,7 @@ FAULTS_INJECTED = {
     "faults, disk full": 2,
     "faults, ledger locked": 2,
     "faults, lake read-only": 1,
+    "tampering": 24,
 }
 
 Tallies = dict[str, dict[str, object]]

@@ -40,7 +40,7 @@ def draft_decision(
         summary=decision.sentence,
         partition_key=windows.partition_key,
         as_of=windows.as_of,
-        decision_id=_identify(EntryKind.DECISION, idempotency_key),
+        decision_id=identify(EntryKind.DECISION, idempotency_key),
         idempotency_key=idempotency_key,
         outcome=decision.outcome,
         reason_code=decision.reason_code,
@@ -63,7 +63,7 @@ def draft_replay(
     columns = {
         "kind": EntryKind.REPLAY,
         "summary": describe_replay(payload),
-        "decision_id": _identify(EntryKind.REPLAY, idempotency_key, run),
+        "decision_id": identify(EntryKind.REPLAY, idempotency_key, run),
         "reason_code": ReasonCode.REPLAY,
     }
     return decided.model_copy(update=columns)
@@ -130,7 +130,7 @@ def draft_rollback(
         model_name=model_name,
         summary=f"Roll back from version {champion} to version {target}: {_as_sentence(payload.reason)}{frozen}",
         as_of=as_of,
-        decision_id=_identify(EntryKind.ROLLBACK, model_name, str(target), stamp.recorded_at.isoformat()),
+        decision_id=identify(EntryKind.ROLLBACK, model_name, str(target), stamp.recorded_at.isoformat()),
         champion_before=champion,
         champion_after=champion,
         payload_json=payload.to_json(),
@@ -249,7 +249,8 @@ def _draft_note(
     )
 
 
-def _identify(*parts: str) -> str:
+def identify(*parts: str) -> str:
+    """The id of what these parts make up; the same parts have the same."""
     return fingerprint_text("|".join(parts))[:ID_LENGTH]
 
 

@@ -1,5 +1,6 @@
 """What custody needs of the outside world: a ledger that is only appended to, a model registry, a key to sign with."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
@@ -37,11 +38,30 @@ class Signer(Protocol):
 
 
 class RegisteredVersion(NamedTuple):
-    """One version in the registry."""
+    """One version in the registry.
+
+    Attributes
+    ----------
+    version : int
+        Its number.
+    mlflow_run_id : str
+        The run that it says it comes from.
+    tags : mapping
+        Its tags.
+    source : str
+        The model that it says it is.
+    stage : str
+        Its stage; empty where it has none, as all versions that this project registers.
+    created_at : datetime.datetime, optional
+        When it was registered.
+    """
 
     version: int
     mlflow_run_id: str
     tags: Mapping[str, str]
+    source: str = ""
+    stage: str = ""
+    created_at: dt.datetime | None = None
     description: str = ""
 
 
@@ -70,6 +90,22 @@ class Registry(Protocol):
 
     def address(self, model_name: str, version: int) -> str | None:
         """Where whoever loads the version by name and number, or by alias, is led to; `None` if nothing says so."""
+        ...
+
+    def is_mendable(self, model_name: str, version: int) -> bool:
+        """Whether `reinstate` could make a version what the ledger says, lost or not."""
+        ...
+
+    def reinstate(
+        self, model_name: str, version: int, candidate: Candidate, decision_id: str, description: str
+    ) -> None:
+        """Make `version` what it was registered as, under its own number; its other tags stay.
+
+        Raises
+        ------
+        RegistryError
+            If the registry cannot do that; see `is_mendable`.
+        """
         ...
 
     def point_champion(self, model_name: str, version: int) -> None:

@@ -19,7 +19,9 @@ Rules
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
@@ -52,10 +54,24 @@ class Standing(StrEnum):
 
 
 class RegistryView(NamedTuple):
-    """What the registry shows."""
+    """What the registry shows.
+
+    Attributes
+    ----------
+    alias : int, optional
+        The version the alias `champion` points at.
+    versions : tuple of RegisteredVersion
+        All versions.
+    mendable : frozenset of int
+        Versions that the registry could be brought to show as they were registered, where somebody asked.
+    astray : mapping
+        Version to where it leads whoever loads it, where somebody asked and that is not where its model lies.
+    """
 
     alias: int | None
     versions: tuple[RegisteredVersion, ...]
+    mendable: frozenset[int] = frozenset()
+    astray: Mapping[int, str] = MappingProxyType({})
 
     def of_decision(self, decision_id: str | None) -> int | None:
         """Version registered for a decision, if any."""

@@ -1,5 +1,6 @@
 """What models need of the outside world: runs to log to, a store to rest in, a search for parameters."""
 
+import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -55,6 +56,14 @@ class CandidateRun(Protocol):
         ...
 
 
+class TaggedRun(NamedTuple):
+    """A run, what a tag of it says, and when it was started."""
+
+    run_id: str
+    started_at: dt.datetime
+    value: str
+
+
 class Tracker(Protocol):
     """Experiment tracking: one run per candidate."""
 
@@ -81,6 +90,16 @@ class Tracker(Protocol):
         ------
         TrackingError
             If there is no such run, or it cannot be written.
+        """
+        ...
+
+    def list_tagged_runs(self, name: str, *, limit: int) -> list[TaggedRun]:
+        """The `limit` runs that were started last among those that have the tag `name`, the newest first.
+
+        Raises
+        ------
+        TrackingError
+            If the tracking installation cannot be asked.
         """
         ...
 
@@ -139,6 +158,16 @@ class ModelStore(Protocol):
         ------
         TrackingError
             If the folder cannot be read.
+        """
+        ...
+
+    def find_run_fault(self, stored: StoredModel) -> str | None:
+        """What is wrong with the run that made the model, so that it may go with it; `None` if it is kept.
+
+        Raises
+        ------
+        TrackingError
+            If the store cannot be asked.
         """
         ...
 

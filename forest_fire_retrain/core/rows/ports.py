@@ -151,8 +151,13 @@ class Lake(Protocol):
         """
         ...
 
-    def unreadable_versions(self, table: str, versions: Sequence[int]) -> dict[int, str]:
-        """Those of `versions` that cannot be read any more, and why; looks at every stored file once."""
+    def unreadable_versions(
+        self, table: str, versions: Sequence[int], *, are_pages_read: bool = False
+    ) -> dict[int, str]:
+        """Those of `versions` that cannot be read any more, and why; looks at every stored file once.
+
+        Every page is read only where `are_pages_read`; else a file is taken as its footer tells.
+        """
         ...
 
 

@@ -3,11 +3,13 @@
 The protocol itself is in `core.ledger.promotion`; here each step becomes one call of a port.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
-from forest_fire_retrain.core.errors import RegistryError
+from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerTamperedError, RegistryError
 from forest_fire_retrain.core.ledger.drafts import draft_abandonment, draft_confirmation, draft_external
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.known_elsewhere import describe_lost_rows, find_versions_of_lost_rows
 from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.ports import Ledger, Registry
 from forest_fire_retrain.core.ledger.promotion import (
@@ -24,6 +26,9 @@ from forest_fire_retrain.core.ledger.promotion import (
 )
 from forest_fire_retrain.core.ledger.quarantine import mark_description, marks_of
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold
+from forest_fire_retrain.core.ports import Stores
+from forest_fire_retrain.core.records import Candidate
+from forest_fire_retrain.pipeline.custody.comparing_registry import RESTORE, find_broken
 
 MAX_STEPS = 1_000
 
@@ -58,8 +63,9 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
     with ledger.exclusive():
         ledger.refuse_lost_rows()
         for _ in range(MAX_STEPS):
-            state = fold(ledger.entries(model_name))
-            view = look_at(registry, model_name)
+            entries, view = ledger.entries(model_name), look_at(registry, model_name)
+            _refuse_lost_rows(entries, view)
+            state = fold(entries)
             step = next_step(state, view)
             if step is None:
                 return Settlement(state, tuple(written))
@@ -71,6 +77,17 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
                 written.append(ledger.append(draft))
     msg = f"settling {model_name} did not end after {MAX_STEPS} steps: something else writes the registry too"
     raise RegistryError(f"{msg}. Run: forest-fire verify")
+
+
+def _refuse_lost_rows(entries: Sequence[LedgerEntry], view: RegistryView) -> None:
+    """A registry that holds versions of rows which are gone is not brought to what is left."""
+    lost = find_versions_of_lost_rows(entries, view.versions)
+    if lost:
+        msg = (
+            f"{describe_lost_rows(lost, len(entries))}. Nothing was written. Run: forest-fire verify; put the rows "
+            f"back with: {RESTORE}; if the ledger is right all the same, delete these versions in MLflow"
+        )
+        raise LedgerTamperedError(msg)
 
 
 def note_alias(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) -> LedgerEntry | None:
@@ -86,6 +103,58 @@ def note_alias(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp
         if not isinstance(step, RecordExternal):
             return None
         return ledger.append(draft_external(step.observed, step.expected, model_name, stamp))
+
+
+def look_closely(stores: Stores, state: LedgerState, model_name: str, n_reigns: int | None = None) -> RegistryView:
+    """What the registry shows of a model, where it leads, and which broken versions it could be brought to show again.
+
+    Parameters
+    ----------
+    stores : Stores
+        What is asked. A version can only be brought back if its model is still stored.
+    state : LedgerState
+        What the ledger says.
+    model_name : str
+        The registered model.
+    n_reigns : int, optional
+        Of how many last reigns it is looked up where their versions lead; of all by default.
+    """
+    view = look_at(stores.registry, model_name)
+    versions = dict.fromkeys(reign.version for reign in state.reigns[-n_reigns if n_reigns else None :])
+    astray = {
+        version: shown for version in versions if (shown := _leads_astray(stores, state, view, model_name, version))
+    }
+    view = view._replace(astray=astray)
+    mendable = (
+        version
+        for version in find_broken(state, view)
+        if stores.registry.is_mendable(model_name, version) and _is_stored(stores, state.candidates[version])
+    )
+    return view._replace(mendable=frozenset(mendable))
+
+
+def _leads_astray(stores: Stores, state: LedgerState, view: RegistryView, model_name: str, version: int) -> str | None:
+    """Where a registered version leads, if that is another place than its model's; `None` also where it is not stored.
+
+    That is a fault of the model's, which proving the version names.
+    """
+    candidate = state.candidates.get(version)
+    if candidate is None or not view.has(version):
+        return None
+    shown = stores.registry.address(model_name, version)
+    try:
+        held = stores.models.address(candidate.stored)
+    except ForestFireRetrainError:
+        return None
+    return None if shown is None or shown.rstrip("/") == held.rstrip("/") else shown
+
+
+def _is_stored(stores: Stores, candidate: Candidate) -> bool:
+    try:
+        stores.models.load(candidate.stored)
+    except ForestFireRetrainError:
+        return False
+    return True
 
 
 def look_at(registry: Registry, model_name: str) -> RegistryView:
@@ -126,10 +195,14 @@ def _register(registry: Registry, model_name: str, intent: LedgerEntry) -> None:
         msg = f"decision {intent.decision_id} promotes, but its row embeds no candidate. Run: forest-fire verify"
         raise RegistryError(msg)
     version = registry.register(model_name, candidate, str(intent.decision_id), model_card(intent))
-    tags = {
+    registry.tag(model_name, version, origin_tags(intent, candidate))
+
+
+def origin_tags(intent: LedgerEntry, candidate: Candidate) -> dict[str, str]:
+    """The tags that say where a version comes from."""
+    return {
         "outcome": str(intent.outcome),
         "reason_code": str(intent.reason_code),
         "as_of": str(intent.as_of),
         "recipe": candidate.recipe.name,
     }
-    registry.tag(model_name, version, tags)

@@ -57,6 +57,7 @@ def prove_version(stores: Stores, entries: Sequence[LedgerEntry], view: Registry
     _refuse_other_predictions(stores, payload.candidate, payload.holdout, version)
     _refuse_other_files(stores, payload.candidate, version)
     _refuse_other_address(stores, origin.model_name, payload.candidate, version)
+    _refuse_lost_run(stores, payload.candidate, version)
     return payload.candidate
 
 
@@ -101,4 +102,11 @@ def _refuse_other_address(stores: Stores, model_name: str, candidate: Candidate,
             f"version {version} leads whoever loads it from the registry to {shown}; the model of the ledger lies at "
             f"{held}: somebody changed the registry. get_model() follows the ledger"
         )
+        raise RegistryError(msg)
+
+
+def _refuse_lost_run(stores: Stores, candidate: Candidate, version: int) -> None:
+    fault = stores.models.find_run_fault(candidate.stored)
+    if fault is not None:
+        msg = f"version {version}: {fault}. Restore the run in MLflow (mlflow runs restore), then: forest-fire verify"
         raise RegistryError(msg)

@@ -4,6 +4,7 @@ Rules
 -----
 - Nothing is repaired in a ledger that cannot be trusted: its chain broken, its rows fewer than its copy's.
 - The ledger is right: the registry, the copy and the pages are brought to what it says, never the reverse.
+- A ledger that something else proves to be behind is not what the registry is brought to.
 - Every step can be done again: a repair that is cut is finished by the next one.
 """
 
@@ -12,13 +13,17 @@ from collections.abc import Callable, Sequence
 from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain.core.ledger.drafts import draft_repair
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.payloads import RepairedFault
-from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.ledger.state import LedgerState, fold, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, find_wrong_tags
-from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
+from forest_fire_retrain.pipeline.custody.promoting import look_at, look_closely, origin_tags, settle
 from forest_fire_retrain.pipeline.custody.proving_pages import mend_pages
 from forest_fire_retrain.pipeline.custody.verifying import check_chain
+
+TRUSTED = ("ledger", "witness")
+"""Where a fault that nothing here mends means that the ledger is not to be built upon."""
 
 
 def repair(
@@ -69,17 +74,29 @@ def repair(
 
 
 def _refuse_untrusted(faults: Sequence[Fault]) -> None:
-    broken = next((fault for fault in faults if fault.where == "ledger" and not fault.repairable), None)
+    broken = next((fault for fault in faults if fault.where in TRUSTED and not fault.repairable), None)
     if broken is not None:
         msg = f"{broken.what}; nothing was repaired. Restore the ledger first: {broken.repair}"
         raise LedgerTamperedError(msg)
 
 
 def _mend_registry(stores: Stores, model_name: str) -> None:
-    """Tags first, the alias last, as in a promotion."""
+    """Versions and tags first, the alias last, as in a promotion."""
     entries = stores.ledger.entries(model_name)
-    state, view = fold(entries), look_at(stores.registry, model_name)
+    state = fold(entries)
+    _reinstate_versions(stores, model_name, entries, state)
+    view = look_at(stores.registry, model_name)
     for version, tags in find_wrong_tags(state, entries, view):
         stores.registry.tag(model_name, version, tags)
     if state.champion is not None and view.alias != state.champion and view.has(state.champion):
         stores.registry.point_champion(model_name, state.champion)
+
+
+def _reinstate_versions(stores: Stores, model_name: str, entries: Sequence[LedgerEntry], state: LedgerState) -> None:
+    """Register again, in their order and under their own numbers, what is gone or became another model."""
+    for version in sorted(look_closely(stores, state, model_name).mendable):
+        candidate, origin = state.candidates[version], origin_of(entries, version)
+        if origin is not None:
+            decision_id = str(origin.decision_id)
+            stores.registry.reinstate(model_name, version, candidate, decision_id, model_card(origin))
+            stores.registry.tag(model_name, version, origin_tags(origin, candidate))

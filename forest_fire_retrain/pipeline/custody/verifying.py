@@ -18,22 +18,24 @@ from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
 from forest_fire_retrain.core.ledger.promotion import RegistryView
 from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
+from forest_fire_retrain.core.ledger.redrafting import find_other_columns, find_other_columns_of_decision
 from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.pipeline.custody.comparing_registry import (
     REPAIR,
+    RESTORE,
     ROLL_BACK,
     Fault,
     check_alias,
     check_versions_known,
 )
-from forest_fire_retrain.pipeline.custody.promoting import look_at
+from forest_fire_retrain.pipeline.custody.promoting import look_closely
 from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
+from forest_fire_retrain.pipeline.custody.proving_rows import Tell, check_rows_of_decisions, check_rows_of_reigns
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
 
-RESTORE = "forest-fire ledger restore BACKUP"
 ReadCopy = Callable[[], list[LedgerEntry]]
 ReadReigns = Callable[[], list[Reign] | None]
 
@@ -45,7 +47,8 @@ def verify(
     rollback_horizon: int,
     read_copy: ReadCopy,
     read_reigns: ReadReigns,
-    check_checkpoint: Callable[[Sequence[LedgerEntry]], list[Fault]] = lambda _: [],
+    check_kept: Callable[[Sequence[LedgerEntry]], list[Fault]] = lambda _: [],
+    tell: Tell | None = None,
 ) -> list[Fault]:
     """Every fault there is, in the order in which they should be looked at; empty if all is well.
 
@@ -59,8 +62,11 @@ def verify(
         Reigns whose versions must load and reproduce their reference predictions.
     read_copy, read_reigns : callable
         Read the ledger's exported copy, and the reigns in it.
-    check_checkpoint : callable
-        Says what is wrong with the checkpoint beside it, if there is one.
+    check_kept : callable
+        Says which checkpoints that are kept elsewhere the rows do not continue.
+    tell : callable, optional
+        Told how far it has come; where it is given, the rows and models of all decisions and all pages of pinned
+        tables are read, not those of the last reigns alone.
 
     Raises
     ------
@@ -73,25 +79,28 @@ def verify(
             faults = [
                 *check_chain(rows),
                 *check_copy(rows, read_copy, read_reigns),
-                *check_checkpoint(rows),
+                *_unless_blind("witness", lambda: check_kept(rows)),
             ]
             if find_first_fault(rows) is not None:
                 return faults
-            view = _look_at(stores, model_name)
-        entries = [entry for entry in rows if entry.model_name == model_name]
-        state = fold(entries)
+            entries = [entry for entry in rows if entry.model_name == model_name]
+            state = fold(entries)
+            view = _look_at(stores, state, model_name, rollback_horizon)
     except LedgerLockedError:
         raise
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
-    faults += [*check_intents(state, entries), *check_decisions(state, entries)]
+    faults += [*check_intents(state, entries), *check_decisions(state, entries), *check_words(entries)]
     faults += _unless_blind("page", lambda: check_pages(stores.records, entries))
     if isinstance(view, Fault):
         faults.append(view)
     else:
         faults += [*check_alias(state, view), *check_versions_known(state, entries, view)]
         faults += _unless_blind("model", lambda: check_horizon(stores, state, entries, view, rollback_horizon))
-    return [*faults, *_unless_blind("lake", lambda: check_pins(stores.lake, entries))]
+    faults += _unless_blind("lake", lambda: check_pins(stores.lake, entries, tell))
+    if tell is not None:
+        return faults + check_rows_of_decisions(stores, entries, tell)
+    return faults + check_rows_of_reigns(stores, state, entries, rollback_horizon)
 
 
 def check_chain(entries: Sequence[LedgerEntry]) -> list[Fault]:
@@ -185,8 +194,26 @@ def check_decisions(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[
     return faults
 
 
-def check_pins(lake: Lake, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Table versions that live decisions pin and the lake cannot give any more."""
+def check_words(entries: Sequence[LedgerEntry]) -> list[Fault]:
+    """Rows besides decisions whose sentence, version or period does not follow from what they embed."""
+    try:
+        found = find_other_columns(entries)
+    except ValidationError as error:
+        return [Fault("ledger", f"a row cannot be read: {_one_line(str(error)[:200])}", RESTORE, repairable=False)]
+    kinds = {entry.sequence: entry.kind for entry in entries}
+    return [
+        Fault(
+            "ledger",
+            f"the {kinds[row]} in row {row} does not follow from its payload: {', '.join(names)}: it was rewritten",
+            RESTORE,
+            repairable=False,
+        )
+        for row, names in found.items()
+    ]
+
+
+def check_pins(lake: Lake, entries: Sequence[LedgerEntry], tell: Tell | None = None) -> list[Fault]:
+    """Table versions that live decisions pin and the lake cannot give any more; with `tell`, every page is read."""
     pinned: dict[str, dict[int, str]] = {}
     for entry in entries:
         if entry.kind is EntryKind.DECISION:
@@ -200,8 +227,14 @@ def check_pins(lake: Lake, entries: Sequence[LedgerEntry]) -> list[Fault]:
             repairable=False,
         )
         for table in sorted(pinned)
-        for version, why in lake.unreadable_versions(table, sorted(pinned[table])).items()
+        for version, why in _find_unreadable(lake, table, sorted(pinned[table]), tell).items()
     ]
+
+
+def _find_unreadable(lake: Lake, table: str, versions: Sequence[int], tell: Tell | None) -> dict[int, str]:
+    if tell is not None:
+        tell(f"table {table}: all pages of {len(versions)} pinned version(s)")
+    return lake.unreadable_versions(table, versions, are_pages_read=tell is not None)
 
 
 def check_horizon(
@@ -210,7 +243,9 @@ def check_horizon(
     """Versions of the last `n_reigns` reigns that could not be rolled back to."""
     versions = dict.fromkeys(reign.version for reign in reversed(state.reigns[-n_reigns:]))
     faults = (
-        (version, find_version_fault(stores, entries, view, version)) for version in versions if view.has(version)
+        (version, find_version_fault(stores, entries, view, version))
+        for version in versions
+        if view.has(version) and version not in view.mendable and version not in view.astray
     )
     return [
         Fault(
@@ -235,9 +270,9 @@ def _made_by(entries: Sequence[LedgerEntry], version: int) -> str:
     return f" (decision of {origin.partition_key}, artifact {candidate.stored.model_uri})"
 
 
-def _look_at(stores: Stores, model_name: str) -> RegistryView | Fault:
+def _look_at(stores: Stores, state: LedgerState, model_name: str, n_reigns: int) -> RegistryView | Fault:
     try:
-        return look_at(stores.registry, model_name)
+        return look_closely(stores, state, model_name, n_reigns)
     except RegistryError as error:
         return _blind("registry", error)
 
@@ -250,12 +285,15 @@ def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
         again = recompute(payload, state.decisions)
     except (ValidationError, KeyError) as error:
         return f"{key} cannot be taken again: {_one_line(str(error)[:200])}"
+    other = find_other_columns_of_decision(entry, payload)
     recorded = payload.decision
     if (entry.outcome, entry.reason_code) != (recorded.outcome, recorded.reason_code):
         return f"{key} is {entry.outcome}, its payload says {recorded.outcome}"
     if not is_same(recorded, again, payload.rule.version):
         made, was = f"{again.outcome} {again.reason_code}", f"{recorded.outcome} {recorded.reason_code}"
         return f"{key} was {was}; taken again from the same rows it is {made}, or has other numbers or words"
+    if other:
+        return f"{key} does not follow from its payload: {', '.join(other)}: it was rewritten"
     return None
 
 

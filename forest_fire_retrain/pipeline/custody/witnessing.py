@@ -24,7 +24,7 @@ from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_faul
 from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.ports import IsSigned, Signer
 from forest_fire_retrain.core.ledger.witnessing import REPLACED_KEY, compare_with_notes, find_contradiction
-from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
+from forest_fire_retrain.pipeline.custody.comparing_registry import REPAIR, Fault
 
 KEEP_IT = (
     "if a backup was restored on purpose, that is meant; else keep the ledger's file and the checkpoint, and restore a "
@@ -113,6 +113,30 @@ def check_own_checkpoint(entries: Sequence[LedgerEntry], written: str | None) ->
         what = f"the checkpoint of the copy cannot be read: {error}".replace("\n", " ")
         return [Fault("copy", what, "forest-fire ledger export", repairable=False)]
     return [Fault("ledger", f"{what}, says the copy", KEEP_IT, repairable=False) for what in found if what is not None]
+
+
+def check_completeness(written: str | None, n_copied: int, *, is_expected: bool) -> list[Fault]:
+    """Whether the checkpoint beside the copy is there and of all its rows; old copies have none.
+
+    Parameters
+    ----------
+    written : str, optional
+        The checkpoint.
+    n_copied : int
+        Rows of the copy.
+    is_expected : bool
+        Whether something else shows that there was one: the published key, or a run that keeps one.
+    """
+    if n_copied == 0 or (written is None and not is_expected):
+        return []
+    try:
+        sizes = [] if written is None else [note.checkpoint.size for note in read_notes(written)]
+    except ProofError:  # `check_own_checkpoint` says so
+        return []
+    if max(sizes, default=0) >= n_copied:
+        return []
+    what = "is gone" if not sizes else f"is of {max(sizes)} row(s), the copy has {n_copied}"
+    return [Fault("copy", f"the checkpoint of the copy {what}", REPAIR, repairable=True)]
 
 
 def check_signature(

@@ -165,6 +165,7 @@ def test_a_version_that_was_never_champion_is_refused(reigns: Reigns) -> None:
 
 def test_without_a_champion_there_is_nothing_to_roll_back(reigns: Reigns) -> None:
     reigns.ledger.rows.clear()
+    reigns.registry.models.clear()
     reigns.registry.aliases.clear()
     with pytest.raises(RefusedRequestError, match="has no champion to roll back from"):
         undo(reigns)

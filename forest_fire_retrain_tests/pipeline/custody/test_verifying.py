@@ -169,8 +169,8 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
     ),
     "version that leads elsewhere": (
         lambda b: b.reigns.registry.addresses.update({(MODEL, 3): "models:/mine"}),
-        "model",
-        "version 3 leads whoever loads it from the registry to models:/mine; the model of the ledger lies at models:/",
+        "registry",
+        "version 3 leads whoever loads it from the registry to models:/mine, not to the ledger's model",
         "forest-fire rollback --to VERSION",
         False,
     ),

@@ -1,0 +1,165 @@
+"""Draft a row again from its own payload and the rows before it, and name the columns that say something else.
+
+A chain that was computed anew over edited rows is whole. What its columns say still has to follow from what the rows
+embed: whoever edits a sentence, a period or a version has to edit a payload that other things are held against.
+
+Rules
+-----
+- Who wrote a row, through which door and when is in no payload: these columns are taken as they are.
+- What a row was abandoned for, and how a step of the schema was described, stand in the sentence alone.
+- A replay's sentence is held against the differences it lists, not word for word: older releases worded it otherwise.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from forest_fire_retrain.core.ledger import drafts
+from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.payloads import (
+    DeliveryAcceptedPayload,
+    ExternalPayload,
+    FreezePayload,
+    LabelsClearedPayload,
+    RepairPayload,
+    RestorationPayload,
+    RollbackPayload,
+    SourceAcceptedPayload,
+    UnfreezePayload,
+)
+from forest_fire_retrain.core.ledger.replays import DIFFERENCES_NAMED
+from forest_fire_retrain.core.redaction import redact
+
+COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
+DERIVED = ("decision_id", "reason_code")
+INTENTS = (EntryKind.DECISION, EntryKind.ROLLBACK)
+
+
+def find_other_columns(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
+    """Sequence number of each row whose columns do not follow from its payload, and the names of those columns.
+
+    Parameters
+    ----------
+    entries : sequence of LedgerEntry
+        The rows of one model, in their order.
+
+    Raises
+    ------
+    LedgerError
+        If a row does not hold what its kind needs.
+    ValidationError
+        If the payload of a replay cannot be read; decisions are left to `find_other_columns_of_decision`.
+    """
+    intents = {entry.decision_id: entry for entry in entries if entry.kind in INTENTS}
+    found = {entry.sequence: _find_other(entry, intents) for entry in entries if entry.kind is not EntryKind.DECISION}
+    return {sequence: names for sequence, names in found.items() if names}
+
+
+def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload) -> list[str]:
+    """Names of the columns of a decision's row that do not follow from what it embeds."""
+    windows, decision = payload.holdout.windows, payload.decision
+    follows = {
+        "summary": decision.sentence,
+        "partition_key": windows.partition_key,
+        "as_of": windows.as_of,
+        "outcome": decision.outcome,
+        "reason_code": decision.reason_code,
+        "champion_after": entry.champion_before,
+        "mlflow_run_id": payload.candidate.stored.mlflow_run_id,
+        "decision_id": drafts.identify(EntryKind.DECISION, str(entry.idempotency_key)),
+    }
+    return [name for name, value in follows.items() if not _is_same(getattr(entry, name), value)]
+
+
+def _find_other(entry: LedgerEntry, intents: Mapping[str | None, LedgerEntry]) -> list[str]:
+    if entry.kind is EntryKind.REPLAY:
+        return _find_other_of_replay(entry)
+    if entry.kind is EntryKind.MIGRATION:
+        return []
+    intent = intents.get(entry.decision_id)
+    if entry.kind is EntryKind.ABANDONMENT:
+        begins = intent is not None and entry.summary.startswith(f"The {intent.kind} {intent.decision_id} was not ")
+        return [] if begins else ["summary"]
+    if entry.kind is EntryKind.CONFIRMATION:
+        return ["decision_id"] if intent is None else _compare_confirmation(entry, intent)
+    return _compare(entry, _redraft_note(entry), COMPARED)
+
+
+def _compare_confirmation(entry: LedgerEntry, intent: LedgerEntry) -> list[str]:
+    if entry.champion_after is None:
+        return ["champion_after"]
+    again = drafts.draft_confirmation(intent, entry.champion_after, _stamp_of(entry))
+    return _compare(entry, again, (*COMPARED, *DERIVED, "champion_before"))
+
+
+def _find_other_of_replay(entry: LedgerEntry) -> list[str]:
+    payload = read_payload(entry)
+    windows = payload.holdout.windows
+    named = [f"{difference.original} → {difference.replay}" for difference in payload.differences or ()]
+    says = [windows.partition_key, *named[:DIFFERENCES_NAMED]]
+    other = [] if all(part in entry.summary for part in says) else ["summary"]
+    if (entry.partition_key, entry.as_of, entry.outcome) != (
+        windows.partition_key,
+        windows.as_of,
+        payload.decision.outcome,
+    ):
+        other.append("partition_key, as_of or outcome")
+    return other
+
+
+def _redraft_note(entry: LedgerEntry) -> EntryDraft:
+    """The row again, from its payload; of a kind that has one of `payloads`."""
+    name, champion, stamp = entry.model_name, entry.champion_before, _stamp_of(entry)
+    match entry.kind:
+        case EntryKind.EXTERNAL:
+            seen = ExternalPayload.read(entry)
+            return drafts.draft_external(seen.observed, seen.expected, name, stamp)
+        case EntryKind.ROLLBACK:
+            payload = RollbackPayload.read(entry)
+            return drafts.draft_rollback(payload, model_name=name, champion=champion, as_of=entry.as_of, stamp=stamp)
+        case EntryKind.FREEZE:
+            held = FreezePayload.read(entry)
+            return drafts.draft_freeze(held.until, held.reason, model_name=name, champion=champion, stamp=stamp)
+        case EntryKind.UNFREEZE:
+            lifted = UnfreezePayload.read(entry)
+            return drafts.draft_unfreeze(
+                lifted.was_frozen_until, lifted.reason, model_name=name, champion=champion, stamp=stamp
+            )
+    return _redraft_consent(entry)
+
+
+def _redraft_consent(entry: LedgerEntry) -> EntryDraft:
+    name, champion, stamp = entry.model_name, entry.champion_before, _stamp_of(entry)
+    match entry.kind:
+        case EntryKind.LABELS_CLEARED:
+            said = LabelsClearedPayload.read(entry)
+            return drafts.draft_labels_cleared(
+                said.window, said.reason, said.partitions, model_name=name, champion=champion, stamp=stamp
+            )
+        case EntryKind.SOURCE_ACCEPTED:
+            source = SourceAcceptedPayload.read(entry)
+            return drafts.draft_source_accepted(
+                source.accepted, source.before, source.reason, model_name=name, champion=champion, stamp=stamp
+            )
+        case EntryKind.DELIVERY_ACCEPTED:
+            losses = DeliveryAcceptedPayload.read(entry)
+            accepted = dict(zip(losses.fingerprints, losses.accepted, strict=True))
+            return drafts.draft_delivery_accepted(
+                accepted, losses.reason, model_name=name, champion=champion, stamp=stamp
+            )
+    if "faults" in entry.payload:
+        return drafts.draft_repair(RepairPayload.read(entry).faults, model_name=name, champion=champion, stamp=stamp)
+    restored = RestorationPayload.read(entry)
+    return drafts.draft_restoration(restored, model_name=name, champion=champion, stamp=stamp)
+
+
+def _stamp_of(entry: LedgerEntry) -> Stamp:
+    return Stamp(entry.recorded_at, entry.actor, entry.trigger, entry.dagster_run_id)
+
+
+def _compare(entry: LedgerEntry, again: EntryDraft, names: Sequence[str]) -> list[str]:
+    return [name for name in names if not _is_same(getattr(entry, name), getattr(again, name))]
+
+
+def _is_same(written: object, again: object) -> bool:
+    """Whether a column says the same; sentences are kept without secrets since rows are sealed so."""
+    return written == again or (isinstance(again, str) and written == redact(again))
