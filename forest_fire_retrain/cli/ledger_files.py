@@ -40,7 +40,9 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
         ledger.append(draft_restoration(payload, model_name=settings.model_name, champion=champion, stamp=stamp))
         refresh_export(ledger, settings.export_folder, signer=build_signer(settings), force=force)
     kept = "" if kept_as is None else f" What was there before is kept as {kept_as}."
-    out.print(f"The ledger holds the {counted(done.n_rows, 'row')} of the backup.{kept} Run: forest-fire verify", markup=False)
+    out.print(
+        f"The ledger holds the {counted(done.n_rows, 'row')} of the backup.{kept} Run: forest-fire verify", markup=False
+    )
 
 
 def export_copy(settings: Settings, *, force: bool) -> None:

@@ -23,6 +23,7 @@ from forest_fire_retrain.cli.minder import Minder
 from forest_fire_retrain.cli.predicting import predict_today
 from forest_fire_retrain.cli.running import catch_up, foreseeable_faults_bare
 from forest_fire_retrain.cli.sole_server import Running, ServingRecord, sole_server, this_process
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.metadata import TRAINING_VIEW
 from forest_fire_retrain.installation import build_installation
@@ -146,7 +147,7 @@ def refuse_busy_ports(servers: Sequence[Server]) -> None:
     busy = [server for server in servers if not is_port_free(server.host, server.port)]
     if busy:
         listed = "\n".join(f"  - {s.name}: {s.host}:{s.port} is taken; set {s.port_setting}" for s in busy)
-        msg = f"{len(busy)} port(s) are taken; nothing was started.\n{listed}\nThen run: forest-fire up"
+        msg = f"{counted(len(busy), 'port')} taken; nothing was started.\n{listed}\nThen run: forest-fire up"
         raise ConfigurationError(msg)
 
 

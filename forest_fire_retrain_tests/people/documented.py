@@ -11,6 +11,7 @@ SETTINGS = PROJECT_ROOT / "docs" / "settings.md"
 SECTION = re.compile(r"^## forest-fire (?P<name>.+)\n(?P<text>(?:(?!^## ).*\n?)*)", re.MULTILINE)
 ROW = re.compile(r"^\| `(?P<name>[^`]+)` \|", re.MULTILINE)
 PREFIX = "FOREST_FIRE_"
+OF_EVERY_COMMAND = frozenset({"--help"})
 
 
 class UndocumentedError(Exception):
@@ -21,7 +22,7 @@ class UndocumentedError(Exception):
 def documented_commands() -> dict[str, frozenset[str]]:
     """Options and arguments of every command that `docs/commands.md` has a section for, by the command's words."""
     text = COMMANDS.read_text(encoding="utf-8")
-    return {match["name"]: frozenset(ROW.findall(match["text"])) for match in SECTION.finditer(text)}
+    return {match["name"]: frozenset(ROW.findall(match["text"])) | OF_EVERY_COMMAND for match in SECTION.finditer(text)}
 
 
 @lru_cache

@@ -16,7 +16,7 @@ import zipfile
 from pathlib import Path
 
 from forest_fire_retrain_tests.people.park import WEEK, deliver, lose_decimal_point, settings_of
-from forest_fire_retrain_tests.people.telling import NotSeenError, Terminal, begin, tell
+from forest_fire_retrain_tests.people.telling import Answer, NotSeenError, Terminal, begin, tell
 
 FIRST, LAST = dt.date(2025, 7, 7), dt.date(2025, 7, 21)
 """First and last period that are decided before the first task begins."""
@@ -89,7 +89,8 @@ def mend_failed_night(park: Park) -> None:
     terminal = park.terminal(KEPT_OUT)
     deliver(park.delivery, KEPT_OUT)
     spoiled = lose_decimal_point(park.delivery)
-    tell(f"In the department a humidity loses its decimal point: {spoiled}. At 06:00 the schedule fires; nobody is there.")
+    tell(f"In the department a humidity loses its decimal point: {spoiled}")
+    tell("At 06:00 the schedule fires, and nobody is there.")
     terminal.night(f"{KEPT_OUT}T06:00").shows(f"The run of {BAD} failed")
     tell("In the morning cron asks whether anybody is needed.")
     needed = terminal.types("forest-fire status --check", code=1)
@@ -144,7 +145,9 @@ def explain_past_prediction(park: Park) -> None:
     terminal.types(f"forest-fire predictions --date {ASKED_DAY}").shows("retro", str(ASKED_DAY))
     tell(f"Why was {cell} the highest?")
     line = f"forest-fire explain --cell {cell} --date {ASKED_DAY} --html why.html"
-    terminal.types(line).shows(f"({cell}) on {ASKED_DAY}", "to the bit", "What it is made up of")
+    terminal.types(line).shows(
+        f"({cell}) on {ASKED_DAY}", "to the bit", "What it is made up of", "The page is in why.html"
+    )
     page = (park.folder / "why.html").read_text(encoding="utf-8")
     if cell not in page or "<script" in page or "http://" in page.replace("http://www.w3.org", ""):
         msg = "why.html is no page that needs nothing else"
@@ -157,7 +160,7 @@ def restore_elsewhere(park: Park) -> None:
     day = THAWED + WEEK
     terminal = park.terminal(day)
     tell("Every night the ledger is backed up, and the home is copied.")
-    champion = terminal.types("forest-fire champion --json").text
+    champion = champion_in(terminal.types("forest-fire champion --json"))
     terminal.types("forest-fire ledger backup ledger.backup").shows("ledger.backup")
     terminal.shell("cp -a home copied")
     terminal.shell("mkdir elsewhere")
@@ -168,11 +171,10 @@ def restore_elsewhere(park: Park) -> None:
     ledger = restored / "ledger.duckdb"
     ledger.write_bytes(ledger.read_bytes()[:4096])
     moved = park.terminal(day, restored)
-    moved.types("forest-fire verify", code=2)
-    moved.types("forest-fire ledger restore ledger.backup").shows("restored")
+    moved.types("forest-fire verify", code=1).shows("forest-fire ledger restore BACKUP")
+    moved.types("forest-fire ledger restore ledger.backup").shows("rows of the backup", "is kept as")
     moved.types("forest-fire verify").shows("No fault")
-    answer = moved.types("forest-fire champion --json").text
-    expect(without_times(answer), without_times(champion))
+    expect(champion_in(moved.types("forest-fire champion --json")), champion)
     moved.types(f"forest-fire predict --date {ASKED_DAY + dt.timedelta(days=1)} --retro").shows("retro")
     expect(fingerprints(park.home), before)
 
@@ -192,25 +194,27 @@ def check_pack_offline(park: Park) -> None:
     auditor = Terminal(desk, {}, before=WITHOUT_NETWORK if can_go_offline() else ())
     tell("At the auditor's desk there is neither an installation nor a network.")
     check = "forest-fire evidence --check proof.zip --against checkpoints.txt"
-    auditor.types(check).shows("proved")
+    found = auditor.types(check).shows("PROMOTED", "continues the checkpoint", "It does not prove")
+    found.hides("WRONG")
     expect(sorted(path.name for path in desk.iterdir()), ["checkpoints.txt", "proof.zip"])
     tell("A pack in which one word was changed is refused.")
     change_word(desk / "proof.zip", desk / "changed.zip")
-    auditor.types("forest-fire evidence --check changed.zip", code=1)
+    refused = auditor.types("forest-fire evidence --check changed.zip", code=1)
+    refused.shows("its content does not match its hash", "nothing of it can be believed")
 
 
-def without_times(answer: str) -> dict[str, object]:
-    """The facts of `champion --json` but for the moment at which it was asked."""
-    facts: dict[str, object] = json.loads(answer)
-    return {name: value for name, value in facts.items() if name not in ("at", "asked_at")}
+def champion_in(answer: Answer) -> object:
+    """Who was champion by `champion --json`, without the moment at which it was asked."""
+    return json.loads(answer.text)["champion"]
 
 
 def change_word(pack: Path, changed: Path) -> None:
-    """Write the pack again with one word of its first JSON row changed."""
+    """Write the pack again with one word changed in the rows that promoted."""
     with zipfile.ZipFile(pack) as whole, zipfile.ZipFile(changed, "w") as written:
         for item in whole.infolist():
             content = whole.read(item)
-            written.writestr(item, content.replace(b"Promoted", b"Rejected", 1))
+            is_row = item.filename.startswith("rows/")
+            written.writestr(item, content.replace(b"Promoted", b"Rejected", 1) if is_row else content)
 
 
 def expect(found: object, wanted: object) -> None:
@@ -234,6 +238,7 @@ def fingerprints(folder: Path) -> dict[str, str]:
 
 def can_go_offline() -> bool:
     """Whether this machine lets a process leave the network."""
-    return shutil.which("unshare") is not None and not subprocess.run(
-        (*WITHOUT_NETWORK, "true"), capture_output=True, check=False, env=os.environ
-    ).returncode
+    return (
+        shutil.which("unshare") is not None
+        and not subprocess.run((*WITHOUT_NETWORK, "true"), capture_output=True, check=False, env=os.environ).returncode
+    )
