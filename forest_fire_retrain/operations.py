@@ -10,48 +10,30 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import NamedTuple
 
 from forest_fire_retrain.adapters.ledger_export import (
-    EXPORT,
-    read_checkpoint,
-    read_export,
-    read_public_keys,
     refresh_export,
 )
-from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
-from forest_fire_retrain.adapters.reigns_file import read_reigns
-from forest_fire_retrain.adapters.upkeep_notes import keep_verification
-from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
-    ProofError,
     RefusedRequestError,
-    RegistryError,
-    TrackingError,
     list_capped,
 )
-from forest_fire_retrain.core.ledger.clocks import describe_backward_rows
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.monitoring.quality_report import QUALITY_KIND, QualityReport
-from forest_fire_retrain.core.oversight.notes import Verification
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
-from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
-from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
-from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
-from forest_fire_retrain.pipeline.custody.promoting import note_alias
+from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
-from forest_fire_retrain.pipeline.custody.witnessing import check_completeness, check_own_checkpoint, check_signature
 from forest_fire_retrain.pipeline.monitoring import measuring_quality
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
@@ -274,101 +256,6 @@ def look_at_quality(installation: Installation, now: dt.datetime) -> QualityRepo
     return report
 
 
-def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str], None] | None = None) -> list[Fault]:
-    """Every fault of an installation; an alias that was moved by hand is recorded in the ledger as external.
-
-    What was found is noted beside the ledger's copy.
-
-    Parameters
-    ----------
-    installation : Installation
-        What is looked at.
-    stamp : Stamp
-        Who asks, and when.
-    tell : callable, optional
-        Told how far it has come; where it is given, all pinned rows and all models are read.
-
-    Raises
-    ------
-    LedgerLockedError
-        If another process holds the ledger too long.
-    """
-    settings = installation.settings
-    faults = verifying.verify(
-        installation.stores,
-        settings.model_name,
-        rollback_horizon=settings.rollback_horizon,
-        read_copy=lambda: read_export(settings.export_folder),
-        read_reigns=lambda: read_reigns(settings.export_folder),
-        check_kept=partial(_check_kept, installation),
-        tell=tell,
-    )
-    if all(fault.repairable or fault.where != "ledger" for fault in faults):
-        _note_alias(installation, faults, stamp)
-    note_verification(installation, faults, stamp)
-    return faults
-
-
-def note_verification(installation: Installation, faults: Sequence[Fault], stamp: Stamp) -> None:
-    """Note what a `verify` found, for `status`; `find_faults` does, whoever knows of more faults does it again."""
-    note = Verification.of([str(fault) for fault in faults], stamp.recorded_at)
-    keep_verification(installation.settings.export_folder, note)
-
-
-def _check_kept(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Which checkpoints the rows do not continue, or are gone: that beside the copy, those that tracking runs keep."""
-    beside = check_exported_checkpoint(installation.published_ledger, entries)
-    try:
-        kept = read_kept_by_runs(installation.tracker)
-    except TrackingError as error:
-        return [*beside, Fault("tracking", f"could not be checked: {error}", WHEN_MENDED, repairable=False)]
-    return [*beside, *_check_completeness(installation, is_kept_by_runs=bool(kept)), *check_runs(kept, entries)]
-
-
-def _check_completeness(installation: Installation, *, is_kept_by_runs: bool) -> list[Fault]:
-    folder = installation.settings.export_folder
-    try:
-        written, keys = read_checkpoint(folder), read_public_keys(folder)
-    except ProofError:  # `check_exported_checkpoint` says so
-        return []
-    return check_completeness(written, count_copied_rows(folder), is_expected=is_kept_by_runs or bool(keys))
-
-
-def describe_clocks(installation: Installation) -> str | None:
-    """What there is to say of clocks that were set back in the ledger's past, which is no fault; see `clocks`."""
-    return describe_backward_rows(installation.ledger.entries())
-
-
-def check_exported_checkpoint(published: PublishedLedger, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """What is wrong with the checkpoint beside the ledger's copy: its rows, its signature, the published key.
-
-    Parameters
-    ----------
-    published : PublishedLedger
-        Whose copy.
-    entries : sequence of LedgerEntry
-        All rows of the ledger.
-    """
-    try:
-        written = read_checkpoint(published.export_folder)
-        keys = read_public_keys(published.export_folder)
-    except ProofError as error:
-        return [Fault("copy", str(error), EXPORT, repairable=False)]
-    try:
-        own = published.signer.public_key
-    except ProofError:  # whoever may not sign may check all the same
-        own = None
-    return [*check_own_checkpoint(entries, written), *check_signature(written, keys, own, is_signed)]
-
-
-def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp) -> LedgerEntry | None:
-    """Carry out what is safe; the ledger row that records it, if there was anything to do."""
-    published = installation.published_ledger
-    return repairing.repair(
-        installation.stores, published.model_name, faults, stamp, rewrite_copy=lambda: publish(published)
-    )
-
-
 def find_waiting(installation: Installation, now: dt.datetime) -> list[str]:
     """Keys of the periods over at `now` that can still be decided live, oldest first; none if nothing was decided."""
     settings = installation.settings
@@ -414,12 +301,3 @@ def parse_day(text: str) -> dt.date:
     except ValueError as error:
         msg = f"{text!r} is not a day; nothing was changed. Write it as YYYY-MM-DD"
         raise RefusedRequestError(msg) from error
-
-
-def _note_alias(installation: Installation, faults: list[Fault], stamp: Stamp) -> None:
-    try:
-        noted = note_alias(installation.ledger, installation.registry, installation.settings.model_name, stamp)
-    except RegistryError:  # it is among the faults that it cannot be asked
-        return
-    if noted is not None and not any(fault.where == "copy" for fault in faults):
-        publish(installation.published_ledger)

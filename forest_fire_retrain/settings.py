@@ -38,6 +38,7 @@ from forest_fire_retrain.core.redaction import secrets_in
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
 from forest_fire_retrain.outgoing import cleared, remember
+from forest_fire_retrain.places import Places
 from forest_fire_retrain.setting_faults import (
     CONFIG_VARIABLE,
     MAX_NEAREST,
@@ -73,7 +74,7 @@ def _default_home() -> Path:
     return root / ".forest_fire"
 
 
-class Settings(BaseSettings):
+class Settings(Places, BaseSettings):
     """All settings; immutable once built.
 
     Attributes
@@ -308,67 +309,6 @@ class Settings(BaseSettings):
             time_zone=self.time_zone,
         )
 
-    @property
-    def dagster_home(self) -> Path:
-        """Folder of the Dagster instance."""
-        return self.home / "dagster"
-
-    @property
-    def mlflow_home(self) -> Path:
-        """Folder of the MLflow store."""
-        return self.home / "mlflow"
-
-    @property
-    def tracking_uri(self) -> str:
-        """Where MLflow keeps runs and models; in a path, SQLAlchemy wants `%` and `?` escaped."""
-        database = str(self.mlflow_home / "mlflow.db").replace("%", "%25").replace("?", "%3F")
-        return _told(self.mlflow_tracking_uri) or f"sqlite:///{database}"
-
-    @property
-    def artifact_location(self) -> str | None:
-        """Where MLflow keeps artifacts; `None` leaves it to the server."""
-        return None if self.mlflow_tracking_uri else (self.mlflow_home / "artifacts").as_uri()
-
-    @property
-    def lake_root(self) -> str:
-        """Root of the Delta tables."""
-        return _told(self.lake_uri) or str(self.home / "lake")
-
-    @property
-    def records_folder(self) -> Path:
-        """Where the steps' records lie."""
-        return self.home / "records"
-
-    @property
-    def ledger_file(self) -> Path:
-        """The ledger's database."""
-        return self.ledger_path or self.home / "ledger.duckdb"
-
-    @property
-    def witness_key_file(self) -> Path:
-        """The key that signs checkpoints."""
-        return self.witness_key or self.home / "witness.key"
-
-    @property
-    def model_cache(self) -> Path:
-        """Where verified models are kept for use; what is in it can be fetched again."""
-        return self.home / "cache" / "models"
-
-    @property
-    def notices_file(self) -> Path:
-        """What each channel was told."""
-        return self.home / "notices.sqlite"
-
-    @property
-    def picture_folder(self) -> Path:
-        """Where the pictures of the web UI lie."""
-        return self.home / "pictures"
-
-    @property
-    def export_folder(self) -> Path:
-        """Where the ledger's lock-free copy lies."""
-        return self.home / "export"
-
 
 def load_settings(**overrides: object) -> Settings:
     """Read and validate all settings; secrets among them are remembered, so that nothing says them.
@@ -443,7 +383,3 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     known = {f"{PREFIX}{name}".upper() for name in Settings.model_fields} | {CONFIG_VARIABLE}
     ours = (name for name in environ if name.upper().startswith(PREFIX))
     return sorted(name for name in ours if name.upper().split("__", 1)[0] not in known)
-
-
-def _told(secret: SecretStr | None) -> str | None:
-    return None if secret is None else secret.get_secret_value()

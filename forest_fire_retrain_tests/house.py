@@ -22,7 +22,7 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
-    *("model_access", "investigate", "outgoing", "homes", "setting_faults"),
+    *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification"),
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
@@ -182,7 +182,9 @@ HOUSE: dict[str, Room] = {
     "outgoing": room("core/redaction"),
     "homes": room("settings", *BASE),
     "setting_faults": room("core/redaction", "pydantic", "pydantic_core", "pydantic_settings"),
+    "places": room("pydantic"),
     "settings": room(
+        "places",
         "adapters/notify_settings",
         "adapters/demonstration",
         "outgoing",
@@ -214,6 +216,19 @@ HOUSE: dict[str, Room] = {
         *BASE,
         "core/ledger",
         "core/monitoring",
+        "core/oversight",
+    ),
+    "verification": room(
+        "operations",
+        "installation",
+        "adapters/ledger_export",
+        "adapters/ledger_witnesses",
+        "adapters/reigns_file",
+        "adapters/upkeep_notes",
+        "adapters/witness_key",
+        "pipeline/custody",
+        *BASE,
+        "core/ledger",
         "core/oversight",
     ),
     "oversight": room(
@@ -281,6 +296,7 @@ HOUSE: dict[str, Room] = {
         "notifying",
         "outgoing",
         "operations",
+        "verification",
         "settings",
         *CORE,
         "pipeline/",
@@ -310,6 +326,8 @@ HOUSE: dict[str, Room] = {
         "investigate",
         "notifying",
         "operations",
+        "places",
+        "verification",
         "oversight",
         "production",
         "proofs",

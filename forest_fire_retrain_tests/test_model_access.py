@@ -35,10 +35,10 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.installation import build_installation
-from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.investigating.finding_decisions import find_decision
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
 from forest_fire_retrain.settings import Settings, load_settings
+from forest_fire_retrain.verification import find_faults
 from forest_fire_retrain_tests.cli.conftest import furnish, run_command, settle_in
 from forest_fire_retrain_tests.example_reigns import EASY
 from forest_fire_retrain_tests.prepared_store import prepare_store

@@ -14,9 +14,10 @@ from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, Ref
 from forest_fire_retrain.core.ledger.checkpoints import PublicKey, read_notes, sign_checkpoint, take_checkpoint
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryKind, LedgerEntry, find_first_fault, seal
 from forest_fire_retrain.installation import PublishedLedger
-from forest_fire_retrain.operations import check_exported_checkpoint, publish
+from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint
 from forest_fire_retrain.proofs import check_checkpoints, witness
+from forest_fire_retrain.verification import check_exported_checkpoint
 from forest_fire_retrain_tests.example_evidence import draft
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 

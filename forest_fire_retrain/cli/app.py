@@ -3,15 +3,24 @@
 import datetime as dt
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from forest_fire_retrain.cli.days import read_day
 from forest_fire_retrain.cli.examples import add_examples, say_version
-
-if TYPE_CHECKING:
-    from forest_fire_retrain.settings import Settings
+from forest_fire_retrain.cli.options import (
+    DAY,
+    Against,
+    AsJson,
+    FirstDay,
+    LastDay,
+    ModelName,
+    PartitionKey,
+    PublicKeyFile,
+    settings_now,
+)
+from forest_fire_retrain.cli.orders import orders
 
 app = typer.Typer(
     name="forest-fire",
@@ -20,37 +29,12 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ledger_app = typer.Typer(help="Back the ledger up, restore it, export its copy for readers.", no_args_is_help=True)
-app.add_typer(ledger_app, name="ledger")
-
 
 class ReplayKnowledge(StrEnum):
     """What a person may choose for a replay."""
 
     AS_KNOWN = "as_known"
     AS_CORRECTED = "as_corrected"
-
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
-ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
-Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
-PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
-DAY = "YYYY-MM-DD"
-FirstDay = Annotated[dt.date | None, typer.Option("--from", parser=read_day, metavar=DAY, help="First day of a range.")]
-LastDay = Annotated[
-    dt.date | None, typer.Option("--to", parser=read_day, metavar=DAY, help="Last day of it, included.")
-]
-Against = Annotated[Path | None, typer.Option("--against", help="Checkpoints kept outside; - for standard input.")]
-PublicKeyFile = Annotated[
-    Path | None, typer.Option("--key", help="File with the public keys that they may be signed by.", dir_okay=False)
-]
-
-
-def _settings(*, makes_home: bool = False, asks_for_model: bool = True) -> "Settings":
-    """The settings of the environment; reading them is not for those who only ask for help."""
-    from forest_fire_retrain.cli.preparing import settings_of_command  # noqa: PLC0415 - imports pydantic-settings
-
-    return settings_of_command(makes_home=makes_home, asks_for_model=asks_for_model)
 
 
 @app.callback()
@@ -69,7 +53,7 @@ def up() -> None:
     from forest_fire_retrain.cli.demonstrating import lay_out_demonstration  # noqa: PLC0415 - reads settings
     from forest_fire_retrain.cli.serving import bring_up  # noqa: PLC0415 - imports Dagster
 
-    bring_up(lay_out_demonstration(_settings(makes_home=True)))
+    bring_up(lay_out_demonstration(settings_now(makes_home=True)))
 
 
 @app.command()
@@ -84,7 +68,9 @@ def retrain(
     from forest_fire_retrain.cli.running import retrain_partition  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.core.records import Knowledge  # noqa: PLC0415 - imported with the above
 
-    retrain_partition(_settings(makes_home=True), partition, None if knowledge is None else Knowledge(knowledge.value))
+    retrain_partition(
+        settings_now(makes_home=True), partition, None if knowledge is None else Knowledge(knowledge.value)
+    )
 
 
 @app.command()
@@ -95,7 +81,7 @@ def backfill(
     """Retrain a range of periods in their order, in one run."""
     from forest_fire_retrain.cli.running import backfill_range  # noqa: PLC0415 - imports Dagster
 
-    backfill_range(_settings(makes_home=True), first, last)
+    backfill_range(settings_now(makes_home=True), first, last)
 
 
 @app.command()
@@ -114,7 +100,7 @@ def predict(
     from forest_fire_retrain.cli.predicting import predict as predict_days  # noqa: PLC0415 - imports Dagster
     from forest_fire_retrain.cli.reading_predictions import Asked  # noqa: PLC0415 - imported with the above
 
-    predict_days(_settings(), Asked(date, first, last), retro=retro, as_json=as_json)
+    predict_days(settings_now(), Asked(date, first, last), retro=retro, as_json=as_json)
 
 
 @app.command()
@@ -131,7 +117,7 @@ def predictions(
     """List every issue that was logged for days, or show one."""
     from forest_fire_retrain.cli.reading_predictions import Asked, print_predictions  # noqa: PLC0415 - imports Arrow
 
-    print_predictions(_settings(), Asked(date, first, last), issue, as_json=as_json)
+    print_predictions(settings_now(), Asked(date, first, last), issue, as_json=as_json)
 
 
 @app.command()
@@ -150,11 +136,11 @@ def history(
     if retrainings or events:
         from forest_fire_retrain.cli.reading import print_events, print_retrainings  # noqa: PLC0415 - imports DuckDB
 
-        (print_events if events else print_retrainings)(_settings(asks_for_model=False), model, as_json=as_json)
+        (print_events if events else print_retrainings)(settings_now(asks_for_model=False), model, as_json=as_json)
     else:
         from forest_fire_retrain.cli.asking import print_reigns  # noqa: PLC0415 - imports DuckDB
 
-        print_reigns(_settings(asks_for_model=False), model, as_json=as_json)
+        print_reigns(settings_now(asks_for_model=False), model, as_json=as_json)
 
 
 @app.command()
@@ -162,7 +148,7 @@ def quality(*, as_json: AsJson = False) -> None:
     """Say whether the model in production still says what happens: OK, ALARM, or BLIND, and why."""
     from forest_fire_retrain.cli.quality import print_quality  # noqa: PLC0415 - imports scikit-learn
 
-    print_quality(_settings(), as_json=as_json)
+    print_quality(settings_now(), as_json=as_json)
 
 
 @app.command()
@@ -170,7 +156,7 @@ def skill(*, as_json: AsJson = False) -> None:
     """Compare the model in production with climatology, year by year."""
     from forest_fire_retrain.cli.reading import print_skill  # noqa: PLC0415 - imports Arrow
 
-    print_skill(_settings(), as_json=as_json)
+    print_skill(settings_now(), as_json=as_json)
 
 
 @app.command()
@@ -188,7 +174,7 @@ def champion(
     """Say which model was in production at an instant, why, and on what it was trained."""
     from forest_fire_retrain.cli.asking import print_champion  # noqa: PLC0415 - imports DuckDB
 
-    print_champion(_settings(asks_for_model=model is None), at, as_known_at, model, as_json=as_json)
+    print_champion(settings_now(asks_for_model=model is None), at, as_known_at, model, as_json=as_json)
 
 
 @app.command()
@@ -200,7 +186,7 @@ def reproduce(
     """Train a recorded candidate again from its pinned data, and compare; exit code 1 if it is another one."""
     from forest_fire_retrain.cli.reproducing import print_reproduction  # noqa: PLC0415 - imports scikit-learn
 
-    print_reproduction(_settings(), decision, as_json=as_json)
+    print_reproduction(settings_now(), decision, as_json=as_json)
 
 
 @app.command()
@@ -219,7 +205,7 @@ def explain(
     """Say why a logged prediction is what it is, or where candidate and champion of a decision disagree."""
     from forest_fire_retrain.cli.explaining import Question, answer_question  # noqa: PLC0415 - imports scikit-learn
 
-    answer_question(_settings(), Question(cell, date, issue, changes or [], partition), html, as_json=as_json)
+    answer_question(settings_now(), Question(cell, date, issue, changes or [], partition), html, as_json=as_json)
 
 
 @app.command()
@@ -233,7 +219,7 @@ def report(
     """Write a season as one page for people who read no code: reigns, decisions, skill, reliability, doubts."""
     from forest_fire_retrain.cli.reporting import write_report  # noqa: PLC0415 - imports DuckDB
 
-    write_report(_settings(), season, html)
+    write_report(settings_now(), season, html)
 
 
 @app.command()
@@ -247,7 +233,7 @@ def status(
     """Say what is decided, what is waiting, what needs a person, and where everything lies."""
     from forest_fire_retrain.cli.overseeing import print_matters, print_status  # noqa: PLC0415 - imports DuckDB
 
-    (print_matters if check else print_status)(_settings(), as_json=as_json)
+    (print_matters if check else print_status)(settings_now(), as_json=as_json)
 
 
 @app.command()
@@ -257,7 +243,7 @@ def notify(
     """Tell every configured channel what is new to it; exit code 1 if one does not take it."""
     from forest_fire_retrain.cli.notifying import tell_what_is_new, try_channels  # noqa: PLC0415 - imports DuckDB
 
-    (try_channels if test else tell_what_is_new)(_settings())
+    (try_channels if test else tell_what_is_new)(settings_now())
 
 
 @app.command()
@@ -293,70 +279,6 @@ def backtest(
 
 
 @app.command()
-def rollback(
-    *,
-    to: Annotated[int | None, typer.Option("--to", help="Version; by default the one before the champion.")] = None,
-    reason: Reason,
-    freeze_until: Annotated[
-        dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="Freeze promotions until this day too.")
-    ] = None,
-) -> None:
-    """Take an earlier version back into production, and quarantine the present one."""
-    from forest_fire_retrain.cli.intervening import roll_champion_back  # noqa: PLC0415 - imports DuckDB
-
-    roll_champion_back(_settings(), to, reason, freeze_until)
-
-
-@app.command()
-def freeze(
-    *,
-    until: Annotated[dt.date, typer.Option(parser=read_day, metavar=DAY, help="Frozen until this day.")],
-    reason: Reason,
-) -> None:
-    """Keep the champion until a day, whatever the evidence says."""
-    from forest_fire_retrain.cli.intervening import freeze_promotions  # noqa: PLC0415 - imports DuckDB
-
-    freeze_promotions(_settings(), until, reason)
-
-
-@app.command()
-def unfreeze(*, reason: Reason) -> None:
-    """Let the evidence speak again."""
-    from forest_fire_retrain.cli.intervening import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
-
-    unfreeze_promotions(_settings(), reason)
-
-
-@app.command()
-def clear_labels(
-    *,
-    first: Annotated[dt.date, typer.Option("--from", parser=read_day, metavar=DAY, help="First day.")],
-    last: Annotated[dt.date, typer.Option("--to", parser=read_day, metavar=DAY, help="Last day, included.")],
-    reason: Reason,
-) -> None:
-    """Vouch for fire reports that were flagged as suspect."""
-    from forest_fire_retrain.cli.intervening import clear_suspect_labels  # noqa: PLC0415 - imports DuckDB
-
-    clear_suspect_labels(_settings(), first, last, reason)
-
-
-@app.command()
-def accept_source(*, reason: Reason) -> None:
-    """Let another source follow the one whose rows the home holds."""
-    from forest_fire_retrain.cli.intervening import accept_other_source  # noqa: PLC0415 - imports DuckDB
-
-    accept_other_source(_settings(), reason)
-
-
-@app.command()
-def accept_delivery(*, reason: Reason) -> None:
-    """Let a delivery say much less than the one before."""
-    from forest_fire_retrain.cli.intervening import accept_smaller_delivery  # noqa: PLC0415 - imports DuckDB
-
-    accept_smaller_delivery(_settings(), reason)
-
-
-@app.command()
 def verify(
     *,
     repair: Annotated[bool, typer.Option("--repair", help="Carry out what is safe, and record it.")] = False,
@@ -373,7 +295,7 @@ def verify(
 
     kept = None if against is None else read_kept_file(against)
     verify_all(
-        _settings(), with_repair=repair, is_deep=deep, kept=kept, public_key=read_public_key(key), as_json=as_json
+        settings_now(), with_repair=repair, is_deep=deep, kept=kept, public_key=read_public_key(key), as_json=as_json
     )
 
 
@@ -387,7 +309,7 @@ def witness(
     """Sign what the ledger comes to, in a few lines to keep outside."""
     from forest_fire_retrain.cli.proving import bear_witness  # noqa: PLC0415 - imports DuckDB
 
-    bear_witness(_settings(), append, key, as_json=as_json)
+    bear_witness(settings_now(), append, key, as_json=as_json)
 
 
 @app.command()
@@ -407,40 +329,10 @@ def evidence(
     if check is not None and partition is None and out is None and not force:
         check_evidence(check, against, key, as_json=as_json)
     elif check is None and key is None and partition is not None and out is not None:
-        make_evidence(_settings(), partition, out, against, is_replaced=force, as_json=as_json)
+        make_evidence(settings_now(), partition, out, against, is_replaced=force, as_json=as_json)
     else:
         raise typer.BadParameter("either PARTITION with --out FILE makes a pack, or --check FILE checks one")
 
 
-@ledger_app.command("backup")
-def back_up_ledger(target: Annotated[Path, typer.Argument(help="File to write; it must not exist.")]) -> None:
-    """Write a consistent, verified copy of the ledger."""
-    from forest_fire_retrain.cli.ledger_files import back_ledger_up  # noqa: PLC0415 - imports DuckDB
-
-    back_ledger_up(_settings(asks_for_model=False), target)
-
-
-@ledger_app.command("restore")
-def restore_ledger_file(
-    backup: Annotated[Path, typer.Argument(help="A file that `ledger backup` wrote.")],
-    *,
-    force: Annotated[bool, typer.Option("--force", help="Also if rows that are known would be lost.")] = False,
-) -> None:
-    """Put a backup in the ledger's place; what was there is kept beside."""
-    from forest_fire_retrain.cli.ledger_files import restore_ledger  # noqa: PLC0415 - imports DuckDB
-
-    restore_ledger(_settings(makes_home=True), backup, force=force)
-
-
-@ledger_app.command("export")
-def export_ledger_copy(
-    *, force: Annotated[bool, typer.Option("--force", help="Also over a copy that knows more.")] = False
-) -> None:
-    """Write the copy that readers see again."""
-    from forest_fire_retrain.cli.ledger_files import export_copy  # noqa: PLC0415 - imports DuckDB
-
-    export_copy(_settings(asks_for_model=False), force=force)
-
-
+app.add_typer(orders)
 add_examples(app)
-add_examples(ledger_app, "ledger ")

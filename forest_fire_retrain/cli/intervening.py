@@ -5,7 +5,7 @@ import sys
 
 import typer
 
-from forest_fire_retrain import operations, proofs
+from forest_fire_retrain import operations, proofs, verification
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
@@ -143,15 +143,15 @@ def verify_all(
     published = installation.published_ledger
     proved, contradicted = ([], []) if kept is None else proofs.check_checkpoints(published, kept, public_key)
     tell = _show_progress if is_deep else None
-    faults = operations.find_faults(installation, stamp, tell=tell)
-    repaired = operations.repair_faults(installation, faults, stamp) if with_repair else None
+    faults = verification.find_faults(installation, stamp, tell=tell)
+    repaired = verification.repair_faults(installation, faults, stamp) if with_repair else None
     if repaired is not None:
-        faults = operations.find_faults(installation, stamp, tell=tell)
+        faults = verification.find_faults(installation, stamp, tell=tell)
     faults = [*contradicted, *faults]
     if contradicted:
-        operations.note_verification(installation, faults, stamp)
+        verification.note_verification(installation, faults, stamp)
     done = None if repaired is None else repaired.summary
-    clocks = None if any(fault.where == "ledger" for fault in faults) else operations.describe_clocks(installation)
+    clocks = None if any(fault.where == "ledger" for fault in faults) else verification.describe_clocks(installation)
     if as_json:
         print_json(
             {

@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import operations, verification
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import Stamp
@@ -122,11 +122,11 @@ def verify_installation(
         stamp = _stamp(context, installation, config.ordered_by)
     else:
         stamp = stamp_of(context, installation, config.ordered_by)
-    faults = operations.find_faults(installation, stamp, tell=tell)
+    faults = verification.find_faults(installation, stamp, tell=tell)
     if config.repair:
-        done = operations.repair_faults(installation, faults, stamp)
+        done = verification.repair_faults(installation, faults, stamp)
         context.log.info("nothing to repair" if done is None else done.summary)
-        faults = operations.find_faults(installation, stamp, tell=tell)
+        faults = verification.find_faults(installation, stamp, tell=tell)
     if faults:
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})

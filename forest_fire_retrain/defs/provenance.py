@@ -19,11 +19,12 @@ from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.replay_report import keep_current
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import check_exported_checkpoint, publish
+from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.asking_runs import CHECKPOINT_TAG
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, check_alias, check_versions_known
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import check_chain, check_copy, check_horizon
+from forest_fire_retrain.verification import check_exported_checkpoint
 
 CHAIN_CHECK = "ledger_chain_is_intact"
 ALIAS_CHECK = "champion_alias_matches_ledger"

@@ -29,11 +29,11 @@ from forest_fire_retrain.core.records import Candidate, Knowledge
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_VERSION, feature_version
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_faults
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
 from forest_fire_retrain.pipeline.investigating.finding_decisions import find_decision
 from forest_fire_retrain.pipeline.investigating.reproducing import Cause, Match, reproduce
 from forest_fire_retrain.proofs import check_evidence, witness, write_evidence
+from forest_fire_retrain.verification import find_faults
 from forest_fire_retrain_tests.golden import reading
 from forest_fire_retrain_tests.golden.unpacking import ARCHIVE, HERE, settings_of, unpack
 

@@ -29,11 +29,12 @@ from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.installation import Installation, build_installation, build_signer
-from forest_fire_retrain.operations import find_faults, publish
+from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.asking_runs import CHECKPOINT_TAG
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.proofs import check_checkpoints, witness
 from forest_fire_retrain.settings import Settings
+from forest_fire_retrain.verification import find_faults
 from forest_fire_retrain_tests.example_installation import example_settings
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, retrain, stamp_at
 from forest_fire_retrain_tests.reliability.processes import run_in_slots

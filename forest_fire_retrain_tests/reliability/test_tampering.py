@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import verification
 from forest_fire_retrain.adapters.mlflow_connection import connect
 from forest_fire_retrain.core.errors import LedgerTamperedError
 from forest_fire_retrain_tests.example_bench import MODEL
@@ -87,11 +87,11 @@ def test_what_consumers_get_is_proved_and_put_right(homes: Homes, tmp_path: Path
     shutil.copytree(homes.newer, place)
     MENDED[name](place)
     installation = open_home(place)
-    found = operations.find_faults(installation, stamp_at(installation))
+    found = verification.find_faults(installation, stamp_at(installation))
     assert found
     assert all(fault.repairable for fault in found), found
-    assert operations.repair_faults(installation, found, stamp_at(installation)) is not None
-    assert operations.find_faults(installation, stamp_at(installation)) == []
+    assert verification.repair_faults(installation, found, stamp_at(installation)) is not None
+    assert verification.find_faults(installation, stamp_at(installation)) == []
     assert installation.registry.champion(MODEL) == 3
     held = client_of(place).get_model_version_by_alias(MODEL, "champion")
     assert held.tags.keys() >= {"decision_id", "artifact_sha256", "outcome", "recipe", "status"}
@@ -114,10 +114,10 @@ def test_a_repair_moves_no_alias_for_a_ledger_that_is_older_than_the_registry(ho
     shutil.rmtree(place / "home/export")
     shutil.copytree(homes.older / "home/export", place / "home/export")
     installation = open_home(place)
-    found = operations.find_faults(installation, stamp_at(installation))
+    found = verification.find_faults(installation, stamp_at(installation))
     assert any("the ledger lost rows" in fault.what for fault in found)
     with pytest.raises(LedgerTamperedError, match="nothing was repaired"):
-        operations.repair_faults(installation, found, stamp_at(installation))
+        verification.repair_faults(installation, found, stamp_at(installation))
     assert installation.registry.champion(MODEL) == 3
     assert len(installation.ledger.entries()) == 4
 
