@@ -17,8 +17,8 @@ from pathlib import Path
 from forest_fire_retrain.settings import Settings
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-OUR_FOLDERS = frozenset({"cache", "dagster", "export", "lake", "logs", "mlflow", "records"})
-OUR_FILES = ("ledger.duckdb", "serving.", "witness.key")
+OUR_FOLDERS = frozenset({"cache", "dagster", "export", "lake", "logs", "mlflow", "pictures", "records"})
+OUR_FILES = ("demonstration.json", "ledger.duckdb", "notices.sqlite", "serving.", "witness.key")
 
 
 def write_privately(settings: Settings) -> None:

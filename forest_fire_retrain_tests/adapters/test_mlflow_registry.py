@@ -107,11 +107,11 @@ def test_in_a_homes_own_store_a_version_is_put_back_whatever_was_done_to_it(trac
     edit_version(tracking_uri, "source = 'models:/mine', storage_location = '/mine', run_id = 'mine'", 2)
     for number, candidate in enumerate(candidates, start=1):
         assert registry.is_mendable(MODEL, number)
-        registry.reinstate(MODEL, number, candidate, f"d-{number}", "again")
+        registry.reinstate(MODEL, number, candidate, f"d-{number}", "first")
     assert registry.versions(MODEL) == before
     assert [registry.address(MODEL, version) for version in (1, 2)] == addresses
     client.delete_registered_model(MODEL)
-    registry.reinstate(MODEL, 2, candidates[1], "d-2", "again")
+    registry.reinstate(MODEL, 2, candidates[1], "d-2", "first")
     assert [held._replace(created_at=None) for held in registry.versions(MODEL)] == [
         before[1]._replace(created_at=None)
     ]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from forest_fire_retrain.adapters.demonstration import FILE_NAME
 from forest_fire_retrain.cli.home import prepare_home
 from forest_fire_retrain.cli.privacy import close_home, write_privately
 from forest_fire_retrain.settings import load_settings
@@ -75,6 +76,18 @@ def test_a_home_of_an_earlier_release_is_closed_once_and_that_is_said(
     assert "its owner's alone now" in capsys.readouterr().err
     prepare_home(load_settings())
     assert capsys.readouterr().err == ""
+
+
+def test_whatever_the_product_keeps_in_a_home_is_closed_and_so_is_the_home(home: Path) -> None:
+    settings = load_settings()
+    folders = {settings.picture_folder, settings.export_folder, settings.records_folder, settings.dagster_home}
+    for folder in (*folders, settings.mlflow_home, settings.model_cache, home / "lake", home / "logs"):
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "one").write_text("rows")
+    for file in (settings.notices_file, settings.ledger_file, settings.witness_key_file, home / FILE_NAME):
+        file.write_text("rows")
+    assert close_home(settings)
+    assert open_to_others(home) == []
 
 
 def test_files_of_somebody_else_keep_their_mode_and_their_folder(home: Path) -> None:

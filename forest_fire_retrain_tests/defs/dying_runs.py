@@ -17,6 +17,7 @@ from forest_fire_retrain_tests.example_installation import example_installation,
 REASON = {"reason": "a trial", "ordered_by": "somebody"}
 JOBS: dict[str, tuple[str | None, dict[str, object]]] = {
     "prediction_job": ("2024-08-05", {}),
+    "quality_job": (None, {}),
     "retraining_job": ("2024-07-29", {}),
     "rollback_job": (None, {"roll_back_champion": {"config": REASON}}),
     "freeze_job": (None, {"freeze_promotions": {"config": {**REASON, "until": "2026-05-01"}}}),
@@ -27,7 +28,7 @@ JOBS: dict[str, tuple[str | None, dict[str, object]]] = {
     ),
     "verify_job": (None, {}),
 }
-"""Per job the partition that it runs and what is configured; first the one that closes what died before it."""
+"""Per job the partition that it runs and what is configured; first the two that close what died before them."""
 
 
 class DeadlySource:

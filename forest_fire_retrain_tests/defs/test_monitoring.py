@@ -36,8 +36,11 @@ def instance() -> Iterator[dg.DagsterInstance]:
         yield held
 
 
-def test_a_run_shows_state_and_weeks_and_keeps_the_report(watched: Watched, instance: dg.DagsterInstance) -> None:
-    installation = replace(watched.installation, clock=lambda: NOW)
+def test_a_run_shows_state_and_weeks_and_keeps_the_report(
+    watched: Watched, instance: dg.DagsterInstance, tmp_path: Path
+) -> None:
+    settings = watched.installation.settings.model_copy(update={"home": tmp_path})
+    installation = replace(watched.installation, settings=settings, clock=lambda: NOW)
     definitions = build_definitions(installation.settings, {"installation": installation})
     ran = definitions.resolve_job_def(QUALITY_JOB).execute_in_process(run_config=QUIET, instance=instance)
     assert ran.success

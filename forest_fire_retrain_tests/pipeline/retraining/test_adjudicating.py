@@ -271,7 +271,8 @@ def test_a_guardrail_that_blocks_period_after_period_is_counted_and_raises_an_al
 def test_a_freeze_holds_promotions_back_until_its_day() -> None:
     bench = decided_bench(0)
     until = windows_of(2).as_of
-    bench.ledger.append(draft(EntryKind.FREEZE, payload={"until": until.isoformat()}))
+    at = bench.ledger.rows[-1].recorded_at
+    bench.ledger.append(draft(EntryKind.FREEZE, payload={"until": until.isoformat()}, recorded_at=at))
     frozen = bench.decide(1)
     assert (frozen.entry.outcome, frozen.entry.reason_code) == (Outcome.KEPT, ReasonCode.FROZEN)
     assert bench.champion() == 1
@@ -315,7 +316,8 @@ def test_a_quarantined_candidate_is_not_promoted() -> None:
     bench = decided_bench(0, 1)
     candidate = bench.question(2).candidate.candidate_id
     payload = {"target_version": 1, "quarantined_candidate_id": candidate}
-    bench.ledger.append(draft(EntryKind.ROLLBACK, decision_id="back", champion_before=2, payload=payload))
+    order = draft(EntryKind.ROLLBACK, decision_id="back", champion_before=2, payload=payload)
+    bench.ledger.append(order.model_copy(update={"recorded_at": bench.ledger.rows[-1].recorded_at}))
     found = bench.decide(2)
     assert (found.entry.outcome, found.entry.reason_code) == (Outcome.KEPT, ReasonCode.QUARANTINED)
     assert bench.champion() == 1  # the rollback was carried out first
