@@ -28,6 +28,7 @@ from forest_fire_retrain.adapters.demonstration import read_demonstration
 from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, MonitorRule
 from forest_fire_retrain.core.park_calendar import ParkCalendar
@@ -334,7 +335,7 @@ def load_settings(**overrides: object) -> Settings:
             remember(secrets_in(f"{settings.tracking_uri} {settings.lake_root}"))
             return settings
     listed = "\n".join(f"  - {one_line(cleared(fault))}" for fault in faults)
-    msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
+    msg = f"{counted(len(faults), 'setting')} wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
 
 

@@ -38,7 +38,7 @@ def test_a_time_zone_that_is_none_is_refused_with_the_nearest(
     monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
 ) -> None:
     message = refusal(monkeypatch, TIME_ZONE=typed)
-    assert message.startswith("1 setting(s) are wrong")
+    assert message.startswith("1 setting wrong")
     assert f"FOREST_FIRE_TIME_ZONE: no such time zone; it has to be an IANA name, nearest: {meant}" in message
     assert repr(typed) in message
 

@@ -96,7 +96,15 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def working_runs(instance: dg.DagsterInstance, job_name: str) -> list[dg.DagsterRun]:
+    """The unfinished runs of a job whose process is alive on this host."""
+    unfinished = instance.get_runs(filters=dg.RunsFilter(job_name=job_name, statuses=UNFINISHED))
+    return [run for run in unfinished if _is_here(run.tags) and not _is_dead(run.tags)]
+
+
+def _is_here(tags: Mapping[str, str]) -> bool:
+    return tags.get(HOST_TAG) == socket.gethostname()[:63] and PROCESS_TAG in tags
+
+
 def _is_dead(tags: Mapping[str, str]) -> bool:
-    if tags.get(HOST_TAG) != socket.gethostname()[:63] or PROCESS_TAG not in tags:
-        return False
-    return not is_alive(int(tags[PROCESS_TAG]), tags.get(BEGAN_TAG, UNKNOWN))
+    return _is_here(tags) and not is_alive(int(tags[PROCESS_TAG]), tags.get(BEGAN_TAG, UNKNOWN))
