@@ -6,17 +6,22 @@ from pathlib import Path
 from forest_fire_retrain_tests.reliability import crashing
 from forest_fire_retrain_tests.reliability.faults import inject_faults
 from forest_fire_retrain_tests.reliability.instants import cut_at_instants
+from forest_fire_retrain_tests.reliability.ordering import ORDERS
+from forest_fire_retrain_tests.reliability.orders import cut_orders
 from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, make_template, park
 from forest_fire_retrain_tests.reliability.processes import Ended, forest_fire, import_everything, run_in_slots
 from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_head
 from forest_fire_retrain_tests.reliability.ranges import cut_ranges
 from forest_fire_retrain_tests.reliability.replaying import replay_past
+from forest_fire_retrain_tests.reliability.sabotage import sabotage
 from forest_fire_retrain_tests.reliability.tallies import Tally
 
 PROTOCOL = ("registry.", "ledger.")
 
 
-def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool) -> list[Tally]:
+def run_campaigns(
+    names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool, order: str = ""
+) -> list[Tally]:
     """Make the homes, run the campaigns named, and return what they found."""
     slots = tuple(work / f"slot_{number}" for number in range(n_slots))
     for slot in slots:
@@ -29,7 +34,7 @@ def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_s
     if failed:
         msg = f"the homes could not be made: {failed[0]}"
         raise RuntimeError(msg)
-    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick)]
+    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick, order=order)]
 
 
 def _make_templates(slot: Path) -> None:
@@ -37,7 +42,7 @@ def _make_templates(slot: Path) -> None:
         make_template(slot, template)
 
 
-def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
+def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool, order: str) -> list[Tally]:
     promotions = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR)
     rollbacks = (crashing.ORDERED_AGAIN,) if quick else (crashing.ROLLBACK, crashing.ORDERED_AGAIN)
     n_weeks, n_replays = (6, 3) if quick else (100, 20)
@@ -50,6 +55,8 @@ def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: boo
         ),
         "instants": lambda: cut_at_instants(slots, promotions, n_rounds or (4 if quick else 200)),
         "ranges": lambda: cut_ranges(slots, 16 if quick else 32, n_rounds or (1 if quick else 10)),
+        "orders": lambda: cut_orders(slots, n_rounds or (len(ORDERS) if quick else 350), order),
+        "sabotage": lambda: [sabotage(slots)],
         "concurrency": lambda: [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)],
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],
         "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
