@@ -17,6 +17,7 @@ from forest_fire_retrain_tests.reliability.sabotage import sabotage
 from forest_fire_retrain_tests.reliability.tallies import Tally
 
 PROTOCOL = ("registry.", "ledger.")
+WITH_OWN_HOMES = {"orders", "sabotage"}
 
 
 def run_campaigns(
@@ -29,7 +30,8 @@ def run_campaigns(
     rehearsal = work / "rehearsal"
     rehearsal.mkdir()
     import_everything(forest_fire("retrain"), rehearsal / "log", park(rehearsal, 1))
-    answers = run_in_slots([_make_templates] * n_slots, slots)
+    needed = [] if set(names) <= WITH_OWN_HOMES else [_make_templates] * n_slots
+    answers = run_in_slots(needed, slots)
     failed = [answer for answer in answers if isinstance(answer, Ended)]
     if failed:
         msg = f"the homes could not be made: {failed[0]}"

@@ -52,18 +52,24 @@ def day_before_today(n_days: int) -> str:
 
 
 def make_order_homes_in(slots: tuple[Path, ...]) -> None:
-    """Make the homes in every slot that has none yet.
+    """Make the homes in the first slot, and copy them to the others; nothing if they are there.
 
     Raises
     ------
     RuntimeError
         If one could not be made.
     """
-    new = [slot for slot in slots if not (slot / "templates" / TORN).exists()]
-    failed = [answer for answer in run_in_slots([_make_order_homes] * len(new), new) if isinstance(answer, Ended)]
-    if failed:
-        msg = f"the homes for orders could not be made: {failed[0]}"
-        raise RuntimeError(msg)
+    first, *others = slots
+    if (first / "templates" / TORN).exists():
+        return
+    (answer,) = run_in_slots([_make_order_homes], [first])
+    if isinstance(answer, Ended):
+        msg = f"the homes for orders could not be made: {answer}"
+        raise RuntimeError(msg)  # noqa: TRY004 - a process that failed, not a wrong type
+    for slot in others:
+        shutil.copyfile(first / BACKUP, slot / BACKUP)
+        for name in (RULED, FAULTY, TORN):
+            shutil.copytree(first / "templates" / name, slot / "templates" / name)
 
 
 def _make_order_homes(slot: Path) -> None:
