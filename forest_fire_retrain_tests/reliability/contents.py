@@ -20,6 +20,7 @@ from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.settings import Settings
 from forest_fire_retrain_tests.reliability.invariants import Found, examine
+from forest_fire_retrain_tests.reliability.ui_jobs import close_unstarted_runs
 
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 MEDDLED = "the registry was found meddled with"
@@ -43,13 +44,15 @@ def examine_home(settings: Settings, *, is_meddled: bool = False) -> Found:
     is_meddled : bool
         Whether the registry was changed by hand on purpose: then the ledger's row that says so is no violation.
     """
+    open_paths = find_open_paths(settings.home)  # first: whoever opens Dagster's stores closes the home
+    close_unstarted_runs(settings)
     found, installation = examine(settings), build_installation(settings)
     violations = [
         *(text for text in found.violations if not (is_meddled and text.startswith(MEDDLED))),
         *_check_lake(installation.lake),
         *_check_log(installation.lake),
         *_check_copy(installation),
-        *(f"others may open {path}" for path in find_open_paths(settings.home)),
+        *(f"others may open {path}" for path in open_paths),
     ]
     return Found(violations, [*found.outcome, describe_lake(installation.lake), describe_log(installation.lake)])
 

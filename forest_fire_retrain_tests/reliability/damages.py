@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import dagster as dg
 import duckdb
+import mlflow
 import pyarrow as pa
 import pyarrow.compute as pc
 from mlflow import MlflowClient
@@ -50,6 +51,7 @@ def _move_alias(installation: Installation) -> None:
 
 def _register_orphan(installation: Installation) -> None:
     client, name = _client(installation)
+    mlflow.set_tracking_uri(installation.settings.tracking_uri)  # the client looks the model up there
     client.create_model_version(name, client.get_model_version(name, "2").source, tags={"decision_id": "of nobody"})
 
 
@@ -118,11 +120,11 @@ def _lose_mark(installation: Installation) -> None:
     installation.lake.overwrite(TableName.FIRES, installation.lake.read(TableName.FIRES))
 
 
-def _change_model(installation: Installation) -> None:
-    (model, *_) = sorted((installation.settings.home / "mlflow" / "artifacts").rglob("model.skops"))
-    content = bytearray(model.read_bytes())
-    content[len(content) // 2] ^= 1
-    model.write_bytes(content)
+def _change_models(installation: Installation) -> None:
+    for model in (installation.settings.home / "mlflow" / "artifacts").rglob("model.skops"):
+        content = bytearray(model.read_bytes())
+        content[len(content) // 2] ^= 1
+        model.write_bytes(content)
 
 
 DAMAGES = (
@@ -142,7 +144,7 @@ DAMAGES = (
     Damage("rows of weather are written twice", _repeat_weather, "stand in weather"),
     Damage("a row of fires is lost", _lose_fire, ""),
     Damage("the mark of a table is lost", _lose_mark, "has lost its mark"),
-    Damage("a model's bytes are changed", _change_model, "verify: model"),
+    Damage("the models' bytes are changed", _change_models, "verify: model"),
     Damage("the lake's fires are removed", lambda made: shutil.rmtree(f"{made.settings.lake_root}/fires"), ""),
     Damage("a temporary file is left", lambda made: (made.settings.home / "x.1.part").touch(0o600), "temporary file"),
     Damage("the home is opened to others", lambda made: made.settings.home.chmod(0o755), "others may open"),

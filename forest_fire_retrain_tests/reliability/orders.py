@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 
 from forest_fire_retrain.settings import load_settings
-from forest_fire_retrain_tests.reliability.contents import examine_home
+from forest_fire_retrain_tests.reliability.contents import examine_home, find_open_paths
 from forest_fire_retrain_tests.reliability.crashing import KILLED, SEED
 from forest_fire_retrain_tests.reliability.invariants import Found
 from forest_fire_retrain_tests.reliability.order_homes import (
@@ -29,7 +29,6 @@ from forest_fire_retrain_tests.reliability.processes import ask, run_in_slots
 from forest_fire_retrain_tests.reliability.ranges import wait_for_workers
 from forest_fire_retrain_tests.reliability.relocating import IN_PLACE, relocate
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
-from forest_fire_retrain_tests.reliability.ui_jobs import close_unstarted_runs
 
 BATCH = 8
 MOST_DRAWS_PER_KILL = 4
@@ -106,6 +105,7 @@ def _try(slot: Path, *, order: Order, number: int, after: float, undisturbed: li
     if victim.wait().code != KILLED:
         return Verdict(what, [], n_faults=0)
     violations = wait_for_workers(slot, SERVERS_END_WITHIN_SECONDS)
+    violations += [f"left by the kill, others may open {path}" for path in find_open_paths(place.home)]
     written = find_written(slot, order.home)
     place, how, look_back = relocate(place, number)
     violations += judge(place, order, undisturbed)
@@ -129,13 +129,9 @@ def settle_and_look(place: Place, order: Order) -> Found:
     wrong: list[str] = []
     if order.is_settled_by_retrain:
         wrong = RETRAIN.finish(place, "settling", RETRAIN.begin(place, "settling"))
-    answer = ask(partial(_look, is_meddled=order.home == FAULTY), place.slot / "look", place.environment)
+    answer = ask(
+        lambda: examine_home(load_settings(), is_meddled=order.home == FAULTY), place.slot / "look", place.environment
+    )
     if not isinstance(answer, list):
         return Found([*wrong, f"the installation could not be examined: {answer}"], [])
     return Found(wrong + answer[0], answer[1])
-
-
-def _look(*, is_meddled: bool) -> Found:
-    settings = load_settings()
-    close_unstarted_runs(settings)
-    return examine_home(settings, is_meddled=is_meddled)
