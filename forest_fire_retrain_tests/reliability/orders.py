@@ -9,7 +9,7 @@ import json
 import random
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -25,55 +25,100 @@ from forest_fire_retrain_tests.reliability.order_homes import (
     make_order_homes_in,
 )
 from forest_fire_retrain_tests.reliability.ordering import ORDERS, RETRAIN, Order
-from forest_fire_retrain_tests.reliability.processes import ask, run_in_slots
+from forest_fire_retrain_tests.reliability.processes import Ended, ask, run_in_slots
 from forest_fire_retrain_tests.reliability.ranges import wait_for_workers
 from forest_fire_retrain_tests.reliability.relocating import IN_PLACE, relocate
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
 
-BATCH = 8
+Trial = Callable[[Path], Verdict]
+TRIALS_PER_SLOT = 4
+"""In a batch, after which it is told how far the campaign is."""
 MOST_DRAWS_PER_KILL = 4
 SERVERS_END_WITHIN_SECONDS = 60.0
 SHORTER = 0.8
 """Of the span that instants are drawn from, after a batch where every second kill came too late."""
 
 
+class Progress:
+    """How far an order is.
+
+    Parameters
+    ----------
+    order : Order
+        What is ordered.
+    n_kills : int
+        How often it is killed.
+    span_seconds : float
+        How long it takes undisturbed; the instants are drawn from it.
+    undisturbed : list
+        What it comes to then.
+    """
+
+    def __init__(self, order: Order, n_kills: int, span_seconds: float, undisturbed: list[object]) -> None:
+        self.order, self._n_kills, self._span, self._undisturbed = order, n_kills, span_seconds, undisturbed
+        self._draw = random.Random(f"{SEED} {order.name}")  # noqa: S311 - instants, not secrets
+        self._n_drawn, self.n_open = 0, 0
+        self.verdicts: list[Verdict] = []
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it has to be tried again, with those that are being tried counted as killed."""
+        n_killed = sum(verdict.n_faults for verdict in self.verdicts)
+        return n_killed + self.n_open < self._n_kills and self._n_drawn < MOST_DRAWS_PER_KILL * self._n_kills
+
+    def draw(self) -> Trial:
+        """The next trial."""
+        number, after = self._n_drawn, self._draw.uniform(0, self._span)
+        self._n_drawn, self.n_open = number + 1, self.n_open + 1
+        return partial(_try, order=self.order, number=number, after=after, undisturbed=self._undisturbed)
+
+    def add(self, verdicts: Sequence[Verdict]) -> None:
+        """What the trials of a batch came to."""
+        self.verdicts += verdicts
+        self.n_open -= len(verdicts)
+        if verdicts and 2 * sum(verdict.n_faults for verdict in verdicts) < len(verdicts):
+            self._span *= SHORTER
+
+
 def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Tally]:
     """Kill at `n_kills` seeded random instants in all, shared out over the orders; then try those that begin so."""
     make_order_homes_in(slots)
     chosen = [order for order in ORDERS if order.name.startswith(only)]
-    n_shares = sum(order.share for order in ORDERS)
-    return [_cut(slots, order, max(1, round(n_kills * order.share / n_shares))) for order in chosen]
+    began, rehearsed = time.monotonic(), run_in_slots([partial(rehearse_order, order=order) for order in chosen], slots)
+    failed = [answer for answer in rehearsed if isinstance(answer, Ended)]
+    if failed:
+        msg = f"undisturbed, an order does not hold: {failed[0]}"
+        raise RuntimeError(msg)
+    n_shares = sum(order.share for order in chosen)
+    cutting = [
+        Progress(order, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
+        for order, answer in zip(chosen, rehearsed, strict=True)
+    ]
+    while batch := _draw_batch(cutting, TRIALS_PER_SLOT * len(slots)):
+        verdicts = read_verdicts(run_in_slots([trial for _, trial in batch], slots))
+        for progress in cutting:
+            progress.add([found for (whose, _), found in zip(batch, verdicts, strict=True) if whose is progress])
+        _tell(cutting, verdicts)
+    seconds = time.monotonic() - began
+    return [count_up(f"orders, {one.order.name}", one.verdicts, seconds) for one in cutting]
 
 
-def _cut(slots: tuple[Path, ...], order: Order, n_kills: int) -> Tally:
-    began, draw = time.monotonic(), random.Random(f"{SEED} {order.name}")  # noqa: S311 - instants, not secrets
-    (rehearsed,) = run_in_slots([partial(rehearse_order, order=order)], slots[:1])
-    if not isinstance(rehearsed, list):
-        msg = f"undisturbed, {order.name} does not hold: {rehearsed}"
-        raise TypeError(msg)
-    span, undisturbed = rehearsed
-    verdicts: list[Verdict] = []
-    while (missing := n_kills - sum(v.n_faults for v in verdicts)) > 0 and len(
-        verdicts
-    ) < MOST_DRAWS_PER_KILL * n_kills:
-        numbers = range(len(verdicts), len(verdicts) + min(missing, BATCH))
-        trials = [
-            partial(_try, order=order, number=number, after=draw.uniform(0, span), undisturbed=undisturbed)
-            for number in numbers
-        ]
-        batch = read_verdicts(run_in_slots(trials, slots))
-        verdicts += batch
-        span *= SHORTER if 2 * sum(v.n_faults for v in batch) < len(batch) else 1
-        _tell(order, verdicts, n_kills)
-    return count_up(f"orders, {order.name}", verdicts, time.monotonic() - began)
+def _draw_batch(cutting: Sequence[Progress], n_trials: int) -> list[tuple[Progress, Trial]]:
+    """The next trials, each order in turn."""
+    batch: list[tuple[Progress, Trial]] = []
+    while len(batch) < n_trials and (missing := [one for one in cutting if one.is_missing]):
+        batch += [(one, one.draw()) for one in missing]
+    return batch
 
 
-def _tell(order: Order, verdicts: Sequence[Verdict], n_kills: int) -> None:
-    n_done, n_wrong = sum(v.n_faults for v in verdicts), sum(len(v.violations) for v in verdicts)
-    now = time.strftime("%H:%M:%S")
-    sys.stderr.write(f"{now} {order.name}: {n_done} of {n_kills} kills, {n_wrong} violations\n")
-    for violation in [f"{v.what}: {violation}" for v in verdicts[-BATCH:] for violation in v.violations]:
-        sys.stderr.write(f"  {violation}\n")
+def _tell(cutting: Sequence[Progress], verdicts: Sequence[Verdict]) -> None:
+    """How far it is, for those who wait hours."""
+    counts = {one.order.name: sum(verdict.n_faults for verdict in one.verdicts) for one in cutting}
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {sum(counts.values())} kills: {counts}\n")
+    for verdict in verdicts:
+        for violation in verdict.violations:
+            sys.stderr.write(f"  {verdict.what}: {violation}\n")
+    sys.stderr.flush()
 
 
 def rehearse_order(slot: Path, *, order: Order) -> tuple[float, list[object]]:
