@@ -9,7 +9,7 @@ import dagster as dg
 import pytest
 
 from forest_fire_retrain import operations
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.monitoring import (
     QUALITY_ASSET,
