@@ -54,5 +54,5 @@ class MonitorRule(BaseModel):
     blind_days: Count = 28
     blind_share: Share = 0.8
     blind_chance: Share = 0.01
-    shift_days: Count = 364
-    shift_limit: Positive = 0.25
+    shift_days: Count = 182
+    shift_limit: Positive = 0.5
