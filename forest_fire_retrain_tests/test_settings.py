@@ -94,3 +94,11 @@ def test_the_value_of_a_secret_setting_is_never_said(monkeypatch: pytest.MonkeyP
 def test_a_wrong_value_with_a_password_in_it_is_said_without(monkeypatch: pytest.MonkeyPatch) -> None:
     message = refusal(monkeypatch, HOST="127.0.0.1", SOURCE="postgresql://u:s3c/r3t@h")
     assert "observed: 'postgresql://***@h'" in message
+
+
+def test_what_monitoring_cannot_do_yet_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "retrain")
+    with pytest.raises(ConfigurationError, match="FOREST_FIRE_ACTIVE"):
+        load_settings()
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "off")
+    assert load_settings().active == "off"

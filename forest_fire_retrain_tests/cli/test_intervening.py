@@ -205,6 +205,25 @@ def test_a_backup_takes_the_place_of_a_tampered_ledger_and_says_so_in_it(
     assert forest_fire("verify").out.strip() == CLEAN
 
 
+@pytest.mark.parametrize("options", [(), ("--force",)], ids=["as it is", "by force"])
+def test_a_restoration_that_was_cut_before_its_copy_and_is_ordered_again_is_finished(
+    reigned: Path, forest_fire: Run, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    backup = tmp_path / "monday.duckdb"
+    forest_fire("ledger", "backup", str(backup))
+    copied = shutil.copytree(reigned / "export", tmp_path / "export")
+    (reigned / "ledger.duckdb").write_bytes(b"torn")
+    assert forest_fire("ledger", "restore", str(backup)).code == 0
+    rows = rows_of(reigned)
+    shutil.rmtree(reigned / "export")
+    copied.rename(reigned / "export")
+    again = forest_fire("ledger", "restore", str(backup), *options)
+    assert (again.code, "restored already, row 5 says so" in " ".join(again.out.split())) == (0, True), again
+    assert rows_of(reigned) == rows
+    assert len(list(reigned.glob("ledger.duckdb.replaced-*"))) == 1
+    assert forest_fire("verify").out.strip() == CLEAN
+
+
 def test_the_copy_for_readers_is_written_again(reigned: Path, forest_fire: Run) -> None:
     shutil.rmtree(reigned / "export")
     assert "4 rows exported" in forest_fire("ledger", "export").out
