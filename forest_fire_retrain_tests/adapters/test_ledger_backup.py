@@ -110,8 +110,6 @@ def test_a_backup_makes_no_folder_where_the_disk_is_not_mounted(ledger: DuckDbLe
 def test_what_cannot_be_backed_up_leaves_no_file(ledger: DuckDbLedger, tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="there is no ledger at"):
         back_up(DuckDbLedger(tmp_path / "none.duckdb", patience_seconds=1), tmp_path / "b")
-    with pytest.raises(LedgerError, match="cannot be written"):
-        back_up(ledger, tmp_path / "no folder" / "b")
     tamper(ledger.path)
     with pytest.raises(LedgerTamperedError, match="row 2: its content does not match"):
         back_up(ledger, tmp_path / "b")
