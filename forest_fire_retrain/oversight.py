@@ -17,15 +17,18 @@ from collections.abc import Sequence
 from forest_fire_retrain.adapters.failed_runs import read_failed_runs
 from forest_fire_retrain.adapters.ledger_export import EXPORT, read_export
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
+from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.adapters.registry_glance import see_registry
 from forest_fire_retrain.adapters.upkeep_notes import read_verification
 from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrainError, HomeError, LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.oversight.notes import SeenQuality
 from forest_fire_retrain.core.oversight.observed import Limits, Observed, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
+from forest_fire_retrain.core.records import QUALITY_KIND
 from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, LastLive, read_last_live
 from forest_fire_retrain.settings import Settings
 
@@ -79,7 +82,13 @@ def observe(settings: Settings, now: dt.datetime) -> Observed:
         last_live=read_last_prediction(settings),
         last_verify=read_verification(settings.export_folder),
         runs_page=f"http://{settings.host}:{settings.dagster_port}/runs/",
+        quality=_read_quality(settings),
     )
+
+
+def _read_quality(settings: Settings) -> SeenQuality | None:
+    report = RecordFiles(settings.records_folder).newest(QUALITY_KIND, settings.model_name)
+    return None if report is None else SeenQuality.read(report)
 
 
 def read_last_prediction(settings: Settings) -> LastLive | None:

@@ -6,6 +6,7 @@ from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_backup import back_up, restore
 from forest_fire_retrain.adapters.ledger_export import read_export, refresh_export
 from forest_fire_retrain.cli.console import out, stamp_now
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.drafts import draft_restoration
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload
 from forest_fire_retrain.core.ledger.state import fold
@@ -16,7 +17,7 @@ from forest_fire_retrain.settings import Settings
 def back_ledger_up(settings: Settings, target: Path) -> None:
     """Write a consistent copy of the ledger, and verify it."""
     n_rows = back_up(_open_file(settings), target.resolve())
-    out.print(f"{n_rows} row(s) are backed up in {target}, their chain verified.", markup=False)
+    out.print(f"Backed up in {target}: {counted(n_rows, 'row')}, their chain verified.", markup=False)
 
 
 def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
@@ -39,14 +40,17 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
         ledger.append(draft_restoration(payload, model_name=settings.model_name, champion=champion, stamp=stamp))
         refresh_export(ledger, settings.export_folder, signer=build_signer(settings), force=force)
     kept = "" if kept_as is None else f" What was there before is kept as {kept_as}."
-    out.print(f"The ledger holds the {done.n_rows} row(s) of the backup.{kept} Run: forest-fire verify", markup=False)
+    out.print(
+        f"The ledger holds {counted(done.n_rows, 'row')}, those of the backup.{kept} Run: forest-fire verify",
+        markup=False,
+    )
 
 
 def export_copy(settings: Settings, *, force: bool) -> None:
     """Write the lock-free copy again."""
     signer = build_signer(settings)
     rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force)
-    out.print(f"{len(rows)} row(s) are exported to {settings.export_folder}.", markup=False)
+    out.print(f"Exported to {settings.export_folder}: {counted(len(rows), 'row')}.", markup=False)
 
 
 def _open_file(settings: Settings) -> DuckDbLedger:

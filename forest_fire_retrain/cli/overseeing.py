@@ -16,8 +16,10 @@ from forest_fire_retrain.cli.console import out, print_facts, print_json
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
+from forest_fire_retrain.core.oversight.notes import SeenQuality
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
 from forest_fire_retrain.core.periods import key_of
@@ -59,7 +61,9 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print_json({name: _for_programs(fact) for name, fact in told.items()})
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed_over")}
-    never = {name: "never" for name in ("last_witness", "last_verify") if facts[name] is None}
+    never = {
+        name: "never" for name in ("last_rollback", "quality", "last_witness", "last_verify") if facts[name] is None
+    }
     print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted, **never}.items()})
     matters = find_open_matters(observed)
     out.print("Needs a person" if matters else NOTHING, style="bold", markup=False)
@@ -95,7 +99,7 @@ def _for_programs(fact: object) -> object:
         return [_for_programs(part) for part in fact]
     if isinstance(fact, Record):
         return fact.model_dump()
-    return fact._asdict() if isinstance(fact, Matter | FailedRun | Feed) else fact
+    return fact._asdict() if isinstance(fact, Matter | FailedRun | Feed | SeenQuality) else fact
 
 
 def _on_one_line(matter: Matter) -> str:
@@ -112,10 +116,12 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
     return {
         "model": settings.model_name,
         "champion": state.champion,
+        "last_rollback": _read_last_rollback(state),
+        "quarantined": sorted(version for version in state.quarantines if version != state.champion),
         "last_decided": newest,
         "last_decision": None if last is None else last.summary,
         "alerts": alerts,
-        "doubted_labels": [str(doubt) for doubt in find_doubts(state)],
+        "doubted_labels": [doubt.sentence for doubt in find_doubts(state)],
         "data_warnings": [] if newest is None else _read_data_warnings(settings, newest),
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
@@ -125,9 +131,18 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
     }
 
 
+def _read_last_rollback(state: LedgerState) -> str | None:
+    """Which version was rolled back from last, for which, by whom and why."""
+    last = max(state.quarantines.values(), key=lambda quarantine: quarantine.row, default=None)
+    if last is None:
+        return None
+    return f"{last.since}, from version {last.version} to version {last.successor}, by {last.actor}: {last.reason}"
+
+
 def _facts_of_upkeep(settings: Settings, observed: Observed) -> dict[str, object]:
     return {
         "registry": describe_registry(observed),
+        "quality": observed.quality,
         "failed_runs": open_failures(observed),
         "feeds": _read_feeds(settings),
         "last_witness": read_witnessed(settings.export_folder),

@@ -18,6 +18,7 @@ class MatterKind(StrEnum):
     LABELS_DOUBTED = "labels_doubted"
     GUARDRAIL_REPEATS = "guardrail_repeats"
     CHAMPION_OLD = "champion_old"
+    QUALITY_ALARM = "quality_alarm"
     FAULT_FOUND = "fault_found"
 
 

@@ -124,7 +124,7 @@ def describe_quality(report: QualityReport) -> Metadata:
         **{name: number(value) for name, value in figures.items()},
         **({} if overall is None else {"skill against climatology": number(overall.skill)}),
         "by the feed or the forecast": text(
-            "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss"
+            "none of these days was predicted live" if feed is None else f"{feed:+.1%} of the loss"
         ),
         "model version": dg.MetadataValue.int(report.version),
         "measured": text(f"{len(report.weeks)} weeks from {report.since} to {report.due_end}"),

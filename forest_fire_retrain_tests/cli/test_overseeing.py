@@ -8,11 +8,14 @@ from pathlib import Path
 import pytest
 from mlflow import MlflowClient
 
+from forest_fire_retrain import operations
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import export_ledger
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.adapters.mlflow_connection import connect
 from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.records import QUALITY_KIND
+from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.oversight import find_matters
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
@@ -65,6 +68,7 @@ def test_a_home_that_needs_nobody_says_so_in_one_line(home: Path, forest_fire: R
     assert [feed["table"] for feed in facts["feeds"]] == ["weather", "fires"]
     assert {feed["until"] for feed in facts["feeds"]} == {"2025-07-27"}
     assert (facts["last_verify"], facts["last_witness"]) == (None, None)
+    assert (facts["last_rollback"], facts["quarantined"], facts["quality"]) == (None, [], None)
     assert all(name == name.lower() and " " not in name for name in facts)
 
 
@@ -121,6 +125,22 @@ def test_a_run_that_was_ordered_by_hand_and_failed_is_named_until_one_succeeds(
     later = (dt.datetime.now(dt.UTC) + dt.timedelta(days=8)).isoformat()
     assert kinds_at(later) == []
     assert forest_fire("retrain", "--partition", "2025-07-21").code == 0
+    assert forest_fire("status", "--check") == (0, NOTHING, "")
+    assert home.exists()
+
+
+def test_an_alarm_of_the_weekly_look_is_told_until_a_look_is_none(home: Path, forest_fire: Run) -> None:
+    installation = build_installation(load_settings())
+    report = operations.look_at_quality(installation, dt.datetime(2025, 7, 28, 9, tzinfo=dt.UTC))
+    assert forest_fire("status", "--check") == (0, NOTHING, "")
+    raised = report.model_copy(update={"state": "ALARM", "sentence": "the chart stands at 9.38 (limit 5.00)"})
+    installation.records.put(QUALITY_KIND, MODEL, raised)
+    answer = forest_fire("status", "--check")
+    assert (answer.code, len(answer.out.splitlines())) == (1, 1)
+    assert answer.out.startswith("version 1: the chart stands at 9.38 (limit 5.00) (looked at on 2025-07-28T09:00")
+    assert "ALARM (version 1, looked at on " in forest_fire("status").out
+    assert json.loads(forest_fire("status", "--json").out)["quality"]["state"] == "ALARM"
+    installation.records.put(QUALITY_KIND, MODEL, report)
     assert forest_fire("status", "--check") == (0, NOTHING, "")
     assert home.exists()
 

@@ -18,9 +18,6 @@ from forest_fire_retrain.core.monitoring.quality_state import QualityState
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
 
-QUALITY_KIND = "prediction_quality"
-"""Name of the records, one folder per model."""
-
 
 class Tally(Record):
     """Cell-days under one heading, and what became of them.

@@ -24,6 +24,7 @@ TITLES = {
     MatterKind.PREDICTION_OVERDUE: "a prediction is overdue",
     MatterKind.FEED: "the feed is silent or partial",
     MatterKind.CHAMPION_OLD: "the champion is old",
+    MatterKind.QUALITY_ALARM: "the champion loses more than it expects to",
     MatterKind.FAULT_FOUND: "a fault was found",
 }
 

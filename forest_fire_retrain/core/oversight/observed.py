@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState
-from forest_fire_retrain.core.oversight.notes import Verification
+from forest_fire_retrain.core.oversight.notes import SeenQuality, Verification
 from forest_fire_retrain.core.oversight.overdue import Schedule
 from forest_fire_retrain.core.serving.log_notes import LastLive
 
@@ -99,6 +99,8 @@ class Observed(NamedTuple):
         What the last `verify` found.
     runs_page : str
         Address of a run's page without the run's id.
+    quality : SeenQuality, optional
+        What the last look at the champion's predictions came to.
     """
 
     model_name: str
@@ -112,3 +114,4 @@ class Observed(NamedTuple):
     last_live: LastLive | None
     last_verify: Verification | None
     runs_page: str
+    quality: SeenQuality | None = None

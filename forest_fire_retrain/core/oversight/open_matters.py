@@ -20,6 +20,8 @@ from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.overdue import find_overdue_decision, find_overdue_prediction
 
 VERIFY_JOB = "verify_job"
+ALARM = "ALARM"
+"""The word of `core.monitoring.quality_state.QualityState`, which needs SciPy."""
 DONE_BY = {
     "retraining_job": EntryKind.DECISION,
     "rollback_job": EntryKind.ROLLBACK,
@@ -38,6 +40,7 @@ def find_open_matters(observed: Observed) -> list[Matter]:
         *_about_faults(observed),
         *_about_what_is_overdue(observed),
         *_about_failed_runs(observed),
+        *_about_quality(observed),
         *find_in_decisions(observed.state),
         *_about_the_last_prediction(observed),
     ]
@@ -133,6 +136,17 @@ def _is_settled(run: FailedRun, observed: Observed) -> bool:
         return observed.last_verify is not None and observed.last_verify.verified_at >= run.began_at
     written_at = None if run.job not in DONE_BY else observed.written.get(DONE_BY[run.job])
     return written_at is not None and written_at > run.failed_at
+
+
+def _about_quality(observed: Observed) -> Iterator[Matter]:
+    """The alarm about the present champion; one about a version that no longer serves is settled."""
+    seen = observed.quality
+    if seen is None or seen.state != ALARM or seen.version != observed.state.champion:
+        return
+    what = f"version {seen.version}: {seen.sentence} (looked at on {seen.looked_at.isoformat(timespec='seconds')})"
+    back = 'forest-fire rollback --reason "…"'
+    remedy = f"See where it loses: forest-fire quality; the version before can be taken back: {back}"
+    yield Matter(MatterKind.QUALITY_ALARM, f"quality_alarm/{seen.version}/{seen.change}", what, remedy)
 
 
 def _about_the_last_prediction(observed: Observed) -> Iterator[Matter]:
