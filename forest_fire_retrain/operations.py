@@ -27,9 +27,10 @@ from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_w
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
+from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain.core.periods import key_of
-from forest_fire_retrain.core.records import QUALITY_KIND, IngestReport
+from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders

@@ -24,11 +24,11 @@ from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrai
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.matters import Matter, MatterKind
-from forest_fire_retrain.core.oversight.notes import SeenQuality
+from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, LastLook, read_look
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.oversight.observed import Limits, Observed, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
-from forest_fire_retrain.core.records import QUALITY_KIND
 from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, LastLive, read_last_live
 from forest_fire_retrain.settings import Settings
 
@@ -76,19 +76,14 @@ def observe(settings: Settings, now: dt.datetime) -> Observed:
         written={entry.kind: entry.recorded_at for entry in entries},
         now=now,
         schedule=_schedule_of(settings),
-        limits=Limits(settings.failed_run_days, settings.max_share_without_weather),
+        limits=Limits(settings.failed_run_days, settings.max_share_without_weather, settings.quality_overdue_days),
         registry=registry,
         failed_runs=tuple(read_failed_runs(settings.dagster_home)),
         last_live=read_last_prediction(settings),
         last_verify=read_verification(settings.export_folder),
         runs_page=f"http://{settings.host}:{settings.dagster_port}/runs/",
-        quality=_read_quality(settings),
+        last_look=read_last_look(settings),
     )
-
-
-def _read_quality(settings: Settings) -> SeenQuality | None:
-    report = RecordFiles(settings.records_folder).newest(QUALITY_KIND, settings.model_name)
-    return None if report is None else SeenQuality.read(report)
 
 
 def read_last_prediction(settings: Settings) -> LastLive | None:
@@ -104,6 +99,20 @@ def read_last_prediction(settings: Settings) -> LastLive | None:
     from forest_fire_retrain.adapters.lake_notes import newest_notes  # noqa: PLC0415 - imports deltalake
 
     return read_last_live(newest_notes(settings.lake_root, LOG_TABLE))
+
+
+def read_last_look(settings: Settings) -> LastLook | None:
+    """The newest look at the champion's predictions; `None` without one, and where monitoring is off.
+
+    Raises
+    ------
+    HomeError
+        If its record cannot be read.
+    """
+    if settings.active is ActiveMode.OFF:
+        return None
+    text = RecordFiles(settings.records_folder).newest(QUALITY_KIND, settings.model_name)
+    return None if text is None else read_look(text)
 
 
 def _schedule_of(settings: Settings) -> Schedule:

@@ -18,8 +18,8 @@ from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
-from forest_fire_retrain.core.oversight.notes import SeenQuality
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
 from forest_fire_retrain.core.periods import key_of
@@ -61,9 +61,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print_json({name: _for_programs(fact) for name, fact in told.items()})
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed_over")}
-    never = {
-        name: "never" for name in ("last_rollback", "quality", "last_witness", "last_verify") if facts[name] is None
-    }
+    never = {name: "never" for name in ("last_rollback", "last_witness", "last_verify") if facts[name] is None}
     print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted, **never}.items()})
     matters = find_open_matters(observed)
     out.print("Needs a person" if matters else NOTHING, style="bold", markup=False)
@@ -99,7 +97,7 @@ def _for_programs(fact: object) -> object:
         return [_for_programs(part) for part in fact]
     if isinstance(fact, Record):
         return fact.model_dump()
-    return fact._asdict() if isinstance(fact, Matter | FailedRun | Feed | SeenQuality) else fact
+    return fact._asdict() if isinstance(fact, Matter | FailedRun | Feed) else fact
 
 
 def _on_one_line(matter: Matter) -> str:
@@ -126,6 +124,7 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
         "last_predicted_day": "none" if last_live is None else last_live.day,
+        "predictions": _describe_look(settings, observed),
         "frozen_until": state.frozen_until,
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
@@ -139,10 +138,16 @@ def _read_last_rollback(state: LedgerState) -> str | None:
     return f"{last.since}, from version {last.version} to version {last.successor}, by {last.actor}: {last.reason}"
 
 
+def _describe_look(settings: Settings, observed: Observed) -> object:
+    """The newest look at the champion's predictions, or why there is none."""
+    if settings.active is ActiveMode.OFF:
+        return "not looked at (FOREST_FIRE_ACTIVE is off)"
+    return "not looked at yet" if observed.last_look is None else observed.last_look
+
+
 def _facts_of_upkeep(settings: Settings, observed: Observed) -> dict[str, object]:
     return {
         "registry": describe_registry(observed),
-        "quality": observed.quality,
         "failed_runs": open_failures(observed),
         "feeds": _read_feeds(settings),
         "last_witness": read_witnessed(settings.export_folder),

@@ -75,7 +75,8 @@ def print_predictions(settings: Settings, asked: Asked, name: str | None, *, as_
     if as_json:
         print_json(rows)
     elif rows:
-        print_table("Predictions, by day and as they became known", list(rows[0]), [list(row.values()) for row in rows])
+        columns = ["issue" if name == "name" else name for name in rows[0]]
+        print_table("Predictions, by day and as they became known", columns, [list(row.values()) for row in rows])
     else:
         which = f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
         out.print(f"Nothing was predicted for {which}. Run: forest-fire predict")

@@ -18,8 +18,11 @@ class MatterKind(StrEnum):
     LABELS_DOUBTED = "labels_doubted"
     GUARDRAIL_REPEATS = "guardrail_repeats"
     CHAMPION_OLD = "champion_old"
-    QUALITY_ALARM = "quality_alarm"
     FAULT_FOUND = "fault_found"
+    QUALITY_ALARM = "quality_alarm"
+    QUALITY_BLIND = "quality_blind"
+    QUALITY_OVERDUE = "quality_overdue"
+    POPULATION_SHIFT = "population_shift"
 
 
 class Matter(NamedTuple):

@@ -305,8 +305,6 @@ def name_candidate(training_hash: str, recipe: Recipe, seed: int, environment: E
 
 INGEST_KIND = "ingest_{table}"
 """Under what the report of an ingestion is kept."""
-QUALITY_KIND = "prediction_quality"
-"""Under what monitoring's reports on a model are kept, one folder per model."""
 
 
 class IngestReport(Record):

@@ -12,6 +12,7 @@ Rules
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from forest_fire_retrain.core.decision.alerts import describe_doubt
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerError
@@ -19,7 +20,6 @@ from forest_fire_retrain.core.ledger.decision_payload import has_suspect_labels,
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload
 from forest_fire_retrain.core.notices.notice import Notice, RowNotice, make_notice
-from forest_fire_retrain.core.oversight.decision_alerts import describe_doubt
 
 HASH_LENGTH = 16
 SEE_HISTORY = "See: forest-fire history"

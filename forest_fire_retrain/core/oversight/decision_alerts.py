@@ -8,14 +8,11 @@ Rules
 - Fires that stay away are one matter with the doubt about the same window, and none once a person vouched for it.
 """
 
-import datetime as dt
 import re
 from collections.abc import Iterator
 
 from forest_fire_retrain.core.decision import alerts
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
-from forest_fire_retrain.core.decision.window_evidence import LabelCount
-from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState
@@ -66,20 +63,8 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
     if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return
     for window in read_flagged(state.decisions.values(), state.cleared):
-        sentence, remedy = describe_doubt(count_of(window))
+        sentence, remedy = alerts.describe_doubt(count_of(window))
         yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
-
-
-def describe_doubt(count: LabelCount) -> tuple[str, str]:
-    """What is doubted, without a full stop, and what to do; the last day of the window is included in both."""
-    first, last = count.window.start, count.window.end - dt.timedelta(days=1)
-    were = "was" if count.n_fires == 1 else "were"
-    sentence = (
-        f"the fire reports of {first} to {last} are doubted: {counted(count.n_fires, 'fire')} {were} recorded, about "
-        f"{count.n_expected:.0f} were expected"
-    )
-    order = f'forest-fire clear-labels --from {first} --to {last} --reason "…"'
-    return sentence, f"Look at the fire reports; if they are complete: {order}"
 
 
 def _matter_of(state: LedgerState, alert: str, kind: MatterKind) -> Matter:

@@ -1,8 +1,6 @@
 """What a home notes of its own upkeep: when it was verified last and what was found, when it was witnessed last."""
 
 import datetime as dt
-import json
-from typing import NamedTuple
 
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.decision.wording import counted
@@ -43,40 +41,6 @@ class Verification(Record):
         """One line."""
         found = "no fault" if not self.n_faults else f"{counted(self.n_faults, 'fault')}, the first: {self.first_fault}"
         return f"{self.verified_at.isoformat(timespec='seconds')}: {found}"
-
-
-class SeenQuality(NamedTuple):
-    """What the last look at the champion's predictions came to.
-
-    Attributes
-    ----------
-    version : int
-        Whose predictions.
-    state, sentence : str
-        `OK`, `ALARM` or `BLIND`, and why, without a full stop.
-    change : str, optional
-        In alarm, the first day of the week from which on its chart was above zero; it names the alarm.
-    looked_at : datetime.datetime
-        When, UTC.
-    """
-
-    version: int
-    state: str
-    sentence: str
-    change: str | None
-    looked_at: dt.datetime
-
-    @classmethod
-    def read(cls, report: str) -> "SeenQuality":
-        """Of a report of `core.monitoring.quality_report` as it is kept; reading it as a whole would need SciPy."""
-        kept = json.loads(report)
-        looked_at = dt.datetime.fromisoformat(kept["known_at"])
-        return cls(kept["version"], kept["state"], kept["sentence"], kept["change"], looked_at)
-
-    def __str__(self) -> str:
-        """One line."""
-        at = self.looked_at.isoformat(timespec="seconds")
-        return f"{self.state} (version {self.version}, looked at on {at}): {self.sentence}"
 
 
 class Witnessed(Record):

@@ -16,12 +16,11 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions
+from forest_fire_retrain.core.oversight.looked_at import find_in_last_look
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.overdue import find_overdue_decision, find_overdue_prediction
 
 VERIFY_JOB = "verify_job"
-ALARM = "ALARM"
-"""The word of `core.monitoring.quality_state.QualityState`, which needs SciPy."""
 DONE_BY = {
     "retraining_job": EntryKind.DECISION,
     "rollback_job": EntryKind.ROLLBACK,
@@ -40,9 +39,9 @@ def find_open_matters(observed: Observed) -> list[Matter]:
         *_about_faults(observed),
         *_about_what_is_overdue(observed),
         *_about_failed_runs(observed),
-        *_about_quality(observed),
         *find_in_decisions(observed.state),
         *_about_the_last_prediction(observed),
+        *find_in_last_look(observed),
     ]
 
 
@@ -136,17 +135,6 @@ def _is_settled(run: FailedRun, observed: Observed) -> bool:
         return observed.last_verify is not None and observed.last_verify.verified_at >= run.began_at
     written_at = None if run.job not in DONE_BY else observed.written.get(DONE_BY[run.job])
     return written_at is not None and written_at > run.failed_at
-
-
-def _about_quality(observed: Observed) -> Iterator[Matter]:
-    """The alarm about the present champion; one about a version that no longer serves is settled."""
-    seen = observed.quality
-    if seen is None or seen.state != ALARM or seen.version != observed.state.champion:
-        return
-    what = f"version {seen.version}: {seen.sentence} (looked at on {seen.looked_at.isoformat(timespec='seconds')})"
-    back = 'forest-fire rollback --reason "…"'
-    remedy = f"See where it loses: forest-fire quality; the version before can be taken back: {back}"
-    yield Matter(MatterKind.QUALITY_ALARM, f"quality_alarm/{seen.version}/{seen.change}", what, remedy)
 
 
 def _about_the_last_prediction(observed: Observed) -> Iterator[Matter]:

@@ -7,7 +7,7 @@ import pytest
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.matters import MatterKind
-from forest_fire_retrain.core.oversight.notes import SeenQuality, Verification
+from forest_fire_retrain.core.oversight.notes import Verification
 from forest_fire_retrain.core.oversight.observed import FailedRun, Limits, Observed, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
@@ -107,16 +107,6 @@ def test_a_failed_run_is_settled_by_what_was_done_since_or_by_time() -> None:
     ordered = (failed("rollback_job"),)
     assert kinds(seen(failed_runs=ordered, written={EntryKind.ROLLBACK: NOON + 2 * HOUR})) == []
     assert kinds(seen(failed_runs=(failed("somebodys_job"),), written={})) == [MatterKind.RUN_FAILED]
-
-
-def test_an_alarm_about_the_present_champion_is_a_matter_and_no_other_state_is() -> None:
-    why = "the champion loses more than it expects to: the chart stands at 9.38 (limit 5.00)"
-    alarm = SeenQuality(1, "ALARM", why, "2023-11-06", NOON)
-    (matter,) = find_open_matters(seen(quality=alarm))
-    assert (matter.kind, matter.key) == (MatterKind.QUALITY_ALARM, "quality_alarm/1/2023-11-06")
-    assert f"version 1: {why} (looked at on " in matter.sentence
-    assert find_open_matters(seen(quality=alarm._replace(version=2))) == []
-    assert find_open_matters(seen(quality=alarm._replace(state="OK"))) == []
 
 
 def test_what_verify_found_is_told_once_and_until_a_clean_one() -> None:
