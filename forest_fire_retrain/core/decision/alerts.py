@@ -100,5 +100,5 @@ def describe_doubt(count: LabelCount) -> tuple[str, str]:
         f"the fire reports of {first} to {last} are doubted: {counted(count.n_fires, 'fire')} {were} recorded, about "
         f"{count.n_expected:.0f} were expected"
     )
-    order = f'forest-fire clear-labels --from {first} --to {last} --reason "…"'
+    order = f"forest-fire clear-labels --from {first} --to {last} --reason …"
     return sentence, f"Look at the fire reports; if they are complete: {order}"
