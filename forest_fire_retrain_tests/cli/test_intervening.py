@@ -233,11 +233,14 @@ def test_the_copy_for_readers_is_written_again(reigned: Path, forest_fire: Run) 
     assert len(rows_of(reigned)) == 4
 
 
-def test_an_empty_home_has_no_fault_and_nothing_to_roll_back(home: Path, forest_fire: Run) -> None:
-    assert forest_fire("verify").code == 0
-    answer = forest_fire("rollback", "--reason", "x")
-    assert (answer.code, "has no champion to roll back from" in answer.err) == (2, True)
-    assert not (home / "ledger.duckdb").exists()
+@pytest.mark.parametrize("order", [("verify",), ("rollback", "--reason", "x")])
+def test_where_there_is_no_home_nothing_is_called_sound_or_rolled_back(
+    home: Path, forest_fire: Run, order: tuple[str, ...]
+) -> None:
+    answer = forest_fire(*order)
+    assert (answer.code, answer.out) == (2, "")
+    assert "there is no home at" in answer.err
+    assert not home.exists()
 
 
 def test_another_source_is_refused_until_it_is_accepted_with_a_reason(
