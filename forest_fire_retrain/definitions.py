@@ -7,6 +7,7 @@ from typing import cast
 
 import dagster as dg
 
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.beginnings import find_beginnings
 from forest_fire_retrain.defs.features import build_feature_assets
@@ -69,7 +70,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         schedules=[
             build_schedule(settings, job),
             build_prediction_schedule(settings, prediction_job),
-            build_quality_schedule(settings, quality_job),
+            *([build_quality_schedule(settings, quality_job)] if settings.active is not ActiveMode.OFF else []),
         ],
         sensors=[build_sensor(job), *build_notice_sensors()],
         resources=resources,

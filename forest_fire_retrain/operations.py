@@ -27,7 +27,8 @@ from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_w
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
-from forest_fire_retrain.core.monitoring.quality_report import QUALITY_KIND, QualityReport
+from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND
+from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval

@@ -17,12 +17,15 @@ from collections.abc import Sequence
 from forest_fire_retrain.adapters.failed_runs import read_failed_runs
 from forest_fire_retrain.adapters.ledger_export import EXPORT, read_export
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
+from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.adapters.registry_glance import see_registry
 from forest_fire_retrain.adapters.upkeep_notes import read_verification
 from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrainError, HomeError, LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, LastLook, read_look
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.oversight.observed import Limits, Observed, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
@@ -73,12 +76,13 @@ def observe(settings: Settings, now: dt.datetime) -> Observed:
         written={entry.kind: entry.recorded_at for entry in entries},
         now=now,
         schedule=_schedule_of(settings),
-        limits=Limits(settings.failed_run_days, settings.max_share_without_weather),
+        limits=Limits(settings.failed_run_days, settings.max_share_without_weather, settings.quality_overdue_days),
         registry=registry,
         failed_runs=tuple(read_failed_runs(settings.dagster_home)),
         last_live=read_last_prediction(settings),
         last_verify=read_verification(settings.export_folder),
         runs_page=f"http://{settings.host}:{settings.dagster_port}/runs/",
+        last_look=read_last_look(settings),
     )
 
 
@@ -95,6 +99,20 @@ def read_last_prediction(settings: Settings) -> LastLive | None:
     from forest_fire_retrain.adapters.lake_notes import newest_notes  # noqa: PLC0415 - imports deltalake
 
     return read_last_live(newest_notes(settings.lake_root, LOG_TABLE))
+
+
+def read_last_look(settings: Settings) -> LastLook | None:
+    """The newest look at the champion's predictions; `None` without one, and where monitoring is off.
+
+    Raises
+    ------
+    HomeError
+        If its record cannot be read.
+    """
+    if settings.active is ActiveMode.OFF:
+        return None
+    text = RecordFiles(settings.records_folder).newest(QUALITY_KIND, settings.model_name)
+    return None if text is None else read_look(text)
 
 
 def _schedule_of(settings: Settings) -> Schedule:

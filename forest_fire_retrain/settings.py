@@ -28,8 +28,9 @@ from forest_fire_retrain.adapters.demonstration import read_demonstration
 from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, MonitorRule
+from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, ActiveMode, MonitorRule
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.plain_text import one_line
@@ -114,6 +115,8 @@ class Settings(Places, BaseSettings):
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
+    active : ActiveMode
+        Whether the predictions of the model in production are looked at by schedule, and alarms are told.
     monitoring : MonitorRule
         When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
@@ -128,6 +131,8 @@ class Settings(Places, BaseSettings):
         Largest share of cells without weather with which a prediction is no alarm.
     decision_overdue_hours, prediction_overdue_hours : int
         Hours after which a live decision, or a live prediction, that is due is overdue.
+    quality_overdue_days : int
+        Days after which a look at the predictions is overdue.
     failed_run_days : int
         Days for which a failed run that nothing settled needs a person.
     up_periods : int
@@ -176,6 +181,7 @@ class Settings(Places, BaseSettings):
     n_processes: Annotated[int, Field(ge=1)] = 2
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
+    active: ActiveMode = ActiveMode.ALERT
     monitoring: MonitorRule = MonitorRule()
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
@@ -184,6 +190,7 @@ class Settings(Places, BaseSettings):
     max_share_without_weather: Annotated[float, Field(ge=0, le=1)] = 0.2
     decision_overdue_hours: Hours = 24
     prediction_overdue_hours: Hours = 6
+    quality_overdue_days: Annotated[int, Field(ge=1)] = 10
     failed_run_days: Annotated[int, Field(ge=1)] = 7
     up_periods: Annotated[int, Field(ge=1)] = 26
     host: str = "127.0.0.1"
@@ -334,7 +341,7 @@ def load_settings(**overrides: object) -> Settings:
             remember(secrets_in(f"{settings.tracking_uri} {settings.lake_root}"))
             return settings
     listed = "\n".join(f"  - {one_line(cleared(fault))}" for fault in faults)
-    msg = f"{len(faults)} setting(s) are wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
+    msg = f"{counted(len(faults), 'setting')} wrong; nothing was done.\n{listed}\ndocs/settings.md lists the settings."
     raise ConfigurationError(msg)
 
 

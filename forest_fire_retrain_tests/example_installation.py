@@ -1,6 +1,9 @@
 """A small simulated park on fakes: what shell tests retrain without files, MLflow or a clock."""
 
+import atexit
 import datetime as dt
+import shutil
+import tempfile
 from pathlib import Path
 
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
@@ -15,6 +18,13 @@ from forest_fire_retrain_tests.fakes.registry import FakeRegistry
 from forest_fire_retrain_tests.fakes.tracker import FakeTracker
 
 NOW = dt.datetime(2026, 3, 2, 7, tzinfo=dt.UTC)
+
+
+def throwaway_home() -> Path:
+    """A home for what is made once and shared by many tests; it goes with the process."""
+    folder = Path(tempfile.mkdtemp(prefix="throwaway-home-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def example_settings(home: Path, **changes: object) -> Settings:

@@ -11,9 +11,8 @@ from itertools import count
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
-from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
 from forest_fire_retrain_tests.example_evidence import FIRST_DAY, NOON, WEEK, draft
-from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 MODELS = ("forest_fire_risk", "forest_fire_risk_north", "other")
 HOUR = dt.timedelta(hours=1)
@@ -106,13 +105,24 @@ class OneModel:
 
 def write_steps(steps: Sequence[tuple[str, str]], hours: Sequence[int]) -> list[LedgerEntry]:
     """The rows of steps, each a model and what happens to it; `hours` lie between one row's clock and the next."""
-    ledger, models, clock = FakeLedger(), {name: OneModel(name) for name in MODELS}, NOON
-    passed = iter(hours)
+    rows: list[EntryDraft] = []
+    models, clock, passed = {name: OneModel(name) for name in MODELS}, NOON, iter(hours)
     for model, step in steps:
         for row in models[model].follow(step):
             clock += next(passed, 1) * HOUR
-            ledger.append(row.model_copy(update={"recorded_at": clock}))
-    return ledger.rows
+            rows.append(row.model_copy(update={"recorded_at": clock}))
+    return seal_all(rows)
+
+
+def seal_all(drafts: Sequence[EntryDraft]) -> list[LedgerEntry]:
+    """The rows of a ledger that holds these; sealed past it, because it refuses a clock that was moved back.
+
+    Ledgers of earlier releases hold such rows.
+    """
+    rows: list[LedgerEntry] = []
+    for row in drafts:
+        rows.append(seal(row, len(rows) + 1, rows[-1].entry_hash if rows else GENESIS_HASH))
+    return rows
 
 
 def ledgers(n_steps: int = 14) -> st.SearchStrategy[list[LedgerEntry]]:

@@ -5,7 +5,6 @@ import datetime as dt
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
-from pathlib import Path
 from typing import NamedTuple
 
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
@@ -24,7 +23,7 @@ from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, 
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
 from forest_fire_retrain.pipeline.retraining.judging import Question
 from forest_fire_retrain.pipeline.retraining.training_candidates import train_candidate
-from forest_fire_retrain_tests.example_installation import NOW, example_installation
+from forest_fire_retrain_tests.example_installation import NOW, example_installation, throwaway_home
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 from forest_fire_retrain_tests.fakes.registry import FakeRegistry
@@ -80,7 +79,7 @@ def three_reigns() -> Reigns:
 
 @lru_cache
 def _train_three_reigns() -> Installation:
-    installation = example_installation(Path("nowhere"), adjudication=EASY, simulator=PARK)
+    installation = example_installation(throwaway_home(), adjudication=EASY, simulator=PARK)
     retrain(installation, WEEKS)
     return installation
 

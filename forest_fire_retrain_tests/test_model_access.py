@@ -170,7 +170,7 @@ def test_verify_names_a_version_that_leads_elsewhere_and_a_loader_that_was_chang
     assert len(said) == 2
     assert "version 2 " in said[0]
     assert "leads whoever loads it from the registry to file:///elsewhere" in said[0]
-    assert "version 1 has 1 file(s) beside the model that are not as recorded: MLmodel" in said[1]
+    assert "version 1 has 1 file beside the model not as recorded: MLmodel" in said[1]
 
 
 def test_an_artifact_address_that_was_moved_to_another_model_is_refused(home: Home) -> None:

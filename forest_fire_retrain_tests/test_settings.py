@@ -38,7 +38,7 @@ def test_a_time_zone_that_is_none_is_refused_with_the_nearest(
     monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
 ) -> None:
     message = refusal(monkeypatch, TIME_ZONE=typed)
-    assert message.startswith("1 setting(s) are wrong")
+    assert message.startswith("1 setting wrong")
     assert f"FOREST_FIRE_TIME_ZONE: no such time zone; it has to be an IANA name, nearest: {meant}" in message
     assert repr(typed) in message
 
@@ -94,3 +94,11 @@ def test_the_value_of_a_secret_setting_is_never_said(monkeypatch: pytest.MonkeyP
 def test_a_wrong_value_with_a_password_in_it_is_said_without(monkeypatch: pytest.MonkeyPatch) -> None:
     message = refusal(monkeypatch, HOST="127.0.0.1", SOURCE="postgresql://u:s3c/r3t@h")
     assert "observed: 'postgresql://***@h'" in message
+
+
+def test_what_monitoring_cannot_do_yet_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "retrain")
+    with pytest.raises(ConfigurationError, match="FOREST_FIRE_ACTIVE"):
+        load_settings()
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "off")
+    assert load_settings().active == "off"

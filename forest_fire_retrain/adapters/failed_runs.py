@@ -5,8 +5,9 @@ Rules
 - Of each job the newest run that failed and was not followed by one that succeeded.
 - A home's own sqlite storage is read without Dagster, whose import takes seconds. Where `dagster.yaml` names another
   storage, or the tables are not as expected, Dagster is asked.
-- A run's message is the first line of what it was ended with: of a failure that says what it is about, or of the
-  error inside Dagster's wrappers. Events are JSON, as Dagster keeps them.
+- A run's message is what it was ended with, on one line: the first line of a failure that says what it is about, or
+  of the error inside Dagster's wrappers, and the first thing that is listed below it. Events are JSON, as Dagster
+  keeps them.
 """
 
 import datetime as dt
@@ -40,6 +41,8 @@ ORDER BY dagster_event_type = 'PIPELINE_FAILURE', id
 ERROR_CLASS = re.compile(r"^[\w.]+(\.\w+|Error|Exception|Failure): ")
 WRAPPERS = "Dagster"
 """How the names of the errors begin that Dagster puts around what failed."""
+ITEM = "- "
+"""How a line begins that is one of several, below what they are."""
 UNKNOWN = "no message was kept; look at its log"
 
 
@@ -110,7 +113,16 @@ def _told_by(event: Mapping[str, Any]) -> str:
     error = data.get("error") or {}
     while error.get("cause") and str(error.get("cls_name")).startswith(WRAPPERS):
         error = error["cause"]
-    return _first_line(described or ERROR_CLASS.sub("", error.get("message") or "") or happened.get("message") or "")
+    return _one_line(described or ERROR_CLASS.sub("", error.get("message") or "") or happened.get("message") or "")
+
+
+def _one_line(text: str) -> str:
+    """The first line, and what is listed below it: the first item, and how many there are besides."""
+    listed = [line.strip().removeprefix(ITEM) for line in text.splitlines() if line.strip().startswith(ITEM)]
+    if not listed:
+        return _first_line(text)
+    more = f" (and {len(listed) - 1} more)" if len(listed) > 1 else ""
+    return f"{_first_line(text).rstrip('.:')}: {listed[0]}{more}"
 
 
 def _first_line(text: str) -> str:

@@ -59,7 +59,7 @@ def append_note(path: Path, note: str) -> None:
         If the file cannot be written.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_missing_folder(path)
         with path.open("ab") as file:
             file.write(f"{'' if file.tell() == 0 else chr(10)}{note}".encode())
             file.flush()
@@ -81,12 +81,19 @@ def write_pack(path: Path, files: Mapping[str, bytes], *, is_replaced: bool = Fa
         if path.exists() and not is_replaced:
             msg = f"{path} is there already and was kept. Name another file, or take --force"
             raise ProofError(msg)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _refuse_missing_folder(path)
         with written_beside(path) as beside:
             beside.write_bytes(pack(files))
     except OSError as error:
         msg = f"{path} cannot be written: {error.strerror}"
         raise ProofError(msg) from error
+
+
+def _refuse_missing_folder(path: Path) -> None:
+    """What is to be kept elsewhere must not land on this disk because the other one is not mounted."""
+    if not path.parent.is_dir():
+        msg = f"{path} cannot be written: there is no folder {path.parent}; make it, or mount what it lies on"
+        raise ProofError(msg)
 
 
 def pack(files: Mapping[str, bytes]) -> bytes:

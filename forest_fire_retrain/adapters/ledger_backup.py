@@ -44,7 +44,7 @@ def back_up(ledger: DuckDbLedger, target: Path) -> int:
     Raises
     ------
     RefusedRequestError
-        If `target` is there already.
+        If `target` is there already, or its folder is not.
     LedgerTamperedError
         If the ledger's chain is broken.
     LedgerError
@@ -52,6 +52,9 @@ def back_up(ledger: DuckDbLedger, target: Path) -> int:
     """
     if target.exists():
         msg = f"{target} is there already; nothing was written. Choose another name"
+        raise RefusedRequestError(msg)
+    if not target.parent.is_dir():
+        msg = f"{target} cannot be written: there is no folder {target.parent}; make it, or mount what it lies on"
         raise RefusedRequestError(msg)
     with ledger.at_rest() as path, _placed(target) as beside:
         entries = ledger.entries()

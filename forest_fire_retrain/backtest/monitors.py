@@ -30,8 +30,9 @@ from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.monitoring.calendar_weeks import last_monday, next_monday, weeks_between
 from forest_fire_retrain.core.monitoring.charts import chart_weeks
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, QualityState, judge_quality
+from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, judge_quality
 from forest_fire_retrain.core.monitoring.week_quality import WeekQuality, measure_week
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval, midnight

@@ -21,6 +21,7 @@ from forest_fire_retrain.backtest.summary import SummaryRow, summarise
 from forest_fire_retrain.cli.backtesting_monitors import describe_monitors, print_monitors
 from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.windows import Cadence, Interval, day_of
@@ -162,7 +163,7 @@ def understand(options: Options) -> Request:
     watched = () if options.monitors is None else _some_of(Monitor, "--monitors", options.monitors.split(","), faults)
     if faults or span is None:
         listed = "\n".join(f"  - {fault}" for fault in faults)
-        msg = f"{len(faults)} option(s) are wrong; nothing was done.\n{listed}\nSee: forest-fire backtest --help"
+        msg = f"{counted(len(faults), 'option')} wrong; nothing was done.\n{listed}\nSee: forest-fire backtest --help"
         raise ConfigurationError(msg)
     return Request(source, cadence, span, rules, chosen, seeds, options.n_cores, watched)
 
@@ -269,7 +270,7 @@ def print_summary(rows: Sequence[SummaryRow]) -> None:
     shown = {title: column for title, column in cells.items() if any(cell is not None for cell in column)}
     n_streams = max(row.n_streams for row in rows)
     print_table(
-        f"Backtest, {rows[0].cadence}, {n_streams} stream(s) a scenario",
+        f"Backtest, {rows[0].cadence}, {counted(n_streams, 'stream')} a scenario",
         list(shown),
         list(zip(*shown.values(), strict=True)),
     )

@@ -75,6 +75,8 @@ def answer_question(settings: Settings, question: Question, html: Path | None, *
         _print(answer)
     if html is not None:
         _write_page(answer, html)
+        if not as_json:
+            out.print(f"The page is in {html}.", markup=False)
 
 
 def _answer(settings: Settings, question: Question) -> investigate.Answer:

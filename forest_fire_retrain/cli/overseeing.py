@@ -17,6 +17,7 @@ from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.matters import Matter
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
@@ -120,9 +121,17 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
         "last_predicted_day": "none" if last_live is None else last_live.day,
+        "predictions": _describe_look(settings, observed),
         "frozen_until": state.frozen_until,
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
+
+
+def _describe_look(settings: Settings, observed: Observed) -> object:
+    """The newest look at the champion's predictions, or why there is none."""
+    if settings.active is ActiveMode.OFF:
+        return "not looked at (FOREST_FIRE_ACTIVE is off)"
+    return "not looked at yet" if observed.last_look is None else observed.last_look
 
 
 def _facts_of_upkeep(settings: Settings, observed: Observed) -> dict[str, object]:

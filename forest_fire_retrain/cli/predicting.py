@@ -11,7 +11,8 @@ from forest_fire_retrain.cli.console import RunProgress, out, print_json, print_
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.cli.reading_predictions import N_HIGHEST, Asked, print_cells
-from forest_fire_retrain.cli.running import QUIET, RANGE_END_TAG, foreseeable_faults_bare
+from forest_fire_retrain.cli.running import QUIET, foreseeable_faults_bare
+from forest_fire_retrain.cli.turns import RANGE_END_TAG
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import fold

@@ -5,11 +5,13 @@ from collections.abc import Sequence
 from forest_fire_retrain import operations
 from forest_fire_retrain.cli.console import print_facts, print_json, print_table
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.monitoring.population_shift import MeasureShift
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally, WeekRow
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.settings import Settings
 
 N_WEEKS_SHOWN = 26
+SHIFT_COLUMNS = ("of", "population stability index", "cell-days", "cell-days of the training")
 
 
 def print_quality(settings: Settings, *, as_json: bool) -> None:
@@ -30,6 +32,8 @@ def print_quality(settings: Settings, *, as_json: bool) -> None:
         print_table(
             f"Newest weeks of {len(report.weeks)}", columns, [_cells(week) for week in report.weeks[-N_WEEKS_SHOWN:]]
         )
+    if report.shift is not None and report.shift.measures:
+        print_table("Against the training", SHIFT_COLUMNS, [_shift(row) for row in report.shift.measures])
     tallies = [*((f"class {row.name.replace('_', ' ')}", row) for row in report.by_class)]
     tallies += [(f"region {row.name}", row) for row in report.by_region]
     tallies += [(f"said {row.name} days ahead", row) for row in report.by_lead]
@@ -48,6 +52,7 @@ def describe(report: QualityReport) -> dict[str, object]:
         "against climatology": None if overall is None else f"{overall.skill:+.1%} (1 would be perfect, 0 no better)",
         "by the feed or the forecast": "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss",
         "last fire report": "none" if report.last_recorded is None else report.last_recorded,
+        "moved from the training": "no day is newer" if report.shift is None else report.shift,
         "e-detector": _detector(report.weeks, report.rule.detector_limit),
     }
 
@@ -70,6 +75,10 @@ def _cells(week: WeekRow) -> tuple[object, ...]:
         detector,
         ", ".join(marks),
     )
+
+
+def _shift(row: MeasureShift) -> tuple[object, ...]:
+    return row.name, f"{row.index:.2f}", row.n_rows, row.n_training_rows
 
 
 def _tally(name: str, row: Tally) -> tuple[object, ...]:

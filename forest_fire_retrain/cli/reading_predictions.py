@@ -75,7 +75,8 @@ def print_predictions(settings: Settings, asked: Asked, name: str | None, *, as_
     if as_json:
         print_json(rows)
     elif rows:
-        print_table("Predictions, by day and as they became known", list(rows[0]), [list(row.values()) for row in rows])
+        columns = ["issue" if name == "name" else name for name in rows[0]]
+        print_table("Predictions, by day and as they became known", columns, [list(row.values()) for row in rows])
     else:
         out.print(f"Nothing was predicted for {days[0]} to {days[-1]}. Run: forest-fire predict", markup=False)
 

@@ -16,6 +16,7 @@ from forest_fire_retrain.cli.console import RunProgress, out, user_name
 from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
+from forest_fire_retrain.cli.turns import RANGE_END_TAG, refuse_overtaking
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import HomeError, UnknownPartitionError
@@ -34,7 +35,6 @@ from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import find_next, find_waiting
 from forest_fire_retrain.settings import Settings
 
-RANGE_END_TAG = "dagster/asset_partition_range_end"
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
@@ -86,10 +86,12 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
     ForestFireRetrainError
         Whatever stopped the run; everything decided before stays decided.
     """
-    keys = [key for key in settings.periods.closed_keys(read_clock()) if first <= key <= last]
+    closed = settings.periods.closed_keys(read_clock())
+    keys = [key for key in closed if first <= key <= last]
     with foreseeable_faults_bare(), RunProgress(len(keys)) as progress, open_instance(settings) as instance:
         close_dead_runs(instance)
         installation = replace(build_installation(settings), progress=progress)
+        refuse_overtaking(instance, installation, closed, first)
         n_rows_before = len(installation.ledger.entries())
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:

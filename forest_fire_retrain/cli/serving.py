@@ -23,6 +23,7 @@ from forest_fire_retrain.cli.minder import Minder
 from forest_fire_retrain.cli.predicting import predict_today
 from forest_fire_retrain.cli.running import catch_up, foreseeable_faults_bare
 from forest_fire_retrain.cli.sole_server import Running, ServingRecord, sole_server, this_process
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.metadata import TRAINING_VIEW
 from forest_fire_retrain.installation import build_installation
@@ -81,6 +82,7 @@ def _run(settings: Settings, servers: Sequence[Server], record: ServingRecord) -
     """Start the servers, watch them, and stop them, whoever has to do it."""
     started: list[subprocess.Popen[bytes]] = []
     minder = Minder()
+    refuse_busy_ports(servers)  # again: deciding takes minutes
     try:
         for server in servers:
             started.append(_start(server, settings))
@@ -136,7 +138,7 @@ def _plan_mlflow(settings: Settings) -> Server:
 
 
 def refuse_busy_ports(servers: Sequence[Server]) -> None:
-    """Say which ports are taken before anything is started.
+    """Say which ports are taken; whoever answers there would be taken for the server that could not start.
 
     Raises
     ------
@@ -146,7 +148,7 @@ def refuse_busy_ports(servers: Sequence[Server]) -> None:
     busy = [server for server in servers if not is_port_free(server.host, server.port)]
     if busy:
         listed = "\n".join(f"  - {s.name}: {s.host}:{s.port} is taken; set {s.port_setting}" for s in busy)
-        msg = f"{len(busy)} port(s) are taken; nothing was started.\n{listed}\nThen run: forest-fire up"
+        msg = f"{counted(len(busy), 'port')} taken; no server was started.\n{listed}\nThen run: forest-fire up"
         raise ConfigurationError(msg)
 
 

@@ -48,8 +48,9 @@ class InputContractError(ForestFireRetrainError):
         shown = "\n".join(f"  - {one_line(violation)}" for violation in self.violations[:MAX_LISTED])
         hidden = len(self.violations) - MAX_LISTED
         more = f"\n  … and {hidden} more" if hidden > 0 else ""
+        n_violations = f"{len(self.violations)} violation{'' if len(self.violations) == 1 else 's'}"
         super().__init__(
-            f"{where}: {len(self.violations)} violation(s) of the data contract; nothing was written.\n"
+            f"{where}: {n_violations} of the data contract; nothing was written.\n"
             f"{shown}{more}\nCorrect the data and run the same command again."
         )
 

@@ -19,6 +19,10 @@ class MatterKind(StrEnum):
     GUARDRAIL_REPEATS = "guardrail_repeats"
     CHAMPION_OLD = "champion_old"
     FAULT_FOUND = "fault_found"
+    QUALITY_ALARM = "quality_alarm"
+    QUALITY_BLIND = "quality_blind"
+    QUALITY_OVERDUE = "quality_overdue"
+    POPULATION_SHIFT = "population_shift"
 
 
 class Matter(NamedTuple):

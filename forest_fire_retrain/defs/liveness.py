@@ -1,14 +1,15 @@
 """Notice runs whose process is gone: kill -9 and power cuts leave them STARTED for ever.
 
-A run of any job notes host, process id and the process's start in its tags before its first step: the command line
-gives them with the run, the executor notes them of a run that the daemon launched. Whoever starts next on
+A run of any job notes host, process id and the process's start in its tags before it is STARTED: the command line
+gives them with the run, the executor notes them of a run that the daemon launched, as soon as it is made. Before that
+the run is STARTING, and Dagster itself gives it up after a while. Whoever starts next on
 the same host ends, as failed, every unfinished run whose process no longer exists; that another process
 has got its number since, as after a reboot, does not keep it alive.
 """
 
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 HOST_TAG = "forest_fire/host"
 PROCESS_TAG = "forest_fire/process"
 BEGAN_TAG = "forest_fire/process_began"
+LAUNCHED = [dg.DagsterRunStatus.NOT_STARTED, dg.DagsterRunStatus.STARTING]
 UNFINISHED = [
     dg.DagsterRunStatus.NOT_STARTED,
     dg.DagsterRunStatus.STARTING,
@@ -71,6 +73,7 @@ class NotingExecutor(dg.Executor):
 @dg.executor(name="in_process", config_schema=dg.in_process_executor.config_schema.as_field())
 def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecutor:
     """Execute all steps in the run's own process, whose place is in the run's tags from the start."""
+    _note_launched_run(context.instance)
     create = dg.in_process_executor.executor_creation_fn
     assert create is not None  # noqa: S101 - it is an executor of Dagster's own
     return NotingExecutor(create(context))
@@ -79,6 +82,19 @@ def noting_in_process_executor(context: dg.InitExecutorContext) -> NotingExecuto
 def is_about_days(run: dg.DagsterRun) -> bool:
     """Whether a run's partitions are days; those of all others are retraining periods."""
     return run.job_name == PREDICTION_JOB or run.asset_selection == {dg.AssetKey(PREDICTIONS_ASSET)}
+
+
+def _note_launched_run(instance: dg.DagsterInstance) -> None:
+    """Note the run that the daemon started this process for: it is not STARTED yet, and its log names the process."""
+    for run in instance.get_runs(filters=dg.RunsFilter(statuses=LAUNCHED)):
+        if _names_this_process(instance.all_logs(run.run_id, of_type=dg.DagsterEventType.ENGINE_EVENT)):
+            instance.add_run_tags(run.run_id, liveness_tags())
+
+
+def _names_this_process(logged: Sequence[dg.EventLogEntry]) -> bool:
+    events = (entry.dagster_event.engine_event_data for entry in logged if entry.dagster_event is not None)
+    named = (event.metadata.get("pid") for event in events)
+    return any(pid is not None and pid.value == str(os.getpid()) for pid in named)
 
 
 def liveness_tags() -> dict[str, str]:
@@ -96,7 +112,15 @@ def close_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     return [run.run_id for run in dead]
 
 
+def working_runs(instance: dg.DagsterInstance, job_name: str) -> list[dg.DagsterRun]:
+    """The unfinished runs of a job whose process is alive on this host."""
+    unfinished = instance.get_runs(filters=dg.RunsFilter(job_name=job_name, statuses=UNFINISHED))
+    return [run for run in unfinished if _is_here(run.tags) and not _is_dead(run.tags)]
+
+
+def _is_here(tags: Mapping[str, str]) -> bool:
+    return tags.get(HOST_TAG) == socket.gethostname()[:63] and PROCESS_TAG in tags
+
+
 def _is_dead(tags: Mapping[str, str]) -> bool:
-    if tags.get(HOST_TAG) != socket.gethostname()[:63] or PROCESS_TAG not in tags:
-        return False
-    return not is_alive(int(tags[PROCESS_TAG]), tags.get(BEGAN_TAG, UNKNOWN))
+    return _is_here(tags) and not is_alive(int(tags[PROCESS_TAG]), tags.get(BEGAN_TAG, UNKNOWN))

@@ -7,8 +7,9 @@ import dagster as dg
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.monitoring.last_look import QualityState
+from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
@@ -126,9 +127,11 @@ def describe_quality(report: QualityReport) -> Metadata:
         "by the feed or the forecast": text(
             "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss"
         ),
+        "moved from the training": text("no day is newer" if report.shift is None else str(report.shift)),
         "model version": dg.MetadataValue.int(report.version),
         "measured": text(f"{len(report.weeks)} weeks from {report.since} to {report.due_end}"),
         **({"weeks": weeks_table(report)} if report.weeks else {}),
+        **({"against the training": shift_table(report.shift)} if report.shift is not None else {}),
         **({"where": tally_table(_tallies(report))} if overall is not None else {}),
     }
 
@@ -157,6 +160,22 @@ def weeks_table(report: QualityReport) -> dg.MetadataValue:
                 ),
             }
             for week in reversed(report.weeks[-N_WEEKS_SHOWN:])
+        ]
+    )
+
+
+def shift_table(shift: PopulationShift) -> dg.MetadataValue:
+    """One row per raw measure, and one for the predictions."""
+    return table(
+        [
+            {
+                "of": row.name,
+                "population stability index": f"{row.index:.2f}",
+                "cell-days": str(row.n_rows),
+                "cell-days of the training": str(row.n_training_rows),
+                "": "moved" if row in shift.moved else "",
+            }
+            for row in shift.measures
         ]
     )
 

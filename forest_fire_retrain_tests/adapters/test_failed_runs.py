@@ -13,7 +13,8 @@ from forest_fire_retrain.cli.home import DAGSTER_YAML
 from forest_fire_retrain.core.errors import HomeError, LedgerError
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
-SAID = "weather: 3 violation(s) of the data contract; nothing was written."
+SAID = "weather: 3 violations of the data contract; nothing was written."
+LISTED = "weather: 3 violations of the data contract; nothing was written: the wind is missing (and 2 more)"
 
 
 @dg.op(config_schema={"way": str})
@@ -21,7 +22,8 @@ def work(context: dg.OpExecutionContext) -> None:
     """Ends as it is told to."""
     match context.op_config["way"]:
         case "refused":
-            raise LedgerError(f"{SAID}\n  - the wind is missing") from KeyError("wind")
+            listed = "\n".join(f"  - the {measure} is missing" for measure in ("wind", "rain", "humidity"))
+            raise LedgerError(f"{SAID}\n{listed}\nCorrect the data.") from KeyError("wind")
         case "told":
             raise dg.Failure("the ledger is held: close the notebook", metadata={"n": 1})
         case "unforeseen":
@@ -63,7 +65,7 @@ def test_where_nothing_has_run_nothing_has_failed(tmp_path: Path, home: Path) ->
 
 @pytest.mark.parametrize(
     ("way", "message"),
-    [("refused", SAID), ("told", "the ledger is held: close the notebook"), ("unforeseen", "'wind'")],
+    [("refused", LISTED), ("told", "the ledger is held: close the notebook"), ("unforeseen", "'wind'")],
 )
 def test_a_failed_run_says_why_in_its_own_words(
     home: Path, instance: dg.DagsterInstance, way: str, message: str

@@ -28,7 +28,7 @@ def test_all_wrong_options_stand_in_one_message(tmp_path: Path) -> None:
             *("--rules", "ours,best", "--scenario", "flood", "--seeds", "1,x", "--cadence", "daily", "--cores", "0"),
         )
     message = str(caught.value)
-    assert message.startswith("7 option(s) are wrong")
+    assert message.startswith("7 options wrong")
     for option in ("--from", "--source", "--rules", "--scenario", "--seeds", "--cadence", "--cores"):
         assert f"  - {option}: " in message
     assert "best" in message

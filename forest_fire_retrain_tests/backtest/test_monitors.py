@@ -15,8 +15,8 @@ from forest_fire_retrain.backtest.monitors import (
     monitor_stream,
 )
 from forest_fire_retrain.backtest.scenarios import Scenario
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
 from forest_fire_retrain_tests.backtest.test_replaying import PLAN
 
 RULE = MonitorRule()

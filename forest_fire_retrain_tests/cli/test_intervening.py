@@ -191,7 +191,7 @@ def test_a_backup_takes_the_place_of_a_tampered_ledger_and_says_so_in_it(
     reigned: Path, forest_fire: Run, tmp_path: Path
 ) -> None:
     backup = tmp_path / "monday.duckdb"
-    assert "4 row(s) are backed up" in forest_fire("ledger", "backup", str(backup)).out
+    assert "4 rows backed up" in forest_fire("ledger", "backup", str(backup)).out
     before = rows_of(reigned)
     tamper(reigned)
     assert forest_fire("ledger", "restore", str(backup)).code == 2
@@ -205,9 +205,28 @@ def test_a_backup_takes_the_place_of_a_tampered_ledger_and_says_so_in_it(
     assert forest_fire("verify").out.strip() == CLEAN
 
 
+@pytest.mark.parametrize("options", [(), ("--force",)], ids=["as it is", "by force"])
+def test_a_restoration_that_was_cut_before_its_copy_and_is_ordered_again_is_finished(
+    reigned: Path, forest_fire: Run, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    backup = tmp_path / "monday.duckdb"
+    forest_fire("ledger", "backup", str(backup))
+    copied = shutil.copytree(reigned / "export", tmp_path / "export")
+    (reigned / "ledger.duckdb").write_bytes(b"torn")
+    assert forest_fire("ledger", "restore", str(backup)).code == 0
+    rows = rows_of(reigned)
+    shutil.rmtree(reigned / "export")
+    copied.rename(reigned / "export")
+    again = forest_fire("ledger", "restore", str(backup), *options)
+    assert (again.code, "restored already, row 5 says so" in " ".join(again.out.split())) == (0, True), again
+    assert rows_of(reigned) == rows
+    assert len(list(reigned.glob("ledger.duckdb.replaced-*"))) == 1
+    assert forest_fire("verify").out.strip() == CLEAN
+
+
 def test_the_copy_for_readers_is_written_again(reigned: Path, forest_fire: Run) -> None:
     shutil.rmtree(reigned / "export")
-    assert "4 row(s) are exported" in forest_fire("ledger", "export").out
+    assert "4 rows exported" in forest_fire("ledger", "export").out
     assert len(rows_of(reigned)) == 4
 
 
@@ -252,7 +271,7 @@ def test_a_ledger_that_was_rewritten_with_a_sound_chain_and_copy_is_found_by_wha
     key.write_bytes((reigned / "export" / "witness.pub").read_bytes())
     sound = forest_fire("verify", "--against", str(kept), "--key", str(key))
     assert sound.code == 0, sound
-    assert sound.out.splitlines()[0].startswith("Proved: The first 4 row(s) of the ledger are those that")
+    assert sound.out.splitlines()[0].startswith("Proved: The first 4 rows of the ledger are those that")
     assert sound.out.splitlines()[-1] == CLEAN
     rows = rows_of(reigned)
     (reigned / "ledger.duckdb").unlink()
@@ -264,7 +283,7 @@ def test_a_ledger_that_was_rewritten_with_a_sound_chain_and_copy_is_found_by_wha
     assert forest_fire("verify").out.strip() == CLEAN  # inside, nothing shows it
     found = forest_fire("verify", "--against", str(kept))
     assert found.code == 1, found
-    assert found.out.startswith("witness: the checkpoint of 4 row(s)")
+    assert found.out.startswith("witness: the checkpoint of 4 rows")
     assert "rewritten from its first row on" in found.out
     (reigned / "witness.key").unlink()
     assert forest_fire("verify", "--against", str(kept)).code == 2
@@ -284,7 +303,7 @@ LOSSES = {
     "file gone": (lambda home: (home / "ledger.duckdb").unlink(), "is gone: the copy in"),
     "file gone, copy too": (
         lambda home: ((home / "ledger.duckdb").unlink(), (home / "export" / LEDGER_FILE).unlink()),
-        "4 row(s) more than the ledger with its 0",
+        "4 rows more than the ledger with its 0",
     ),
 }
 WRITERS = (

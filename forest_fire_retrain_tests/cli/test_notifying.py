@@ -12,7 +12,7 @@ NOWHERE = "http://127.0.0.1:1/secret-path"
 
 @pytest.fixture
 def told(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    home.mkdir()
+    (home / "records").mkdir(parents=True)
     monkeypatch.setenv("FOREST_FIRE_NOTIFY__FILE", str(tmp_path / "told.jsonl"))
     return tmp_path / "told.jsonl"
 
@@ -58,10 +58,11 @@ def test_a_channel_that_takes_nothing_is_exit_code_1(
 
 @pytest.mark.parametrize("words", [["notify"], ["notify", "--test"]])
 def test_without_a_channel_it_is_wrong_use(home: Path, forest_fire: Run, words: list[str]) -> None:
+    (home / "records").mkdir(parents=True)
     answer = forest_fire(*words)
     assert answer.code == 2
     assert "FOREST_FIRE_NOTIFY__SMTP_HOST" in answer.err
-    assert not home.exists()
+    assert [path.name for path in home.iterdir()] == ["records"]
 
 
 @pytest.mark.parametrize(

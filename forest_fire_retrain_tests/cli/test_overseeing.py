@@ -12,7 +12,11 @@ from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import export_ledger
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.adapters.mlflow_connection import connect
+from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.core.matters import Matter, MatterKind
+from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, QualityState
+from forest_fire_retrain.installation import build_installation
+from forest_fire_retrain.operations import look_at_quality
 from forest_fire_retrain.oversight import find_matters
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in
@@ -198,6 +202,39 @@ def test_what_cannot_be_read_is_a_matter_and_no_silence(home: Path, forest_fire:
     copy.write_bytes(kept)
     (home / "dagster" / "history" / "runs.db").write_bytes(b"rust" * 64)
     assert forest_fire("status", "--check").code == 1
+
+
+def test_the_newest_look_at_the_predictions_is_shown_and_its_alarm_stays_until_a_look_without(
+    home: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    facts = json.loads(forest_fire("status", "--json").out)
+    assert facts["predictions"] == "not looked at yet"
+    looked_at = dt.datetime.now(dt.UTC)
+    report = look_at_quality(build_installation(load_settings()), looked_at)
+    calm = report.model_copy(update={"state": QualityState.OK, "sentence": "all is well", "change": None})
+    alarm = {"state": QualityState.ALARM, "sentence": "the chart stands at 7", "change": dt.date(2025, 5, 5)}
+    records = RecordFiles(home / "records")
+    records.put(QUALITY_KIND, MODEL, calm.model_copy(update=alarm))
+    told = "the chart stands at 7. It promotes nothing. See where the loss lies: forest-fire quality\n"
+    assert forest_fire("status", "--check") == (1, told, "")
+    facts = json.loads(forest_fire("status", "--json").out)
+    assert (facts["predictions"]["state"], facts["predictions"]["version"]) == ("ALARM", 1)
+    assert f"ALARM on {looked_at.date()} (version 1)" in " ".join(forest_fire("status").out.split())
+    monkeypatch.delenv("FOREST_FIRE_END_DATE")
+    later = (looked_at + dt.timedelta(days=10, hours=1)).isoformat()
+    assert {MatterKind.QUALITY_ALARM, MatterKind.QUALITY_OVERDUE} <= set(kinds_at(later))
+    monkeypatch.setenv("FOREST_FIRE_END_DATE", HISTORY_END)
+    with monkeypatch.context() as switched_off:
+        switched_off.setenv("FOREST_FIRE_ACTIVE", "off")
+        assert forest_fire("status", "--check") == (0, NOTHING, "")
+        assert "FOREST_FIRE_ACTIVE is off" in json.loads(forest_fire("status", "--json").out)["predictions"]
+    records.put(QUALITY_KIND, MODEL, calm)
+    assert forest_fire("status", "--check") == (0, NOTHING, "")
+    newest = max((home / "records" / QUALITY_KIND / MODEL).glob("*.json"))
+    newest.write_text("{}", encoding="utf-8")
+    answer = forest_fire("status", "--check")
+    assert (answer.code, len(answer.out.splitlines())) == (1, 1)
+    assert "the newest record of prediction_quality cannot be read" in answer.out
 
 
 def test_a_home_that_is_not_there_is_an_error_and_is_not_begun(

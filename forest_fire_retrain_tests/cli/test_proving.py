@@ -106,6 +106,18 @@ def test_a_changed_pack_is_no(decided: Path, forest_fire: Run, tmp_path: Path) -
     assert "It does not prove" not in answer.out
 
 
+def test_what_is_kept_elsewhere_makes_no_folder_where_the_disk_is_not_mounted(
+    decided: Path, forest_fire: Run, tmp_path: Path
+) -> None:
+    vault = tmp_path / "vault"
+    for words in (("witness", "--append", str(vault / "x")), ("evidence", WEEKS[1], "--out", str(vault / "x"))):
+        answer = forest_fire(*words)
+        assert answer.code == 2, answer
+        assert f"there is no folder {vault}; make it, or mount what it lies on" in answer.err
+    assert not vault.exists()
+    assert decided.exists()
+
+
 def test_a_file_that_is_no_checkpoint_or_key_is_named(decided: Path, forest_fire: Run, tmp_path: Path) -> None:
     wrong, right = tmp_path / "wrong.txt", tmp_path / "right.txt"
     wrong.write_text("hello\n", encoding="utf-8")

@@ -80,7 +80,7 @@ def test_several_violations_are_one_message(folder: Path, small_park: Path, fore
     write_folder(
         folder, weather="cell_id,date,temp_max_c\na,2024-01-01,10\n", fires="fire_id,cell_id,date,area_ha\nf,z,x,-1\n"
     )
-    assert_refused(forest_fire(*WEEK), small_park, "weather.csv", "fires.csv", "violation(s)")
+    assert_refused(forest_fire(*WEEK), small_park, "weather.csv", "fires.csv", " violations of the data contract")
 
 
 @pytest.mark.parametrize("key", ["2025-07-08", "next week", "2999-01-04", "2001-01-01"])

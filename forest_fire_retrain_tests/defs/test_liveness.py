@@ -22,9 +22,10 @@ def test_no_job_of_the_installation_is_left_out(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_of_every_job_that_died_is_closed_by_who_starts_next(tmp_path: Path) -> None:
+@pytest.mark.parametrize("words", [(), ("as_worker",)], ids=["in the first step", "as soon as it is started"])
+def test_a_run_of_every_job_that_died_is_closed_by_who_starts_next(tmp_path: Path, words: tuple[str, ...]) -> None:
     done = subprocess.run(
-        (sys.executable, "-m", "forest_fire_retrain_tests.defs.dying_runs", str(tmp_path)),
+        (sys.executable, "-m", "forest_fire_retrain_tests.defs.dying_runs", str(tmp_path), *words),
         cwd=PROJECT_ROOT,
         capture_output=True,
         text=True,

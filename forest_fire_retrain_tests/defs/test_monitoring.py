@@ -9,11 +9,13 @@ import dagster as dg
 import pytest
 
 from forest_fire_retrain import operations
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
+from forest_fire_retrain.core.monitoring.last_look import QualityState
+from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.monitoring import (
     QUALITY_ASSET,
     QUALITY_JOB,
+    QUALITY_SCHEDULE,
     build_monitoring_assets,
     build_quality_job,
     build_quality_schedule,
@@ -88,3 +90,24 @@ def test_the_schedule_asks_once_a_week_and_waits_for_a_champion(watched: Watched
 def test_looking_twice_at_the_same_keeps_one_record(watched: Watched) -> None:
     first = operations.look_at_quality(watched.installation, NOW)
     assert operations.look_at_quality(watched.installation, NOW) == first
+
+
+@pytest.mark.parametrize("mode", list(ActiveMode))
+def test_a_home_that_is_not_active_has_no_schedule_and_keeps_the_asset(tmp_path: Path, mode: ActiveMode) -> None:
+    installation = example_installation(tmp_path)
+    settings = installation.settings.model_copy(update={"active": mode})
+    definitions = build_definitions(settings, {"installation": replace(installation, settings=settings)})
+    scheduled = QUALITY_SCHEDULE in {schedule.name for schedule in definitions.schedules or ()}
+    assert scheduled is (mode is ActiveMode.ALERT)
+    assert definitions.resolve_job_def(QUALITY_JOB)
+
+
+def test_the_shift_of_every_measure_is_in_the_table(watched: Watched) -> None:
+    report = measure(watched.installation)
+    assert report.shift is not None
+    shown = describe_quality(report)
+    assert [row.data["of"] for row in shown["against the training"].records] == [  # type: ignore[union-attr] # a table
+        measured.name for measured in report.shift.measures
+    ]
+    assert shown["moved from the training"].value == str(report.shift)
+    assert "against the training" not in describe_quality(report.model_copy(update={"shift": None}))

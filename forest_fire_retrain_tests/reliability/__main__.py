@@ -8,7 +8,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-CAMPAIGNS = ("crash", "instants", "ranges", "concurrency", "mixed", "replay", "faults", "tampering")
+CAMPAIGNS = (
+    *("crash", "instants", "ranges", "orders", "sabotage", "concurrency", "mixed", "replay", "faults"),
+    "tampering",
+)
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 
 
@@ -22,7 +25,9 @@ def main() -> int:
     work = Path(tempfile.mkdtemp(prefix="forest_fire_reliability_", dir=asked.work))
     names = CAMPAIGNS if asked.campaign == "all" else (asked.campaign,)
     try:
-        tallies = run_campaigns(names, work, n_rounds=asked.rounds, n_slots=asked.cores, quick=asked.quick)
+        tallies = run_campaigns(
+            names, work, n_rounds=asked.rounds, n_slots=asked.cores, quick=asked.quick, order=asked.order
+        )
     finally:
         if not asked.keep:
             shutil.rmtree(work, ignore_errors=True)
@@ -36,6 +41,7 @@ def _parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="reliability", description=__doc__)
     parser.add_argument("campaign", choices=(*CAMPAIGNS, "all"))
     parser.add_argument("--rounds", type=int, help="instants, rounds or replays; as in docs/reliability.md by default")
+    parser.add_argument("--order", default="", help="of campaign orders only those whose name begins so")
     parser.add_argument("--cores", type=int, default=2, help="trials at once")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--quick", action="store_true", help="the reduced version that the slow tests run")

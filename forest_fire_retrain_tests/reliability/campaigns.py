@@ -6,20 +6,24 @@ from pathlib import Path
 from forest_fire_retrain_tests.reliability import crashing
 from forest_fire_retrain_tests.reliability.faults import inject_faults
 from forest_fire_retrain_tests.reliability.instants import cut_at_instants
+from forest_fire_retrain_tests.reliability.ordering import ORDERS
+from forest_fire_retrain_tests.reliability.orders import cut_orders
 from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, make_template, park
 from forest_fire_retrain_tests.reliability.processes import Ended, forest_fire, import_everything, run_in_slots
 from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_head
 from forest_fire_retrain_tests.reliability.ranges import cut_ranges
 from forest_fire_retrain_tests.reliability.replaying import replay_past
+from forest_fire_retrain_tests.reliability.sabotage import sabotage
 from forest_fire_retrain_tests.reliability.tallies import Tally
 from forest_fire_retrain_tests.reliability.tampering import tamper_with_stores
 
 PROTOCOL = ("registry.", "ledger.")
-TAMPERING = "tampering"
-"""The campaign that makes homes of its own."""
+WITH_OWN_HOMES = {"orders", "sabotage", "tampering"}
 
 
-def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool) -> list[Tally]:
+def run_campaigns(
+    names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool, order: str = ""
+) -> list[Tally]:
     """Make the homes, run the campaigns named, and return what they found."""
     slots = tuple(work / f"slot_{number}" for number in range(n_slots))
     for slot in slots:
@@ -27,13 +31,13 @@ def run_campaigns(names: Sequence[str], work: Path, *, n_rounds: int | None, n_s
     rehearsal = work / "rehearsal"
     rehearsal.mkdir()
     import_everything(forest_fire("retrain"), rehearsal / "log", park(rehearsal, 1))
-    needed = [_make_templates] * n_slots if set(names) - {TAMPERING} else []
+    needed = [] if set(names) <= WITH_OWN_HOMES else [_make_templates] * n_slots
     answers = run_in_slots(needed, slots)
     failed = [answer for answer in answers if isinstance(answer, Ended)]
     if failed:
         msg = f"the homes could not be made: {failed[0]}"
         raise RuntimeError(msg)
-    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick)]
+    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick, order=order)]
 
 
 def _make_templates(slot: Path) -> None:
@@ -41,7 +45,7 @@ def _make_templates(slot: Path) -> None:
         make_template(slot, template)
 
 
-def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool) -> list[Tally]:
+def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool, order: str) -> list[Tally]:
     promotions = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR)
     rollbacks = (crashing.ORDERED_AGAIN,) if quick else (crashing.ROLLBACK, crashing.ORDERED_AGAIN)
     n_weeks, n_replays = (6, 3) if quick else (100, 20)
@@ -54,10 +58,12 @@ def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: boo
         ),
         "instants": lambda: cut_at_instants(slots, promotions, n_rounds or (4 if quick else 200)),
         "ranges": lambda: cut_ranges(slots, 16 if quick else 32, n_rounds or (1 if quick else 10)),
+        "orders": lambda: cut_orders(slots, n_rounds or (len(ORDERS) if quick else 350), order),
+        "sabotage": lambda: [sabotage(slots)],
         "concurrency": lambda: [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)],
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],
         "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
         "faults": lambda: inject_faults(slots, quick=quick),
-        TAMPERING: lambda: tamper_with_stores(slots, quick=quick),
+        "tampering": lambda: tamper_with_stores(slots, quick=quick),
     }
     return campaigns[name]()

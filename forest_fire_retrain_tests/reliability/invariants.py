@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +16,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find
 from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.installation import Installation, build_installation
+from forest_fire_retrain.operations import check_exported_checkpoint
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain.settings import Settings
@@ -120,5 +122,6 @@ def _verify(installation: Installation) -> list[str]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
+        check_checkpoint=partial(check_exported_checkpoint, installation.published_ledger),
     )
     return [f"verify: {fault}" for fault in faults]

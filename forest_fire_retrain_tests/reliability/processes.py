@@ -63,9 +63,9 @@ class Child:
         pid, status = os.waitpid(self.pid, os.WNOHANG)
         return os.waitstatus_to_exitcode(status) if pid else None
 
-    def kill(self) -> None:
-        """Kill it with -9."""
-        os.kill(self.pid, signal.SIGKILL)
+    def kill(self, by: signal.Signals = signal.SIGKILL) -> None:
+        """Kill it with -9, or signal it otherwise."""
+        os.kill(self.pid, by)
 
 
 def start(task: Callable[[], None], log: Path, environment: Mapping[str, str] | None = None) -> Child:

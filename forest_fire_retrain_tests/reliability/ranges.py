@@ -59,7 +59,7 @@ def _try(slot: Path, *, n_weeks: int, after: float, undisturbed: list[object]) -
     victim.kill()
     if victim.wait().code != KILLED:
         return Verdict(what, [], n_faults=0)
-    violations = _wait_for_workers(slot)
+    violations = wait_for_workers(slot)
     found = _run_again(slot, n_weeks)
     violations += found.violations
     if not violations and json.dumps(found.outcome) != json.dumps(undisturbed):
@@ -91,10 +91,11 @@ def find_workers(slot: Path) -> list[int]:
     return found
 
 
-def _wait_for_workers(slot: Path) -> list[str]:
-    deadline = time.monotonic() + WORKERS_END_WITHIN_SECONDS
+def wait_for_workers(slot: Path, longest_seconds: float = WORKERS_END_WITHIN_SECONDS) -> list[str]:
+    """What is wrong if the processes that a killed one had started do not end soon."""
+    deadline = time.monotonic() + longest_seconds
     while left := find_workers(slot):
         if time.monotonic() > deadline:
-            return [f"processes {left} outlived the range by {WORKERS_END_WITHIN_SECONDS:g} s"]
+            return [f"processes {left} outlived the killed one by {longest_seconds:g} s"]
         time.sleep(0.05)
     return []

@@ -23,6 +23,7 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, Self
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.merkle import HASH_LENGTH, MerkleTree
@@ -108,7 +109,7 @@ class Checkpoint(NamedTuple):
 
     def __str__(self) -> str:
         """For people."""
-        return f"{self.size} row(s) (root {self.root.hex()[:ORIGIN_DIGITS]})"
+        return f"{counted(self.size, 'row')} (root {self.root.hex()[:ORIGIN_DIGITS]})"
 
 
 class SignedNote(NamedTuple):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ProofError
 from forest_fire_retrain.core.ledger.checkpoints import (
     SIGNATURE_LINE,
@@ -330,8 +331,8 @@ def _compare(pack: _Pack, note: SignedNote, signers: Sequence[PublicKey], is_sig
         return Finding(holds=False, sentence=f"{said} is of another ledger than the pack's, {new.origin}")
     if old.size > new.size:
         what = (
-            f"{said} is younger than the pack's of {new.size} row(s), and the pack alone cannot say whether it "
-            f"continues that. Where the ledger is: forest-fire verify --against, with the pack's {CHECKPOINT}"
+            f"{said} is younger than the pack's of {counted(new.size, 'row')}, and the pack alone cannot say whether "
+            f"it continues that. Where the ledger is: forest-fire verify --against, with the pack's {CHECKPOINT}"
         )
         return Finding(holds=False, sentence=what, is_open=True)
     hashes = [] if old.size == new.size else _find_consistency(pack, note)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.checkpoints import (
     Checkpoint,
     PublicKey,
@@ -99,7 +100,8 @@ def describe_foreign(note: SignedNote, checkpoint: Checkpoint, keys: Sequence[by
 def _compare(tree: MerkleTree, origin: str, checkpoint: Checkpoint) -> Finding:
     size, said = checkpoint.size, f"the checkpoint of {checkpoint}"
     if size > tree.size:
-        what = f"{said} has {size - tree.size} row(s) more than the ledger with its {tree.size}: rows were removed"
+        more = counted(size - tree.size, "row")
+        what = f"{said} has {more} more than the ledger with its {tree.size}: rows were removed"
         return Finding(holds=False, sentence=what)
     if size and checkpoint.origin != origin:
         what = (
@@ -111,9 +113,9 @@ def _compare(tree: MerkleTree, origin: str, checkpoint: Checkpoint) -> Finding:
         what = f"{said} is of other rows than the first {size} of the ledger: rows were edited, replaced or reordered"
         return Finding(holds=False, sentence=what)
     younger = tree.size - size
-    rest = f"the {younger} row(s) behind them are younger, and it says nothing of them" if younger else "these are all"
+    rest = f"of {counted(younger, 'younger row')} behind them it says nothing" if younger else "these are all"
     return Finding(
         holds=True,
-        sentence=f"The first {size} row(s) of the ledger are those that {said} was signed over, unchanged and in "
-        f"their order; {rest}.",
+        sentence=f"The first {counted(size, 'row')} of the ledger are those that {said} was signed over, unchanged and "
+        f"in their order; {rest}.",
     )

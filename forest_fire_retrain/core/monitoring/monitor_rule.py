@@ -1,5 +1,6 @@
 """The thresholds of monitoring, with the defaults of the study in `docs/monitoring.md`; stored with every alarm."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -9,6 +10,13 @@ MONITOR_VERSION = "1"
 Share = Annotated[float, Field(gt=0, lt=1)]
 Positive = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=1)]
+
+
+class ActiveMode(StrEnum):
+    """What monitoring does by itself."""
+
+    OFF = "off"
+    ALERT = "alert"
 
 
 class MonitorRule(BaseModel):
@@ -30,6 +38,10 @@ class MonitorRule(BaseModel):
         Of the expected fires of these days, the share below which reports may be missing.
     blind_chance : float
         Chance of so few reports, if all arrived, below which they are missing.
+    shift_days : int
+        Newest days that are held against the champion's training.
+    shift_limit : float
+        Population stability index of a measure beyond which it is told to have moved.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,3 +54,5 @@ class MonitorRule(BaseModel):
     blind_days: Count = 28
     blind_share: Share = 0.8
     blind_chance: Share = 0.01
+    shift_days: Count = 182
+    shift_limit: Positive = 0.5

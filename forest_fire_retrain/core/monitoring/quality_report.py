@@ -13,13 +13,11 @@ import math
 from collections.abc import Sequence
 
 from forest_fire_retrain.core.monitoring.charts import ChartedWeek
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
+from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
-
-QUALITY_KIND = "prediction_quality"
-"""Name of the records, one folder per model."""
 
 
 class Tally(Record):
@@ -109,6 +107,8 @@ class QualityReport(Record):
         When the newest fire report was recorded.
     rule : MonitorRule
         Thresholds.
+    shift : PopulationShift, optional
+        What the champion sees and says against its training; `None` where there is no day after it.
     """
 
     model_name: str
@@ -128,6 +128,7 @@ class QualityReport(Record):
     by_lead: tuple[Tally, ...]
     last_recorded: dt.date | None
     rule: MonitorRule
+    shift: PopulationShift | None = None
 
     @property
     def loss_of_the_feed(self) -> float | None:

@@ -14,23 +14,15 @@ Rules
 
 import datetime as dt
 from collections.abc import Sequence
-from enum import StrEnum
 from typing import NamedTuple
 
 from scipy.special import betainc
 
 from forest_fire_retrain.core.decision.wording import counted, figure, percent
 from forest_fire_retrain.core.monitoring.charts import ChartedWeek, list_alarms
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
 from forest_fire_retrain.core.windows import Interval
-
-
-class QualityState(StrEnum):
-    """What monitoring says of the model in production."""
-
-    OK = "OK"
-    ALARM = "ALARM"
-    BLIND = "BLIND"
 
 
 class Heartbeat(NamedTuple):

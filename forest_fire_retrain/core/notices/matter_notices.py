@@ -25,6 +25,10 @@ TITLES = {
     MatterKind.FEED: "the feed is silent or partial",
     MatterKind.CHAMPION_OLD: "the champion is old",
     MatterKind.FAULT_FOUND: "a fault was found",
+    MatterKind.QUALITY_ALARM: "the champion loses more than it expects to",
+    MatterKind.QUALITY_BLIND: "the predictions cannot be judged",
+    MatterKind.QUALITY_OVERDUE: "a look at the predictions is overdue",
+    MatterKind.POPULATION_SHIFT: "the inputs have moved from the training",
 }
 
 

@@ -68,7 +68,9 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
             f"labels of {count.window} are doubted: {count.n_fires} fires were recorded, "
             f"{count.n_expected:.0f} are expected"
         )
-        remedy = "Look at the fire reports; if they are complete: forest-fire clear-labels"
+        first, last = count.window.start, count.window.shift(-1).end
+        vouch = f"forest-fire clear-labels --from {first} --to {last} --reason …"
+        remedy = f"Look at the fire reports; if they are complete: {vouch}"
         yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
 
 

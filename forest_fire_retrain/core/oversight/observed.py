@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState
+from forest_fire_retrain.core.monitoring.last_look import LastLook
 from forest_fire_retrain.core.oversight.notes import Verification
 from forest_fire_retrain.core.oversight.overdue import Schedule
 from forest_fire_retrain.core.serving.log_notes import LastLive
@@ -66,10 +67,13 @@ class Limits(NamedTuple):
         Days for which a failed run is named.
     share_without_weather : float
         Largest share of cells without weather with which a prediction is no alarm.
+    look_days : int
+        Days after which the predictions should have been looked at again.
     """
 
     failed_run_days: int
     share_without_weather: float
+    look_days: int = 10
 
 
 class Observed(NamedTuple):
@@ -99,6 +103,8 @@ class Observed(NamedTuple):
         What the last `verify` found.
     runs_page : str
         Address of a run's page without the run's id.
+    last_look : LastLook, optional
+        The newest look at the champion's predictions; `None` without one, and where monitoring is off.
     """
 
     model_name: str
@@ -112,3 +118,4 @@ class Observed(NamedTuple):
     last_live: LastLive | None
     last_verify: Verification | None
     runs_page: str
+    last_look: LastLook | None = None

@@ -16,6 +16,7 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions
+from forest_fire_retrain.core.oversight.looked_at import find_in_last_look
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.overdue import find_overdue_decision, find_overdue_prediction
 
@@ -40,6 +41,7 @@ def find_open_matters(observed: Observed) -> list[Matter]:
         *_about_failed_runs(observed),
         *find_in_decisions(observed.state),
         *_about_the_last_prediction(observed),
+        *find_in_last_look(observed),
     ]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import (
     ArtifactTamperedError,
     ForestFireRetrainError,
@@ -89,7 +90,7 @@ def _refuse_other_files(stores: Stores, candidate: Candidate, version: int) -> N
     other = stores.models.find_other_files(candidate.stored)
     if other:
         msg = (
-            f"version {version} has {len(other)} file(s) beside the model that are not as recorded: "
+            f"version {version} has {counted(len(other), 'file')} beside the model not as recorded: "
             f"{list_capped(other)}; whoever loads it by MLflow may run something else, get_model() refuses it"
         )
         raise ArtifactTamperedError(msg)

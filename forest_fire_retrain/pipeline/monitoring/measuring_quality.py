@@ -42,6 +42,7 @@ from forest_fire_retrain.core.serving.issues import list_issues, newest_issues
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
 from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.pipeline.monitoring.measuring_shift import measure_population_shift
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 from forest_fire_retrain.pipeline.serving.reading_predictions import read_log
 
@@ -165,6 +166,9 @@ def measure_quality(desk: QualityDesk, state: LedgerState, model_name: str, know
         ),
         last_recorded=heartbeat.last_recorded,
         rule=desk.monitor_rule,
+        shift=measure_population_shift(
+            desk.lake, desk.models.load(candidate.stored), candidate, today, desk.monitor_rule
+        ),
     )
 
 

@@ -27,8 +27,7 @@ from forest_fire_retrain_tests.example_evidence import (
     draft,
     rollback_draft,
 )
-from forest_fire_retrain_tests.example_ledgers import HOUR, MODELS, instants_around, ledgers
-from forest_fire_retrain_tests.fakes.ledger import FakeLedger
+from forest_fire_retrain_tests.example_ledgers import HOUR, MODELS, instants_around, ledgers, seal_all
 from forest_fire_retrain_tests.property_examples import examples
 
 DAY = dt.timedelta(days=1)
@@ -45,10 +44,8 @@ BACK = (
 
 def write(*drafts: EntryDraft, hours: Sequence[int] = ()) -> list[LedgerEntry]:
     """The rows, at these hours after noon, or an hour after one another."""
-    ledger = FakeLedger()
-    for row, after in zip(drafts, hours or range(len(drafts)), strict=True):
-        ledger.append(row.model_copy(update={"recorded_at": NOON + after * HOUR}))
-    return ledger.rows
+    dated = zip(drafts, hours or range(len(drafts)), strict=True)
+    return seal_all([row.model_copy(update={"recorded_at": NOON + after * HOUR}) for row, after in dated])
 
 
 def version_at(reigns: Sequence[Reign], hours: float, known: float | None = None) -> int | None:

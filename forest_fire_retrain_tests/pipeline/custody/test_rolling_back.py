@@ -313,7 +313,9 @@ def test_status_names_the_doubted_days_until_somebody_vouches_for_them(reigns: R
     (doubt,) = find_doubts(reigns.state)
     assert "labels of [" in doubt.sentence
     assert "2025-07-14) are doubted" in doubt.sentence
-    assert doubt.remedy.endswith("if they are complete: forest-fire clear-labels")
+    assert doubt.remedy.endswith(
+        "if they are complete: forest-fire clear-labels --from 2025-07-07 --to 2025-07-13 --reason …"
+    )
     clear(reigns, dt.date(2025, 7, 7), dt.date(2025, 7, 13))
     assert list(find_doubts(reigns.state)) == []
 

@@ -163,7 +163,7 @@ FAULTS: dict[str, tuple[Spoil, str, str, str, bool]] = {
     "another file beside the model": (
         lambda b: b.reigns.tracker.other_files.update({b.reigns.state.candidates[2].stored.model_uri: ["MLmodel"]}),
         "model",
-        "version 2 has 1 file(s) beside the model that are not as recorded: MLmodel",
+        "version 2 has 1 file beside the model not as recorded: MLmodel",
         "restore it from a backup",
         False,
     ),

@@ -112,7 +112,7 @@ def test_a_run_keeps_what_ledger_and_copy_lost_together(bench: Bench) -> None:
     assert bench.repair() is not None
     truncate(bench, 6)
     (fault,) = ledger_faults(bench)
-    assert fault.what.startswith("the ledger lost rows: it does not continue the checkpoint of 7 row(s)")
+    assert fault.what.startswith("the ledger lost rows: it does not continue the checkpoint of 7 rows")
     assert "run-0003" in fault.what
 
 

@@ -16,8 +16,8 @@ from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.models.model_rows import label_array, predict
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
-from forest_fire_retrain.core.monitoring.quality_state import QualityState
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind

@@ -25,7 +25,7 @@ from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_last_live_of, read_log
-from forest_fire_retrain_tests.example_installation import NOW, example_installation
+from forest_fire_retrain_tests.example_installation import NOW, example_installation, throwaway_home
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, Reigns, retrain, three_reigns
 from forest_fire_retrain_tests.fakes.lake import FakeLake
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -148,7 +148,7 @@ def test_a_logged_row_is_scored_again_bit_for_bit_from_itself(recipe: str) -> No
 
 @lru_cache
 def _park_with(recipe: str) -> tuple[Installation, object]:
-    installation = example_installation(Path("nowhere"), adjudication=EASY, simulator=PARK, recipe_names=(recipe,))
+    installation = example_installation(throwaway_home(), adjudication=EASY, simulator=PARK, recipe_names=(recipe,))
     retrain(installation, WEEKS[:2])
     return installation, installation.models
 

@@ -1,0 +1,182 @@
+"""Campaign `orders`: kill -9 whatever a person orders, at random instants; then the same order again, then `retrain`.
+
+Whenever the kill comes, the two that follow have to bring the home to what one undisturbed order and `retrain` come
+to: ledger, reigns, registry, lake and prediction log. In every fourth round the home is moved, or copied, between the
+kill and the order that follows.
+"""
+
+import json
+import random
+import sys
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+
+from forest_fire_retrain.settings import load_settings
+from forest_fire_retrain_tests.reliability.contents import examine_home, find_open_paths
+from forest_fire_retrain_tests.reliability.crashing import KILLED, SEED
+from forest_fire_retrain_tests.reliability.invariants import Found
+from forest_fire_retrain_tests.reliability.order_homes import (
+    FAULTY,
+    Place,
+    find_written,
+    lay_out_home,
+    make_order_homes_in,
+)
+from forest_fire_retrain_tests.reliability.ordering import ORDERS, RETRAIN, Order
+from forest_fire_retrain_tests.reliability.processes import Ended, ask, run_in_slots
+from forest_fire_retrain_tests.reliability.ranges import wait_for_workers
+from forest_fire_retrain_tests.reliability.relocating import IN_PLACE, relocate
+from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
+
+Trial = Callable[[Path], Verdict]
+TRIALS_PER_SLOT = 4
+"""In a batch, after which it is told how far the campaign is."""
+MOST_DRAWS_PER_KILL = 4
+SERVERS_END_WITHIN_SECONDS = 60.0
+SHORTER = 0.8
+"""Of the span that instants are drawn from, after a batch where every second kill came too late."""
+
+
+class Progress:
+    """How far an order is.
+
+    Parameters
+    ----------
+    order : Order
+        What is ordered.
+    n_kills : int
+        How often it is killed.
+    span_seconds : float
+        How long it takes undisturbed; the instants are drawn from it.
+    undisturbed : list
+        What it comes to then.
+    """
+
+    def __init__(self, order: Order, n_kills: int, span_seconds: float, undisturbed: list[object]) -> None:
+        self.order, self._n_kills, self._span, self._undisturbed = order, n_kills, span_seconds, undisturbed
+        self._draw = random.Random(f"{SEED} {order.name}")  # noqa: S311 - instants, not secrets
+        self._n_drawn, self.n_open = 0, 0
+        self.verdicts: list[Verdict] = []
+
+    @property
+    def is_missing(self) -> bool:
+        """Whether it has to be tried again, with those that are being tried counted as killed."""
+        n_killed = sum(verdict.n_faults for verdict in self.verdicts)
+        return n_killed + self.n_open < self._n_kills and self._n_drawn < MOST_DRAWS_PER_KILL * self._n_kills
+
+    def draw(self) -> Trial:
+        """The next trial."""
+        number, after = self._n_drawn, self._draw.uniform(0, self._span)
+        self._n_drawn, self.n_open = number + 1, self.n_open + 1
+        return partial(_try, order=self.order, number=number, after=after, undisturbed=self._undisturbed)
+
+    def add(self, verdicts: Sequence[Verdict]) -> None:
+        """What the trials of a batch came to."""
+        self.verdicts += verdicts
+        self.n_open -= len(verdicts)
+        if verdicts and 2 * sum(verdict.n_faults for verdict in verdicts) < len(verdicts):
+            self._span *= SHORTER
+
+
+def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Tally]:
+    """Kill at `n_kills` seeded random instants in all, shared out over the orders; then try those that begin so."""
+    make_order_homes_in(slots)
+    chosen = [order for order in ORDERS if order.name.startswith(only)]
+    began, rehearsed = time.monotonic(), run_in_slots([partial(rehearse_order, order=order) for order in chosen], slots)
+    failed = [answer for answer in rehearsed if isinstance(answer, Ended)]
+    if failed:
+        msg = f"undisturbed, an order does not hold: {failed[0]}"
+        raise RuntimeError(msg)
+    n_shares = sum(order.share for order in chosen)
+    cutting = [
+        Progress(order, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
+        for order, answer in zip(chosen, rehearsed, strict=True)
+    ]
+    while batch := _draw_batch(cutting, TRIALS_PER_SLOT * len(slots)):
+        verdicts = read_verdicts(run_in_slots([trial for _, trial in batch], slots))
+        for progress in cutting:
+            progress.add([found for (whose, _), found in zip(batch, verdicts, strict=True) if whose is progress])
+        _tell(cutting, verdicts)
+    seconds = time.monotonic() - began
+    return [count_up(f"orders, {one.order.name}", one.verdicts, seconds) for one in cutting]
+
+
+def _draw_batch(cutting: Sequence[Progress], n_trials: int) -> list[tuple[Progress, Trial]]:
+    """The next trials, each order in turn."""
+    batch: list[tuple[Progress, Trial]] = []
+    while len(batch) < n_trials and (missing := [one for one in cutting if one.is_missing]):
+        batch += [(one, one.draw()) for one in missing]
+    return batch
+
+
+def _tell(cutting: Sequence[Progress], verdicts: Sequence[Verdict]) -> None:
+    """How far it is, for those who wait hours."""
+    counts = {one.order.name: sum(verdict.n_faults for verdict in one.verdicts) for one in cutting}
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {sum(counts.values())} kills: {counts}\n")
+    for verdict in verdicts:
+        for violation in verdict.violations:
+            sys.stderr.write(f"  {verdict.what}: {violation}\n")
+    sys.stderr.flush()
+
+
+def rehearse_order(slot: Path, *, order: Order) -> tuple[float, list[object]]:
+    """The order undisturbed, and an ordinary run: how long the order takes, and what both come to.
+
+    Raises
+    ------
+    RuntimeError
+        If something does not hold.
+    """
+    place, began = lay_out_home(slot, order.home), time.monotonic()
+    violations = order.finish(place, "victim", order.begin(place, "victim"))
+    seconds = time.monotonic() - began
+    found = settle_and_look(place, order)
+    if violations or found.violations:
+        msg = f"undisturbed, {order.name} does not hold: {violations + found.violations}"
+        raise RuntimeError(msg)
+    return seconds, found.outcome
+
+
+def _try(slot: Path, *, order: Order, number: int, after: float, undisturbed: list[object]) -> Verdict:
+    place = lay_out_home(slot, order.home)
+    victim = order.begin(place, "victim")
+    time.sleep(after)
+    what = f"{order.name}, round {number}, killed {after:.3f} s after its start"
+    if victim.poll() is not None:
+        return Verdict(what, [], n_faults=0)
+    victim.kill()
+    if victim.wait().code != KILLED:
+        return Verdict(what, [], n_faults=0)
+    violations = wait_for_workers(slot, SERVERS_END_WITHIN_SECONDS)
+    violations += [f"left by the kill, others may open {path}" for path in find_open_paths(place.home)]
+    written = find_written(slot, order.home)
+    place, how, look_back = relocate(place, number)
+    violations += judge(place, order, undisturbed)
+    violations += [*look_back(), *wait_for_workers(slot, SERVERS_END_WITHIN_SECONDS)]
+    note = f"when {written} was written{'' if how == IN_PLACE else f', {how}'}:"
+    return Verdict(f"{what}, {note}", violations, note)
+
+
+def judge(place: Place, order: Order, undisturbed: list[object]) -> list[str]:
+    """The order once more, and an ordinary run; then everything has to hold, and to be as if nothing had happened."""
+    violations = order.finish(place, "follow_up", order.begin(place, "follow_up"))
+    found = settle_and_look(place, order)
+    violations += found.violations
+    if not violations and json.dumps(found.outcome) != json.dumps(undisturbed):
+        violations.append(f"the outcome is {found.outcome}, undisturbed it is {undisturbed}")
+    return violations
+
+
+def settle_and_look(place: Place, order: Order) -> Found:
+    """An ordinary run, where the order was none, and what is there then."""
+    wrong: list[str] = []
+    if order.is_settled_by_retrain:
+        wrong = RETRAIN.finish(place, "settling", RETRAIN.begin(place, "settling"))
+    answer = ask(
+        lambda: examine_home(load_settings(), is_meddled=order.home == FAULTY), place.slot / "look", place.environment
+    )
+    if not isinstance(answer, list):
+        return Found([*wrong, f"the installation could not be examined: {answer}"], [])
+    return Found(wrong + answer[0], answer[1])
