@@ -22,8 +22,8 @@ from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.settings import Settings
 
-TRAINED_ON_ARCHIVE = range(MISREAD_DECISIONS[0] + 1, MISREAD_DECISIONS[1] + 2)
-"""Decisions, counted from 1, whose candidate was trained or scored on the fires under wrong years."""
+TRAINED_ON_ARCHIVE = range(MISREAD_DECISIONS[0], MISREAD_DECISIONS[1] + 1)
+"""Decisions, counted from 1, whose candidate was trained on fires under wrong years."""
 
 
 class Story(NamedTuple):
