@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from forest_fire_retrain.adapters.demonstration import N_DECISIONS, plan_demonstration
+from forest_fire_retrain.adapters.demonstration import MISREAD_DECISIONS, N_DECISIONS, plan_demonstration
 from forest_fire_retrain.backtest.candidates import train_on_panel
 from forest_fire_retrain.backtest.panel import load_panel
 from forest_fire_retrain.backtest.product_rule import ProductRule
@@ -21,6 +21,9 @@ from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.settings import Settings
+
+TRAINED_ON_ARCHIVE = range(MISREAD_DECISIONS[0], MISREAD_DECISIONS[1] + 1)
+"""Decisions, counted from 1, whose candidate was trained on fires under wrong years."""
 
 
 class Story(NamedTuple):
@@ -45,17 +48,20 @@ class Story(NamedTuple):
             if decision.reason_code in reasons or decision.outcome is outcome
         ]
 
+    def _refused(self) -> set[int]:
+        return set(self.places(outcome=Outcome.REJECTED_BY_GUARDRAIL))
+
     def what_is_missing(self) -> list[str]:
         """The parts of the story that did not happen."""
-        first = self.places(ReasonCode.INAUGURAL)
-        better, doubted = self.places(ReasonCode.SUPERIOR), self.places(ReasonCode.LABELS_SUSPECT)
-        refused = [place for place in self.places(outcome=Outcome.REJECTED_BY_GUARDRAIL) if first < [place]]
+        doubted = self.places(ReasonCode.LABELS_SUSPECT)
+        last_promoted = max(self.places(outcome=Outcome.PROMOTED), default=0)
         parts = {
-            "a first champion": bool(first),
-            "a promotion for being better": bool(better),
-            "a candidate that a guardrail refused": bool(refused),
+            "a first champion": bool(self.places(ReasonCode.INAUGURAL)),
+            "a promotion for being better": bool(self.places(ReasonCode.SUPERIOR)),
+            "a refused candidate that the misread archive made": bool(self._refused() & set(TRAINED_ON_ARCHIVE)),
+            "a champion that the misread archive did not make": 0 < last_promoted < TRAINED_ON_ARCHIVE[0],
             "labels that were doubted": bool(doubted),
-            "doubts that late reports cleared": self.n_flags_held < len(doubted),
+            "one doubt that waits for a person, the others lifted": self.n_flags_held == 1 < len(doubted),
             "a decision after them": bool(doubted) and doubted[-1] < len(self.decisions),
         }
         return [part for part, happened in parts.items() if not happened]
