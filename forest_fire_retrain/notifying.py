@@ -10,16 +10,17 @@ Rules
 
 import datetime as dt
 import time
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missing_copy
 from forest_fire_retrain.adapters.told_notices import ToldNotices
 from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrainError, HomeError, NotSentError
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.notices.ledger_notices import notices_of
-from forest_fire_retrain.core.notices.notice import make_notice
+from forest_fire_retrain.core.notices.notice import Notice, make_notice
 from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.installation import build_channels
+from forest_fire_retrain.outgoing import cleared
 from forest_fire_retrain.oversight import observe
 from forest_fire_retrain.pipeline.alerting.telling import Look, Telling, tell
 from forest_fire_retrain.settings import Settings
@@ -28,6 +29,8 @@ LONGEST_SECONDS = 30.0
 """After so long nothing more is sent in one look: Dagster gives a sensor a minute."""
 WHERE_TO_SET = "set FOREST_FIRE_NOTIFY__FILE, FOREST_FIRE_NOTIFY__SMTP_HOST or FOREST_FIRE_NOTIFY__WEBHOOK_URL"
 TEST = "test"
+
+Said = TypeVar("Said", Notice, Matter)
 
 
 class Notified(NamedTuple):
@@ -88,9 +91,9 @@ def look_around(settings: Settings, now: dt.datetime) -> Look:
     except ForestFireRetrainError as error:
         faults = [_unread(error)]
     return Look(
-        rows=rows,
+        rows=None if rows is None else [_clear(notice) for notice in rows],
         n_rows=n_rows,
-        matters=(*matters, *faults),
+        matters=[_clear(matter) for matter in (*matters, *faults)],
         is_whole=not faults,
         model_name=settings.model_name,
         now=now,
@@ -125,6 +128,11 @@ def send_test(settings: Settings, now: dt.datetime) -> list[Telling]:
         except NotSentError as error:
             tellings.append(Telling(channel.name, 0, 0, str(error)))
     return tellings
+
+
+def _clear(said: Said) -> Said:
+    """The same without secrets: what earlier releases kept in rows and in Dagster's store may hold some."""
+    return said._replace(sentence=cleared(said.sentence), remedy=cleared(said.remedy))
 
 
 def _unread(error: ForestFireRetrainError) -> Matter:

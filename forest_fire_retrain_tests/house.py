@@ -199,7 +199,7 @@ HOUSE: dict[str, Room] = {
     ),
     "installation": room("clock", "settings", *CORE, "core/notices", "adapters/", "pipeline/custody"),
     "notifying": room(
-        *("installation", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
+        *("installation", "outgoing", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
         *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
     ),
     "operations": room(

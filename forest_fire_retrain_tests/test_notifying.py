@@ -83,6 +83,21 @@ def test_a_rollback_and_a_freeze_are_told(installation: Installation) -> None:
     assert told_in(installation) == ["promotion", "promotion", "rollback"]
 
 
+def test_what_an_earlier_release_kept_is_told_without_its_secrets(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = "Roll back: see http://ada:hunter22@park.example"
+    with monkeypatch.context() as earlier:
+        earlier.setattr("forest_fire_retrain.core.ledger.entries.redact", lambda text: text)
+        back = rollback_draft(1, 2).model_copy(update={"summary": kept})
+        write(installation, *PROMOTION, back, confirmation_draft("rollback-1", 1))
+    assert kept in (row.summary for row in installation.ledger.entries())
+    notifying.notify(installation.settings, NOW)
+    told = installation.settings.notify.file.read_text()  # type: ignore[union-attr] # it is configured
+    assert "http://***@park.example" in told
+    assert "hunter22" not in told + installation.settings.notices_file.read_bytes().decode("latin-1")
+
+
 def test_a_channel_that_is_down_is_told_later_and_holds_up_no_other(installation: Installation, hook: Hook) -> None:
     write(installation, *PROMOTION)
     hook.answers = 503

@@ -30,7 +30,7 @@ from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA, e
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.clocks import follow_clock
 from forest_fire_retrain.core.ledger.drafts import draft_migration
-from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, is_sealed, seal
 
 Witness = Callable[[Path, Callable[[], Sequence[str]]], None]
 
@@ -233,8 +233,7 @@ def _holder_in(message: str) -> str | None:
 def _seal_behind(draft: EntryDraft, last: LedgerEntry | None) -> LedgerEntry:
     if last is None:
         return seal(draft, 1, GENESIS_HASH)
-    resealed = seal(last, last.sequence, last.previous_hash)
-    if resealed.entry_hash != last.entry_hash:
+    if not is_sealed(last):
         msg = (
             f"row {last.sequence} of the ledger does not match its hash; nothing is appended to a tampered chain. "
             "Run: forest-fire verify"

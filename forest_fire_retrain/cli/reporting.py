@@ -10,6 +10,7 @@ from forest_fire_retrain.core.errors import HomeError, RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.season import look_back_on
 from forest_fire_retrain.core.ledger.season_page import render_season
+from forest_fire_retrain.outgoing import cleared
 from forest_fire_retrain.settings import Settings
 
 
@@ -32,7 +33,7 @@ def write_report(settings: Settings, year: int | None, html: Path) -> None:
         raise RefusedRequestError(msg)
     try:
         with written_beside(html) as beside:
-            beside.write_text(render_season(season), encoding="utf-8", newline="")
+            beside.write_text(cleared(render_season(season)), encoding="utf-8", newline="")
     except OSError as error:
         msg = f"the page {html} cannot be written: {error}. Choose another place, then run the same command again"
         raise HomeError(msg) from error

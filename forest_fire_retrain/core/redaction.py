@@ -3,7 +3,7 @@
 Rules
 -----
 - Who and with which password, before the `@` of an address (RFC 3986, 3.2.1): all of it, up to the last `@`, so that a
-  `/`, `@` or `%` in a password hides nothing of it.
+  `/`, `@` or `%` in a password hides nothing of it. An address that was taken for a path has one `/` left of two.
 - Values of parameters whose names say that they grant access: signatures, tokens, keys, passwords; in an address or in
   any `name=value`.
 - What can be told by its form alone: ids of AWS keys, tokens of GitHub, JSON Web Tokens, `Bearer` and `Basic`, private
@@ -21,6 +21,9 @@ SHORTEST_SECRET = 4
 SHORTEST_VARIABLE = 6
 
 ADDRESS = re.compile(r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]{0,30}://)(?!/)(?P<who>[^\s'\"<>]{0,2048})@")
+AS_PATH = re.compile(
+    r"(?P<scheme>\b[A-Za-z][A-Za-z0-9+.\-]{1,30}:/)(?!/)(?P<who>[^\s'\"<>:/@]{1,200}:[^\s'\"<>]{1,2048})@"
+)
 HOST = re.compile(r"(?:(?:[A-Za-z0-9\-]{1,63}\.){1,9}[A-Za-z0-9\-]{1,63}|localhost|\[[0-9A-Fa-f:]+\])/")
 GRANTING = (
     r"(?<![\w.\-])(?:[\w.\-]{0,60}(?:signature|token|password|passwd|secret|credential|api[_-]?key|secret[_-]?key|"
@@ -41,7 +44,7 @@ ESCAPED = re.compile(rb"%([0-9A-Fa-f]{2})")
 SECRET_VARIABLE = re.compile(
     r"(?i)(?:PASSWORD|PASSWD|SECRET|TOKEN|ACCESS_KEY|ACCESS_KEY_ID|ACCOUNT_KEY|API_KEY|SECRET_KEY|SAS|SIGNATURE|CONNECTION_STRING)$"
 )
-HINTS = ("://", "=", "AKIA", "ASIA", "AROA", "AIDA", "gh", "eyJ", "Bearer ", "Basic ", "-----BEGIN", '":', "':")
+HINTS = (":/", "=", "AKIA", "ASIA", "AROA", "AIDA", "gh", "eyJ", "Bearer ", "Basic ", "-----BEGIN", '":', "':")
 
 
 def redact(text: str, secrets: Collection[str] = ()) -> str:
@@ -56,6 +59,7 @@ def redact(text: str, secrets: Collection[str] = ()) -> str:
     """
     if any(hint in text for hint in HINTS):
         text = ADDRESS.sub(_without_who, text)
+        text = AS_PATH.sub(_without_who, text)
         text = PARAMETER.sub(_without_value, text)
         text = IN_JSON.sub(_without_value, text)
         text = BY_FORM.sub(REDACTED, text)

@@ -10,6 +10,7 @@ from typing import Any, ParamSpec, TypeVar
 import dagster as dg
 
 from forest_fire_retrain.core.errors import ForestFireRetrainError
+from forest_fire_retrain.outgoing import cleared
 
 Given = ParamSpec("Given")
 Made = TypeVar("Made")
@@ -29,7 +30,7 @@ class Stopped(dg.Failure):
     __module__ = "builtins"  # the page writes the class before the message, with its module unless that is Python's own
 
     def __init__(self, fault: ForestFireRetrainError) -> None:
-        message = str(fault)
+        message = cleared(str(fault))  # Dagster keeps it
         commands = NEXT_COMMAND.findall(message)
         metadata = {"next command": dg.MetadataValue.text(commands[-1])} if commands else {}
         super().__init__(description=message, metadata=metadata, allow_retries=False)

@@ -12,7 +12,7 @@ import pytest
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
-from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, find_first_fault
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, find_first_fault, is_sealed
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
@@ -132,3 +132,16 @@ def test_nothing_is_appended_behind_a_row_that_was_edited(bench: Bench) -> None:
         bench.ledger.append(draft())
     assert len(bench.ledger.entries()) == 2
     assert "row 2" in (find_first_fault(bench.ledger.entries()) or "")
+
+
+def test_a_row_of_a_release_that_kept_words_now_taken_for_secrets_stays_whole_and_is_built_upon(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as earlier:
+        earlier.setattr("forest_fire_retrain.core.ledger.entries.redact", lambda text: text)
+        old = bench.ledger.append(draft("Rolled back: see http://ada:hunter22@park.example, token=abcd1234"))
+    assert is_sealed(old)
+    assert not is_sealed(old.model_copy(update={"summary": "Rolled back."}))
+    bench.ledger.append(draft("the next row"))
+    assert bench.ledger.entries()[0] == old
+    assert find_first_fault(bench.ledger.entries()) is None

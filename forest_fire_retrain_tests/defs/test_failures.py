@@ -90,6 +90,13 @@ def test_the_next_command_stands_beside_the_message() -> None:
     assert not shown.allow_retries
 
 
+def test_what_dagster_keeps_of_a_fault_holds_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREST_FIRE_NOTIFY__WEBHOOK_SECRET", "hunter2hunter2")
+    fault = EvidenceError("no folder s3:/key:hunter3@bucket/data, nor postgres://u:pw@h, nor hunter2hunter2")
+    said = str(Stopped(fault))
+    assert said == "no folder s3:/***@bucket/data, nor postgres://***@h, nor ***"
+
+
 def test_a_command_says_the_fault_itself() -> None:
     with pytest.raises(EvidenceError, match="has no holdout_set yet"), foreseeable_faults_bare():
         failing_job.execute_in_process()

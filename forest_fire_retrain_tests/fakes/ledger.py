@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.clocks import follow_clock
-from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, seal
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, is_sealed, seal
 
 
 def _pass_by(_point: str) -> None:
@@ -65,6 +65,6 @@ class FakeLedger:
         if not self.rows:
             return GENESIS_HASH
         last = self.rows[-1]
-        if seal(last, last.sequence, last.previous_hash) != last:
+        if not is_sealed(last):
             raise LedgerTamperedError(f"row {last.sequence} of the ledger does not match its hash")
         return last.entry_hash

@@ -143,6 +143,12 @@ def seal(draft: EntryDraft, sequence: int, previous_hash: str) -> LedgerEntry:
     return LedgerEntry(**content, sequence=sequence, previous_hash=previous_hash, entry_hash=entry_hash)
 
 
+def is_sealed(entry: LedgerEntry) -> bool:
+    """Whether a row's content matches its hash, whatever words this release would keep or take out."""
+    content = entry.model_dump(mode="json", include=set(EntryDraft.model_fields))
+    return _hash(content, entry.sequence, entry.previous_hash) == entry.entry_hash
+
+
 def find_first_fault(entries: Sequence[LedgerEntry]) -> str | None:
     """Name the first row whose place, link or hash is wrong; `None` for an intact chain."""
     previous_hash = GENESIS_HASH
@@ -153,8 +159,7 @@ def find_first_fault(entries: Sequence[LedgerEntry]) -> str | None:
             )
         if entry.previous_hash != previous_hash:
             return f"row {position}: does not link to the row before it: a row was replaced, removed or reordered"
-        content = entry.model_dump(mode="json", include=set(EntryDraft.model_fields))
-        if _hash(content, entry.sequence, entry.previous_hash) != entry.entry_hash:
+        if not is_sealed(entry):
             return f"row {position}: its content does not match its hash: the row was edited"
         previous_hash = entry.entry_hash
     return None

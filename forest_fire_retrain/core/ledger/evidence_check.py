@@ -25,7 +25,7 @@ from forest_fire_retrain.core.ledger.checkpoints import (
     read_notes,
 )
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
-from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, seal
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, is_sealed
 from forest_fire_retrain.core.ledger.evidence_pack import (
     ATTACHMENT,
     ATTACHMENTS,
@@ -247,7 +247,7 @@ def _check_rows(pack: _Pack) -> list[Finding]:
 
 def _find_row_faults(pack: _Pack, entry: LedgerEntry) -> Iterator[str]:
     checkpoint, named = pack.checkpoint, f"row {entry.sequence}"
-    if seal(entry, entry.sequence, entry.previous_hash).entry_hash != entry.entry_hash:
+    if not is_sealed(entry):
         yield f"{named}: its content does not match its hash: the row was edited"
     proof = read_json(pack.files, proof_file(entry.sequence))
     if (proof.get("index"), proof.get("size")) != (entry.sequence - 1, checkpoint.size):
