@@ -7,13 +7,14 @@ from forest_fire_retrain import operations, verification
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.rollback_report import observe_rollback
 from forest_fire_retrain.defs.run_context import stamp_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import parse_day
 from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
-from forest_fire_retrain.pipeline.custody.standing_orders import window_of_days
+from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze, window_of_days
 
 REASON = "Why; it stands in the ledger for those who read it later."
 WHO = "Who orders it: your name, as the ledger is to keep it."
@@ -75,6 +76,7 @@ def roll_back_champion(
     )
     context.log_event(observe_rollback(done))
     context.log.info(describe_repeated(done) if done.is_repeated else done.entry.summary)
+    _tell_freeze(context, installation)
 
 
 @dg.op
@@ -86,6 +88,7 @@ def freeze_promotions(
     until, stamp = parse_day(config.until), _stamp(context, installation, config.ordered_by)
     entry = operations.freeze(installation.published_ledger, until=until, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
+    _tell_freeze(context, installation)
 
 
 @dg.op
@@ -131,6 +134,12 @@ def verify_installation(
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
     context.log.info("no fault")
+
+
+def _tell_freeze(context: dg.OpExecutionContext, installation: Installation) -> None:
+    """Say until when promotions are frozen now, as the ledger has it."""
+    rows = installation.ledger.entries(installation.settings.model_name)
+    context.log.info(describe_freeze(fold(rows)))
 
 
 def _stamp(context: dg.OpExecutionContext, installation: Installation, ordered_by: str | None) -> Stamp:

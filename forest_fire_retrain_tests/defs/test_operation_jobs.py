@@ -107,6 +107,13 @@ def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.ROLLBACK]
 
 
+def test_a_rollback_says_which_freeze_holds(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", **ORDER)
+    done = run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER)
+    said = [entry.user_message for entry in instance.all_logs(done.run_id)]
+    assert "Promotions are frozen until 2025-09-01." in said
+
+
 def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:
     run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", **ORDER)
     run(reigns, instance, "unfreeze_job", "unfreeze_promotions", **ORDER)
