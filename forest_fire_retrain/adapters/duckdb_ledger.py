@@ -199,7 +199,8 @@ class DuckDbLedger:
 
     def _name_holder(self) -> None:
         try:
-            self._holder.write_text(str(os.getpid()))
+            with open(self._holder, "w", encoding="ascii", opener=_open_no_link) as holder:
+                holder.write(str(os.getpid()))
         except OSError as error:
             raise self._unreadable(error) from error
 
@@ -218,6 +219,11 @@ class DuckDbLedger:
             f"the ledger {self._path} cannot be used: {first_line}. It was left as it is; restore it from a backup or "
             "point FOREST_FIRE_LEDGER_PATH at the right file."
         )
+
+
+def _open_no_link(path: str, flags: int) -> int:
+    """Open a file, never what a link leads to: whoever shares a home could have another file overwritten."""
+    return os.open(path, flags | os.O_NOFOLLOW, 0o666)
 
 
 def _holder_in(message: str) -> str | None:

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.process_identity import began, is_group_alive
+from forest_fire_retrain.adapters.process_identity import began, is_alive, is_group_alive
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 
@@ -129,7 +129,9 @@ def _lock(file: IO[str], record: ServingRecord) -> None:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        holder, *servers = record.read() or [Running("forest-fire up", "", 0, "")]
+        noted = record.read()  # of an earlier `up` until the one that works has noted itself
+        is_noted = bool(noted) and is_alive(noted[0].pid, noted[0].began)
+        holder, *servers = noted if is_noted else [Running("forest-fire up", "", 0, "")]
         serving = "".join(f", {one.name} at {one.address}" for one in servers)
         stopping = f"kill {holder.pid}" if holder.pid else "Ctrl-C where it runs"
         named = f": process {holder.pid}{serving}" if holder.pid else ""

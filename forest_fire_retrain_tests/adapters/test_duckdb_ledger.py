@@ -224,6 +224,16 @@ def test_a_ledger_whose_folder_cannot_be_made_is_an_error(tmp_path: Path) -> Non
         DuckDbLedger(tmp_path / "home" / "ledger.duckdb", patience_seconds=1).append(draft())
 
 
+def test_a_link_in_the_place_of_the_holders_name_overwrites_nothing(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    mine = tmp_path / "mine.txt"
+    mine.write_text("precious")
+    path.with_suffix(path.suffix + ".holder").symlink_to(mine)
+    with pytest.raises(LedgerError, match="cannot be used"):
+        DuckDbLedger(path, patience_seconds=1).append(draft())
+    assert mine.read_text() == "precious"
+
+
 def test_what_a_cut_left_of_a_new_ledger_does_not_stand_in_the_way(path: Path) -> None:
     random_bytes(path.with_name("ledger.duckdb.4194303.part"))
     random_bytes(path.with_name("ledger.duckdb.4194303.part.wal"))

@@ -70,6 +70,16 @@ def describe(pid: int) -> Running:
     return Running("Dagster", "http://127.0.0.1:3000", pid, began(pid))
 
 
+def test_a_second_up_blames_no_process_that_an_earlier_up_had(home: Path) -> None:
+    with started(HOLD, str(home)) as first:
+        assert line_of(first) == "held"
+        ServingRecord(home).note([Running("forest-fire up", "", os.getpid(), "1")])  # before the first notes itself
+        with pytest.raises(ConfigurationError) as refusal, sole_server(home):
+            pass
+    assert "another `forest-fire up` works on this home. " in str(refusal.value)
+    assert str(os.getpid()) not in str(refusal.value)
+
+
 def wait_until_gone(leader: int, began_at: str, seconds: float) -> bool:
     deadline = time.monotonic() + seconds
     while is_group_alive(leader, began_at) and time.monotonic() < deadline:

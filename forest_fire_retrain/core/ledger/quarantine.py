@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import RollbackPayload
+from forest_fire_retrain.core.redaction import redact
 
 QUARANTINED_TAG = "quarantined"
 REASON_TAG = "reason"
@@ -63,7 +64,7 @@ def quarantine_by(rollback: LedgerEntry) -> Quarantine | None:
         candidate_id=payload.quarantined_candidate_id,
         since=rollback.recorded_at.date(),
         actor=rollback.actor,
-        reason=" ".join(payload.reason.split())[:LONGEST_REASON],
+        reason=redact(" ".join(payload.reason.split()))[:LONGEST_REASON],
         successor=payload.target_version,
         row=rollback.sequence,
         is_told=payload.quarantined_version is not None,

@@ -7,7 +7,7 @@ Rules
 -----
 - Who wrote a row, through which door and when is in no payload: these columns are taken as they are.
 - What a row was abandoned for, and how a step of the schema was described, stand in the sentence alone.
-- A replay's sentence is held against the differences it lists, not word for word: older releases worded it otherwise.
+- A replay's sentence is that of this release or the one of all before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     SourceAcceptedPayload,
     UnfreezePayload,
 )
-from forest_fire_retrain.core.ledger.replays import DIFFERENCES_NAMED
+from forest_fire_retrain.core.ledger.replays import describe_replay, describe_replay_of_old
 from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
@@ -94,9 +94,8 @@ def _compare_confirmation(entry: LedgerEntry, intent: LedgerEntry) -> list[str]:
 def _find_other_of_replay(entry: LedgerEntry) -> list[str]:
     payload = read_payload(entry)
     windows = payload.holdout.windows
-    named = [f"{difference.original} → {difference.replay}" for difference in payload.differences or ()]
-    says = [windows.partition_key, *named[:DIFFERENCES_NAMED]]
-    other = [] if all(part in entry.summary for part in says) else ["summary"]
+    worded = (describe_replay(payload), describe_replay_of_old(payload))
+    other = [] if any(_is_same(entry.summary, words) for words in worded) else ["summary"]
     if (entry.partition_key, entry.as_of, entry.outcome) != (
         windows.partition_key,
         windows.as_of,

@@ -51,7 +51,7 @@ def check_alias(state: LedgerState, view: RegistryView) -> list[Fault]:
     what = f"the alias champion points at {shown}, the ledger's champion is {expected}"
     if view.has(state.champion) or state.champion in view.mendable:
         return [Fault("registry", what, f"{REPAIR}, or accept another one: {ROLL_BACK}", repairable=True)]
-    repair = "delete the alias in MLflow" if state.champion is None else ROLL_BACK
+    repair = ROLL_BACK if state.champion is not None else "delete the alias in MLflow, if the ledger lost no rows"
     return [Fault("registry", what, repair, repairable=False)]
 
 

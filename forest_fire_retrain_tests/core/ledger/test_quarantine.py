@@ -71,3 +71,10 @@ def test_a_rollback_quarantines_what_it_left_on_one_line(version: int | None) ->
 
 def test_a_rollback_from_what_the_ledger_does_not_know_quarantines_nothing() -> None:
     assert quarantine_by(FakeLedger().append(rollback_draft(1, 2))) is None
+
+
+def test_a_secret_in_the_reason_of_an_old_rollback_is_not_shown_in_the_registry() -> None:
+    row = FakeLedger().append(rollback_draft(1, 2, quarantined_candidate_id="c", reason="see http://ada:hunter2@park"))
+    found = quarantine_by(row)
+    assert found is not None
+    assert marks_of(found)["reason"] == "see http://***@park"

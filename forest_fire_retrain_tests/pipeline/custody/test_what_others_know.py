@@ -8,17 +8,19 @@ import pytest
 from forest_fire_retrain.core.canonical_json import canonical_json
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, RegistryError
 from forest_fire_retrain.core.ledger.checkpoints import SignedNote, take_checkpoint
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.drafts import draft_restoration
 from forest_fire_retrain.core.ledger.entries import EntryKind, seal
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload
 from forest_fire_retrain.core.ledger.reigns import reigns_of
+from forest_fire_retrain.core.ledger.replays import describe_replay_of_old
 from forest_fire_retrain.pipeline.custody.asking_runs import CHECKPOINT_TAG, RunsBearWitness
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import roll_back
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
 from forest_fire_retrain_tests.example_bench import MODEL, Bench
-from forest_fire_retrain_tests.example_reigns import stamp_at, three_reigns
+from forest_fire_retrain_tests.example_reigns import WEEKS, decide, stamp_at, three_reigns
 
 pytestmark = pytest.mark.slow
 
@@ -149,6 +151,17 @@ def test_a_row_that_was_rewritten_with_its_chain_and_copy_is_found(bench: Bench,
     spoil, what = REWRITTEN[name]
     spoil(bench)
     assert any(what in fault.what for fault in bench.verify())
+
+
+def test_the_sentence_of_a_replay_is_todays_or_that_of_earlier_releases(bench: Bench) -> None:
+    row = decide(bench.reigns.installation, WEEKS[0]).entry
+    bench.rewrite_copy()
+    assert (row.kind, ledger_faults(bench)) == (EntryKind.REPLAY, [])
+    rewrite(bench, row.sequence, summary=f"{row.summary} Version 1 was better.")
+    (fault,) = ledger_faults(bench)
+    assert f"the replay in row {row.sequence} does not follow from its payload: summary" in fault.what
+    rewrite(bench, row.sequence, summary=describe_replay_of_old(read_payload(row)))
+    assert ledger_faults(bench) == []
 
 
 def test_every_kind_of_order_follows_from_its_payload_until_its_sentence_is_rewritten(bench: Bench) -> None:
