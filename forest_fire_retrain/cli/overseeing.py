@@ -16,6 +16,7 @@ from forest_fire_retrain.cli.console import out, print_facts, print_json
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
@@ -60,7 +61,7 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print_json({name: _for_programs(fact) for name, fact in told.items()})
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed_over")}
-    never = {name: "never" for name in ("last_witness", "last_verify") if facts[name] is None}
+    never = {name: "never" for name in ("last_rollback", "last_witness", "last_verify") if facts[name] is None}
     print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted, **never}.items()})
     matters = find_open_matters(observed)
     out.print("Needs a person" if matters else NOTHING, style="bold", markup=False)
@@ -113,10 +114,12 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
     return {
         "model": settings.model_name,
         "champion": state.champion,
+        "last_rollback": _read_last_rollback(state),
+        "quarantined": sorted(version for version in state.quarantines if version != state.champion),
         "last_decided": newest,
         "last_decision": None if last is None else last.summary,
         "alerts": alerts,
-        "doubted_labels": [str(doubt) for doubt in find_doubts(state)],
+        "doubted_labels": [doubt.sentence for doubt in find_doubts(state)],
         "data_warnings": [] if newest is None else _read_data_warnings(settings, newest),
         "undecided": [key_of(period) for period in (list_waiting(state, closed) if state.decisions else closed)],
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
@@ -125,6 +128,14 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "frozen_until": state.frozen_until,
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
+
+
+def _read_last_rollback(state: LedgerState) -> str | None:
+    """Which version was rolled back from last, for which, by whom and why."""
+    last = max(state.quarantines.values(), key=lambda quarantine: quarantine.row, default=None)
+    if last is None:
+        return None
+    return f"{last.since}, from version {last.version} to version {last.successor}, by {last.actor}: {last.reason}"
 
 
 def _describe_look(settings: Settings, observed: Observed) -> object:

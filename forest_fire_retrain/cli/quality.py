@@ -1,5 +1,6 @@
 """`forest-fire quality`: whether the model in production still says what happens, week by week."""
 
+import datetime as dt
 from collections.abc import Sequence
 
 from forest_fire_retrain import operations
@@ -47,14 +48,20 @@ def describe(report: QualityReport) -> dict[str, object]:
     """The report's facts for people."""
     overall, feed = report.overall, report.loss_of_the_feed
     return {
-        "model": f"{report.model_name}, version {report.version}, measured from {report.since} to {report.due_end}",
+        "model": f"{report.model_name}, version {report.version}, measured from {report.since} to {_last_day(report)}",
         "fires": None if overall is None else f"{overall.n_fires}, expected {overall.expected_fires:.1f}",
         "against climatology": None if overall is None else f"{overall.skill:+.1%} (1 would be perfect, 0 no better)",
-        "by the feed or the forecast": "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss",
+        "by the feed or the forecast": "none of these days was predicted live"
+        if feed is None
+        else f"{feed:+.1%} of the loss",
         "last fire report": "none" if report.last_recorded is None else report.last_recorded,
         "moved from the training": "no day is newer" if report.shift is None else report.shift,
         "e-detector": _detector(report.weeks, report.rule.detector_limit),
     }
+
+
+def _last_day(report: QualityReport) -> dt.date:
+    return max(report.since, report.due_end - dt.timedelta(days=1))
 
 
 def _detector(weeks: Sequence[WeekRow], limit: float) -> str | None:

@@ -78,7 +78,8 @@ def print_predictions(settings: Settings, asked: Asked, name: str | None, *, as_
         columns = ["issue" if name == "name" else name for name in rows[0]]
         print_table("Predictions, by day and as they became known", columns, [list(row.values()) for row in rows])
     else:
-        out.print(f"Nothing was predicted for {days[0]} to {days[-1]}. Run: forest-fire predict", markup=False)
+        which = f"{days[0]}" if days[0] == days[-1] else f"{days[0]} to {days[-1]}"
+        out.print(f"Nothing was predicted for {which}. Run: forest-fire predict")
 
 
 def _print_issue(lake: Lake, issue: Issue, *, as_json: bool) -> None:

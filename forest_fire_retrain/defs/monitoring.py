@@ -125,7 +125,7 @@ def describe_quality(report: QualityReport) -> Metadata:
         **{name: number(value) for name, value in figures.items()},
         **({} if overall is None else {"skill against climatology": number(overall.skill)}),
         "by the feed or the forecast": text(
-            "no day was predicted live" if feed is None else f"{feed:+.1%} of the loss"
+            "none of these days was predicted live" if feed is None else f"{feed:+.1%} of the loss"
         ),
         "moved from the training": text("no day is newer" if report.shift is None else str(report.shift)),
         "model version": dg.MetadataValue.int(report.version),

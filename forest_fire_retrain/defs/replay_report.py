@@ -5,7 +5,8 @@ Rules
 - A replayed period keeps the decision that was made live as its materialization; what the replay came to is an
   observation of the same partition, marked REPLAY.
 - Dagster shows the last event of an asset as its newest, whatever the partition. After a run over earlier periods the
-  newest live period is therefore reported once more, as it was, and says so.
+  newest live period is therefore reported once more, as it was, and says so. The checks of the decision have one
+  result each, the newest: after such a run they are those of the newest live period too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,18 +35,32 @@ def standing_decision(adjudication: Adjudication, state: LedgerState, key: str) 
     return adjudication_of(original)
 
 
+def current_decisions(
+    adjudications: Sequence[Adjudication], keys: Sequence[str], state: LedgerState
+) -> Sequence[Adjudication]:
+    """What the checks of the decision speak of: the run's own periods, or after earlier ones the newest live one."""
+    newest = _newer_than(keys, state)
+    return adjudications if newest is None else [adjudication_of(state.decisions[newest])]
+
+
 def keep_current(
     context: dg.AssetExecutionContext, assets: Iterable[str], keys: Sequence[str], state: LedgerState
 ) -> None:
     """After a run over periods before the newest live one, report that one again for these assets."""
-    newest = max(state.decisions, default=None, key=lambda key: (state.decisions[key].as_of, key))
-    if newest is None or max(keys) >= newest:
+    newest = _newer_than(keys, state)
+    if newest is None:
         return
     for asset in assets:
         wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[newest])
         for record in context.instance.fetch_materializations(wanted, limit=1).records:
             if record.asset_materialization is not None:
                 context.log_event(_again(record.asset_materialization, keys))
+
+
+def _newer_than(keys: Sequence[str], state: LedgerState) -> str | None:
+    """The newest period that was decided live, if a run over `keys` was over earlier ones."""
+    newest = max(state.decisions, default=None, key=lambda key: (state.decisions[key].as_of, key))
+    return None if newest is None or max(keys) >= newest else newest
 
 
 def _again(made: dg.AssetMaterialization, keys: Sequence[str]) -> dg.AssetMaterialization:

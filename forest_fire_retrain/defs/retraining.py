@@ -29,7 +29,7 @@ from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
-from forest_fire_retrain.defs.replay_report import keep_current
+from forest_fire_retrain.defs.replay_report import current_decisions, keep_current
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import describe_passed_over
@@ -109,7 +109,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
-            sentence = f"{holdout.n_rows} rows with {holdout.n_fires} fires in {windows.holdout}"
+            sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} in {windows.holdout}"
             tell(context, installation, "holdout_set", key, sentence)
             findings.append(find_distance(windows, settings.gap_days))
         return dg.MaterializeResult(check_results=[check_periods(POSTDATES_CHECK, findings)])
@@ -147,7 +147,8 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
         for key, candidate in _train_all(context, installation):
             page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
             context.add_asset_metadata(describe_candidate(candidate, page), partition_key=key)
-            sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {candidate.n_fires} fires"
+            fires = counted(candidate.n_fires, "fire")
+            sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {fires}"
             tell(context, installation, "candidate_model", key, sentence)
         return dg.MaterializeResult()
 
@@ -241,9 +242,10 @@ def _build_adjudication(
         for place, (key, pictures) in enumerate(zip(keys, drawn, strict=True)):
             attach_pictures(context, installation, key, adjudications[place], pictures)
         draw_present_champion(installation)
-        yield dg.MaterializeResult(asset_key=DECISION, check_results=check_guardrails(adjudications))
-        yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
         state = fold(installation.ledger.entries(installation.settings.model_name))
+        checked = current_decisions(adjudications, keys, state)
+        yield dg.MaterializeResult(asset_key=DECISION, check_results=check_guardrails(checked))
+        yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
         keep_current(context, ("holdout_set", "candidate_model", DECISION, REGISTRY_STATE), keys, state)
 
     return adjudicate_and_promote

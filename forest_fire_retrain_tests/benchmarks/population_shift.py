@@ -134,6 +134,7 @@ def _delay(park: Watched) -> int | None:
 def main() -> None:
     """Watch every park, and print a line per scenario and length of training."""
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--scenarios", type=Scenario, nargs="+", default=[Scenario.NONE, Scenario.COVARIATE])
     parser.add_argument("--seeds", type=int, nargs="+", default=[921, 922, 923, 924, 925, 926])
     parser.add_argument("--years", type=int, nargs="+", default=[2, 4])
     parser.add_argument("--cells", type=int, default=20)
@@ -142,7 +143,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2)
     arguments = parser.parse_args()
     rule = MonitorRule(shift_days=arguments.days, shift_limit=arguments.limit)
-    groups = [(scenario, years) for scenario in (Scenario.NONE, Scenario.COVARIATE) for years in arguments.years]
+    groups = [(scenario, years) for scenario in arguments.scenarios for years in arguments.years]
     parks = [Park(scenario, seed, years) for scenario, years in groups for seed in arguments.seeds]
     tasks = [partial(watch, park, arguments.cells, rule) for park in parks]
     seen = list(run_tasks(tasks, len(tasks), n_processes=arguments.processes))

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 from contextlib import closing
 from pathlib import Path
@@ -78,7 +79,9 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert registry_of(reigned).champion(MODEL) == 1
     assert "missed two fires" in forest_fire("history", "--events").out
     assert json.loads(forest_fire("champion", "--json").out)["champion"]["version"] == 1
-    assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-09-01"
+    facts = json.loads(forest_fire("status", "--json").out)
+    assert (facts["frozen_until"], facts["quarantined"]) == ("2025-09-01", [2])
+    assert re.search(r", from version 2 to version 1, by \S+: missed two fires$", facts["last_rollback"])
     assert forest_fire("verify").out.strip() == CLEAN
     with open_instance(example_settings(reigned)) as instance:
         (record,) = instance.fetch_observations(dg.AssetKey("registry_state"), limit=5).records
@@ -230,11 +233,14 @@ def test_the_copy_for_readers_is_written_again(reigned: Path, forest_fire: Run) 
     assert len(rows_of(reigned)) == 4
 
 
-def test_an_empty_home_has_no_fault_and_nothing_to_roll_back(home: Path, forest_fire: Run) -> None:
-    assert forest_fire("verify").code == 0
-    answer = forest_fire("rollback", "--reason", "x")
-    assert (answer.code, "has no champion to roll back from" in answer.err) == (2, True)
-    assert not (home / "ledger.duckdb").exists()
+@pytest.mark.parametrize("order", [("verify",), ("rollback", "--reason", "x")])
+def test_where_there_is_no_home_nothing_is_called_sound_or_rolled_back(
+    home: Path, forest_fire: Run, order: tuple[str, ...]
+) -> None:
+    answer = forest_fire(*order)
+    assert (answer.code, answer.out) == (2, "")
+    assert "there is no home at" in answer.err
+    assert not home.exists()
 
 
 def test_another_source_is_refused_until_it_is_accepted_with_a_reason(

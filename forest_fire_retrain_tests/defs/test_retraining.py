@@ -234,6 +234,16 @@ def test_a_replay_leaves_on_the_page_of_an_asset_what_is_current(
     assert shown.asset_materialization.tags == before[asset].tags
 
 
+def test_a_replay_leaves_the_checks_of_the_newest_decision(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]],
+) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey("adjudication_decision"), "candidate_beats_climatology")
+    newest = replayed[0].event_log_storage.get_asset_check_execution_history(key, limit=1)[0].event
+    assert newest is not None
+    evaluation = newest.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr] # as Dagster stores it
+    assert evaluation.description.startswith(f"{WEEKS[1]}: ")
+
+
 def test_a_replayed_period_shows_the_decision_that_stands(
     replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]],
 ) -> None:

@@ -6,10 +6,13 @@ Rules
 - Evidence that starts anew after a promotion is no alert: the first decisions of a reign cannot answer yet.
 """
 
+import datetime as dt
+
 from forest_fire_retrain.core.decision.case import Case, GuardrailFinding
 from forest_fire_retrain.core.decision.label_gate import count_of, count_season, is_suspect
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.decision.wording import counted
 
 FEED_SILENT = "the weather feed is silent in "
@@ -87,3 +90,15 @@ def _about_the_champion(outcome: Outcome, age_days: int | None, rule: DecisionRu
     if age_days is None or age_days < rule.alert_champion_age_days or outcome is Outcome.PROMOTED:
         return None
     return f"{CHAMPION_OLD}{age_days} days ago, an alert is due from {rule.alert_champion_age_days}"
+
+
+def describe_doubt(count: LabelCount) -> tuple[str, str]:
+    """What is doubted, without a full stop, and what to do; the last day of the window is included in both."""
+    first, last = count.window.start, count.window.end - dt.timedelta(days=1)
+    were = "was" if count.n_fires == 1 else "were"
+    sentence = (
+        f"the fire reports of {first} to {last} are doubted: {counted(count.n_fires, 'fire')} {were} recorded, about "
+        f"{count.n_expected:.0f} were expected"
+    )
+    order = f"forest-fire clear-labels --from {first} --to {last} --reason …"
+    return sentence, f"Look at the fire reports; if they are complete: {order}"

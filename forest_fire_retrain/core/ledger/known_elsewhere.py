@@ -6,6 +6,7 @@ Rules
   a version of a decision that the ledger lacks, or a checkpoint it does not continue, was there when the row was.
 - A restoration that stands in the ledger explains what was known before it, and nothing that came later.
 - A version that a person registered by hand names no decision as this project does, and proves nothing.
+- A version of a model that a decision in the ledger embeds belongs to that decision, whatever its tags say.
 """
 
 import datetime as dt
@@ -19,6 +20,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload
 from forest_fire_retrain.core.ledger.ports import RegisteredVersion
+from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.core.ledger.witnessing import contradiction_of
 
 DECISION_ID = re.compile(r"[0-9a-f]{16}")
@@ -58,11 +60,13 @@ def find_versions_of_lost_rows(
     """
     known = {entry.decision_id for entry in entries}
     restored_at = _restored_at(entries)
-    return [
+    unknown = [
         held
         for held in versions
         if is_own(held) and held.tags["decision_id"] not in known and not _was_before(held.created_at, restored_at)
     ]
+    models = _models_of_decisions(entries) if unknown else set()
+    return [held for held in unknown if held.source.rstrip("/") not in models]
 
 
 def is_own(held: RegisteredVersion) -> bool:
@@ -105,6 +109,11 @@ def describe_contradicted(one: KeptCheckpoint, n_rows: int) -> str:
     """That a checkpoint speaks against the ledger."""
     what = "lost rows" if one.checkpoint.size > n_rows else "holds other rows than it did"
     return f"the ledger {what}: it does not continue the checkpoint of {one.checkpoint} that {one.where} keeps"
+
+
+def _models_of_decisions(entries: Sequence[LedgerEntry]) -> set[str]:
+    candidates = (candidate_of(entry) for entry in entries if entry.kind is EntryKind.DECISION)
+    return {candidate.stored.model_uri for candidate in candidates if candidate is not None}
 
 
 def _restored_at(entries: Sequence[LedgerEntry]) -> dt.datetime | None:

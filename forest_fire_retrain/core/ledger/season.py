@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from forest_fire_retrain.core.decision.alerts import FEED_SILENT, FEW_FIRES
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
@@ -139,6 +140,7 @@ def name_doubts(season: Season) -> list[tuple[str, str]]:
 
 def _list_doubts(payload: DecisionPayload) -> list[str]:
     window, found = payload.evidence, list[str]()
+    said_above = ((window.labels_are_suspect, FEW_FIRES), (window.feed_is_silent, FEED_SILENT))
     if window.labels_are_suspect:
         looked = count_of(window)
         few = f"{counted(looked.n_fires, 'fire')} recorded where {looked.n_expected:.1f} were expected"
@@ -147,7 +149,8 @@ def _list_doubts(payload: DecisionPayload) -> list[str]:
         found.append(f"The weather feed was silent in {_name_days(window.window)}.")
     stopped = (seen.sentence for seen in payload.guardrails if not seen.passed)
     found += [f"The candidate was stopped by a guardrail: {sentence}" for sentence in stopped]
-    return [*found, *payload.decision.alerts]
+    told = [opening for is_told, opening in said_above if is_told]
+    return [*found, *(alert for alert in payload.decision.alerts if not alert.startswith(tuple(told)))]
 
 
 def _name_days(window: Interval) -> str:

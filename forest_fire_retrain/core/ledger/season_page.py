@@ -22,6 +22,7 @@ PROMOTED_AS: dict[str, str] = {
     ReasonCode.SUPERIOR: "shown to be better",
     ReasonCode.REFRESH_NON_INFERIOR: "trained on newer days, and not considerably worse",
 }
+QUARANTINED = " (the version is quarantined: it is not taken again unless somebody names it)"
 BAR, GAP, TALL, FOOT = 34, 14, 150, 34
 HOW_TO_READ = (
     "Every decision holds the model in production against days that it had not seen. Skill is the share of the loss "
@@ -98,7 +99,7 @@ def _list_reigns(reigns: Sequence[Reign]) -> list[tuple[object, ...]]:
             f"{reign.since:%Y-%m-%d %H:%M}",
             "now" if reign.until is None else f"{reign.until:%Y-%m-%d %H:%M}",
             _say_why(reign.began_by, reign.why),
-            _say_why(reign.ended_by, reign.why_ended),
+            _say_why(reign.ended_by, reign.why_ended) + (QUARANTINED if reign.ended_by is Movement.ROLLBACK else ""),
         )
         for reign in reigns
     ]

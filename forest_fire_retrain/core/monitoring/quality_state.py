@@ -114,7 +114,8 @@ def _find_doubt(doubted: Sequence[Interval], due_end: dt.date, rule: MonitorRule
     reaching = [window for window in doubted if window.start < due_end and window.end > first]
     if not reaching:
         return None
-    return f"the fire reports of {reaching[-1]} are doubted (if they are complete: forest-fire clear-labels)"
+    first, last = reaching[-1].start, reaching[-1].end - dt.timedelta(days=1)
+    return f"the fire reports of {first} to {last} are doubted (if they are complete: forest-fire clear-labels)"
 
 
 def _find_gap(weeks: Sequence[ChartedWeek], due_end: dt.date, rule: MonitorRule) -> str | None:

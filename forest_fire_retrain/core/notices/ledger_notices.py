@@ -12,6 +12,7 @@ Rules
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from forest_fire_retrain.core.decision.alerts import describe_doubt
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerError
@@ -87,14 +88,10 @@ def _read_doubt(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
     was_doubted, reading.is_doubted = reading.is_doubted, has_suspect_labels(entry)
     if was_doubted or not reading.is_doubted:
         return []
-    count = count_of(read_evidence(entry))
-    sentence = (
-        f"The fire reports of {count.window} are doubted: {count.n_fires} fires were recorded, about "
-        f"{count.n_expected:.0f} were expected. These days decide nothing until late reports or a person clear them"
-    )
-    first, last = count.window.start, count.window.shift(-1).end
-    remedy = f"If the reports are whole: forest-fire clear-labels --from {first} --to {last} --reason …"
-    return [_notice(entry, RowNotice.LABELS_DOUBTED, f"labels of {count.window} are doubted", sentence, remedy)]
+    doubt, remedy = describe_doubt(count_of(read_evidence(entry)))
+    subject = doubt.partition(" are doubted")[0] + " are doubted"
+    sentence = f"T{doubt[1:]}. These days decide nothing until late reports or a person clear them"
+    return [_notice(entry, RowNotice.LABELS_DOUBTED, subject, sentence, remedy)]
 
 
 def _read_guardrail(entry: LedgerEntry, reading: _Reading) -> list[Notice]:

@@ -63,14 +63,7 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
     if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return
     for window in read_flagged(state.decisions.values(), state.cleared):
-        count = count_of(window)
-        sentence = (
-            f"labels of {count.window} are doubted: {count.n_fires} fires were recorded, "
-            f"{count.n_expected:.0f} are expected"
-        )
-        first, last = count.window.start, count.window.shift(-1).end
-        vouch = f"forest-fire clear-labels --from {first} --to {last} --reason …"
-        remedy = f"Look at the fire reports; if they are complete: {vouch}"
+        sentence, remedy = alerts.describe_doubt(count_of(window))
         yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
 
 

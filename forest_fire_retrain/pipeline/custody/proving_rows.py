@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 import pyarrow as pa
 from pydantic import ValidationError
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -87,7 +88,7 @@ def _compare(name: str, rows: pa.Table, recorded: tuple[int, int, str]) -> Itera
 
 def _describe(facts: tuple[int, int, str]) -> str:
     n_rows, n_fires, digest = facts
-    return f"{n_rows} with {n_fires} fire(s) and the hash {digest[:12]}"
+    return f"{n_rows} with {counted(n_fires, 'fire')} and the hash {digest[:12]}"
 
 
 def _check_folder(stores: Stores, entry: LedgerEntry) -> list[Fault]:

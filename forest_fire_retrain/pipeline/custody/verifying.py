@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pydantic import ValidationError
 
 from forest_fire_retrain.core.decision.verdicts import Outcome
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError, LedgerLockedError, RegistryError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
@@ -233,7 +234,7 @@ def check_pins(lake: Lake, entries: Sequence[LedgerEntry], tell: Tell | None = N
 
 def _find_unreadable(lake: Lake, table: str, versions: Sequence[int], tell: Tell | None) -> dict[int, str]:
     if tell is not None:
-        tell(f"table {table}: all pages of {len(versions)} pinned version(s)")
+        tell(f"table {table}: all pages of {counted(len(versions), 'pinned version')}")
     return lake.unreadable_versions(table, versions, are_pages_read=tell is not None)
 
 

@@ -5,9 +5,11 @@ from html.parser import HTMLParser
 
 import pytest
 
+from forest_fire_retrain.core.decision.alerts import FEED_SILENT, FEW_FIRES
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.drafts import draft_decision
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.reigns import Movement
 from forest_fire_retrain.core.ledger.season import Month, Season, look_back_on, name_doubts
 from forest_fire_retrain.core.ledger.season_page import add_up, render_season
 from forest_fire_retrain_tests.example_evidence import (
@@ -96,6 +98,21 @@ def test_doubted_reports_a_silent_feed_and_a_stopped_candidate_are_doubts() -> N
     assert f"The fire reports of {days} were doubted" in said
     assert f"The weather feed was silent in {days}." in said
     assert said.count("stopped by a guardrail") == 1
+    (decided,) = season_of(2024).decided
+    for told_twice in (FEW_FIRES, FEED_SILENT):
+        alerted = decided.payload.decision.model_copy(update={"alerts": (f"{told_twice}here", "the champion is old")})
+        payload = decided.payload.model_copy(update={"decision": alerted})
+        twice = season_of(2024)._replace(decided=[decided._replace(payload=payload)])
+        added = [sentence for _, sentence in name_doubts(twice) if sentence not in said]
+        assert added == ["the champion is old"]
+
+
+def test_a_version_that_was_rolled_back_from_is_said_to_be_quarantined() -> None:
+    (reign,) = season_of(2024).reigns
+    ended = reign._replace(ended_by=Movement.ROLLBACK, why_ended="missed two fires", next_version=3)
+    page = render_season(season_of(2024)._replace(reigns=[ended]))
+    assert "rollback: missed two fires (the version is quarantined: " in page
+    assert "quarantined" not in render_season(season_of(2024))
 
 
 def test_the_page_tells_it_in_sentences_and_needs_nothing_else() -> None:

@@ -78,6 +78,20 @@ def test_nothing_is_settled_on_the_word_of_a_ledger_that_is_behind_the_registry(
     assert (len(bench.reigns.ledger.rows), bench.reigns.registry.champion(MODEL)) == (4, 3)
 
 
+@pytest.mark.parametrize("version", [1, 3])
+def test_a_decision_that_was_edited_into_a_known_version_is_put_right_and_is_no_lost_row(
+    bench: Bench, version: int
+) -> None:
+    bench.reigns.registry.tag(MODEL, version, {"decision_id": "0123456789abcdef"})
+    (fault,) = bench.verify()
+    assert fault.what == f"version {version} has other tags than the ledger says: decision_id"
+    assert fault.repairable
+    settle(bench.reigns.ledger, bench.reigns.registry, MODEL, stamp_at(bench.reigns.installation))
+    assert bench.repair() is not None
+    assert bench.verify() == []
+    assert bench.reigns.registry.champion(MODEL) == 3
+
+
 def test_a_restoration_that_the_ledger_holds_explains_what_was_known_before_it(bench: Bench) -> None:
     tag_newest_run(bench)
     truncate(bench, 4)

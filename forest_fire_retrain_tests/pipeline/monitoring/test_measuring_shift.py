@@ -9,8 +9,15 @@ import pytest
 
 from forest_fire_retrain.core.decision.scored_rows import RAW_MEASURES
 from forest_fire_retrain.core.models.model_rows import predict
+from forest_fire_retrain.core.monitoring.last_look import read_look
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.monitoring.population_shift import PREDICTIONS, PopulationShift, Sample, measure_shift
+from forest_fire_retrain.core.monitoring.population_shift import (
+    PREDICTIONS,
+    MeasureShift,
+    PopulationShift,
+    Sample,
+    measure_shift,
+)
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.monitoring import measuring_shift
@@ -125,3 +132,19 @@ def test_the_report_of_a_look_holds_the_shift(watched: Watched) -> None:
     shift = measure(watched.installation).shift
     assert shift is not None
     assert shift == shift_of(watched, rule=MonitorRule())
+
+
+def test_what_is_told_of_a_look_is_what_its_record_says(watched: Watched) -> None:
+    report = measure(watched.installation)
+    assert report.shift is not None
+    moved = report.shift.measures[:1]
+    told = read_look(report.model_copy(update={"shift": moved_to(report.shift, moved)}).model_dump_json())
+    assert (told.version, told.state, told.sentence) == (report.version, report.state, report.sentence)
+    assert (told.looked_at, told.change, told.limit) == (report.known_at, report.change, report.shift.limit)
+    assert [(one.name, one.index) for one in told.moved] == [(one.name, one.index) for one in moved]
+    older = read_look(report.model_dump_json(exclude={"shift"}))
+    assert (older.state, older.moved, older.limit) == (report.state, (), None)
+
+
+def moved_to(shift: PopulationShift, moved: tuple[MeasureShift, ...]) -> PopulationShift:
+    return shift.model_copy(update={"moved": moved})
