@@ -84,7 +84,7 @@ def test_what_is_witnessed_is_proved_later_and_what_is_younger_is_named(home: Ho
 
 
 def test_checkpoints_are_appended_once_each_and_all_of_them_are_checked(home: Home, tmp_path: Path) -> None:
-    file = tmp_path / "kept" / "checkpoints.txt"
+    file = tmp_path / "checkpoints.txt"
     said = [witness(home.published, append_to=file).is_appended for _ in range(2)]
     home.write(3)
     said.append(witness(home.published, append_to=file).is_appended)
@@ -177,7 +177,7 @@ def test_an_old_checkpoint_shown_again_proves_its_own_rows_and_no_more(home: Hom
     newer = witness(home.published).note
     home.rewrite(N_ROWS + 1)
     assert home.faults(old) == []  # the cheat shows the old one
-    assert "says nothing of them" in check_checkpoints(home.published, old)[0][0]
+    assert "1 younger row behind them it says nothing" in check_checkpoints(home.published, old)[0][0]
     assert len(home.faults(old + newer)) == 1
 
 

@@ -150,4 +150,11 @@ def _to_text(value: object) -> str:
         return value.astimezone(dt.UTC).isoformat(timespec="seconds")
     if isinstance(value, list):
         return "; ".join(_to_text(item).rstrip(".") for item in value) or "none"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {_as_part(part)}" for name, part in value.items())
     return str(value)
+
+
+def _as_part(value: object) -> str:
+    """A value among others of a mapping."""
+    return "none" if value is None else f"({_to_text(value)})" if isinstance(value, Mapping) else _to_text(value)

@@ -92,7 +92,6 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         close_dead_runs(instance)
         installation = replace(build_installation(settings), progress=progress)
         refuse_overtaking(instance, installation, closed, first)
-        n_rows_before = len(installation.ledger.entries())
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
@@ -101,13 +100,13 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         import_for_runs()
         collect_garbage()
         with placed_runs(instance, JOB_NAME):
-            job.execute_in_process(
+            done = job.execute_in_process(
                 run_config=_configure(knowledge),
                 instance=instance,
                 partition_key=first if first == last else None,
                 tags=tags,
             )
-    _print_outcome(installation, n_rows_before)
+    _print_outcome(installation, done.run_id)
 
 
 @contextmanager
@@ -158,9 +157,10 @@ def _configure(knowledge: Knowledge | None) -> dict[str, object]:
     return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": str(knowledge)}}}}
 
 
-def _print_outcome(installation: Installation, n_rows_before: int) -> None:
+def _print_outcome(installation: Installation, run_id: str) -> None:
+    """What this run wrote; others may have written meanwhile."""
     rows = installation.ledger.entries()
-    name, written = installation.settings.model_name, rows[n_rows_before:]
+    name, written = installation.settings.model_name, [row for row in rows if row.dagster_run_id == run_id]
     decisions = [row for row in written if row.kind in (EntryKind.DECISION, EntryKind.REPLAY)]
     promotions = [row for row in written if row.kind is EntryKind.CONFIRMATION]
     champion = fold([row for row in rows if row.model_name == name]).champion
