@@ -31,7 +31,7 @@ from forest_fire_retrain_tests.reliability.relocating import IN_PLACE, relocate
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
 
 Trial = Callable[[Path], Verdict]
-TRIALS_PER_SLOT = 4
+TRIALS_PER_SLOT = 2
 """In a batch, after which it is told how far the campaign is."""
 MOST_DRAWS_PER_KILL = 4
 SERVERS_END_WITHIN_SECONDS = 60.0
