@@ -40,8 +40,7 @@ def wait_until_serving(up: Child, log: Path) -> str | None:
     """Why `up` did not come to serve; `None` if it did."""
     deadline = time.monotonic() + LONGEST_SECONDS
     while time.monotonic() < deadline:
-        told = log.with_suffix(".out")
-        if told.exists() and SERVING in told.read_text(errors="replace"):  # it may not have begun yet
+        if SERVING in log.with_suffix(".out").read_text(errors="replace"):
             return None
         if (code := up.poll()) is not None:
             return f"`up` ended with code {code}: {log.with_suffix('.err').read_text(errors='replace')[-600:]}"
