@@ -47,6 +47,8 @@ class Progress:
     ----------
     order : Order
         What is ordered.
+    seed : int
+        Of the draw of instants.
     n_kills : int
         How often it is killed.
     span_seconds : float
@@ -55,9 +57,11 @@ class Progress:
         What it comes to then, and with `retrain` behind it.
     """
 
-    def __init__(self, order: Order, n_kills: int, span_seconds: float, undisturbed: list[list[object]]) -> None:
+    def __init__(
+        self, order: Order, seed: int, n_kills: int, span_seconds: float, undisturbed: list[list[object]]
+    ) -> None:
         self.order, self._n_kills, self._span, self._undisturbed = order, n_kills, span_seconds, undisturbed
-        self._draw = random.Random(f"{SEED} {order.name}")  # noqa: S311 - instants, not secrets
+        self._draw = random.Random(f"{seed} {order.name}")  # noqa: S311 - instants, not secrets
         self._n_drawn, self.n_open = 0, 0
         self.verdicts: list[Verdict] = []
 
@@ -81,7 +85,7 @@ class Progress:
             self._span *= SHORTER
 
 
-def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Tally]:
+def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "", seed: int = SEED) -> list[Tally]:
     """Kill at `n_kills` seeded random instants in all, shared out over the orders; then try those that begin so."""
     make_order_homes_in(slots)
     chosen = [order for order in ORDERS if order.name.startswith(only)]
@@ -92,7 +96,7 @@ def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Ta
         raise RuntimeError(msg)
     n_shares = sum(order.share for order in chosen)
     cutting = [
-        Progress(order, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
+        Progress(order, seed, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
         for order, answer in zip(chosen, rehearsed, strict=True)
     ]
     while batch := _draw_batch(cutting, TRIALS_PER_SLOT * len(slots)):
