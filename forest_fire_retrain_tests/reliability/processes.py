@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 1_500.0
 UNFORESEEN = 70
 PREFIX = "FOREST_FIRE_"
 SAFE_TO_FORK_WITH = {"jemalloc_bg_thd"}
