@@ -26,7 +26,13 @@ def main() -> int:
     names = CAMPAIGNS if asked.campaign == "all" else (asked.campaign,)
     try:
         tallies = run_campaigns(
-            names, work, n_rounds=asked.rounds, n_slots=asked.cores, quick=asked.quick, order=asked.order
+            names,
+            work,
+            n_rounds=asked.rounds,
+            n_slots=asked.cores,
+            quick=asked.quick,
+            order=asked.order,
+            seed=asked.seed,
         )
     finally:
         if not asked.keep:
@@ -42,6 +48,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument("campaign", choices=(*CAMPAIGNS, "all"))
     parser.add_argument("--rounds", type=int, help="instants, rounds or replays; as in docs/reliability.md by default")
     parser.add_argument("--order", default="", help="of campaign orders only those whose name begins so")
+    parser.add_argument("--seed", type=int, default=18, help="of campaign orders another draw of instants")
     parser.add_argument("--cores", type=int, default=2, help="trials at once")
     parser.add_argument("--json", type=Path, help="file for the figures")
     parser.add_argument("--quick", action="store_true", help="the reduced version that the slow tests run")

@@ -22,7 +22,14 @@ WITH_OWN_HOMES = {"orders", "sabotage", "tampering"}
 
 
 def run_campaigns(
-    names: Sequence[str], work: Path, *, n_rounds: int | None, n_slots: int, quick: bool, order: str = ""
+    names: Sequence[str],
+    work: Path,
+    *,
+    n_rounds: int | None,
+    n_slots: int,
+    quick: bool,
+    order: str = "",
+    seed: int = crashing.SEED,
 ) -> list[Tally]:
     """Make the homes, run the campaigns named, and return what they found."""
     slots = tuple(work / f"slot_{number}" for number in range(n_slots))
@@ -37,7 +44,7 @@ def run_campaigns(
     if failed:
         msg = f"the homes could not be made: {failed[0]}"
         raise RuntimeError(msg)
-    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick, order=order)]
+    return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick, orders=(order, seed))]
 
 
 def _make_templates(slot: Path) -> None:
@@ -45,7 +52,9 @@ def _make_templates(slot: Path) -> None:
         make_template(slot, template)
 
 
-def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool, order: str) -> list[Tally]:
+def _run(
+    name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: bool, orders: tuple[str, int]
+) -> list[Tally]:
     promotions = (crashing.SUPERIOR,) if quick else (crashing.INAUGURAL, crashing.SUPERIOR)
     rollbacks = (crashing.ORDERED_AGAIN,) if quick else (crashing.ROLLBACK, crashing.ORDERED_AGAIN)
     n_weeks, n_replays = (6, 3) if quick else (100, 20)
@@ -58,7 +67,7 @@ def _run(name: str, slots: tuple[Path, ...], n_rounds: int | None, *, quick: boo
         ),
         "instants": lambda: cut_at_instants(slots, promotions, n_rounds or (4 if quick else 200)),
         "ranges": lambda: cut_ranges(slots, 16 if quick else 32, n_rounds or (1 if quick else 10)),
-        "orders": lambda: cut_orders(slots, n_rounds or (len(ORDERS) if quick else 350), order),
+        "orders": lambda: cut_orders(slots, n_rounds or (len(ORDERS) if quick else 350), *orders),
         "sabotage": lambda: [sabotage(slots)],
         "concurrency": lambda: [race_for_head(slots, n_rounds or (2 if quick else 20), 4 if quick else 8)],
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],

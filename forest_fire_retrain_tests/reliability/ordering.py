@@ -37,8 +37,9 @@ class Order(NamedTuple):
         How many of all kills it gets, in parts.
     home : str
         The home it is ordered in.
-    is_settled_by_retrain : bool
-        Whether an ordinary run follows; not after one.
+    retrained_every : int
+        In every which round `retrain` follows, in the others what the sensor does every minute: 0 of an ordinary run,
+        behind which nothing is due, 1 of what may leave an MLflow run open.
     """
 
     name: str
@@ -46,16 +47,16 @@ class Order(NamedTuple):
     finish: Callable[[Place, str, Child], list[str]]
     share: int
     home: str = RULED
-    is_settled_by_retrain: bool = True
+    retrained_every: int = 3
 
 
-def command(name: str, *words: str, share: int, home: str = RULED, is_settled_by_retrain: bool = True) -> Order:
+def command(name: str, *words: str, share: int, home: str = RULED, retrained_every: int = 3) -> Order:
     """An order at the command line; `{slot}` in a word is the slot's folder."""
 
     def begin(place: Place, log: str) -> Child:
         return place.start(forest_fire(*(word.format(slot=place.slot) for word in words)), log)
 
-    return Order(name, begin, _finish_command, share, home, is_settled_by_retrain)
+    return Order(name, begin, _finish_command, share, home, retrained_every)
 
 
 def job(name: str, asked: Asked, *, share: int, home: str = RULED) -> Order:
@@ -88,7 +89,7 @@ def _finish_up(place: Place, log: str, child: Child) -> list[str]:
     return find_bad_ending(child.wait())
 
 
-RETRAIN = command("retrain", "retrain", share=45, is_settled_by_retrain=False)
+RETRAIN = command("retrain", "retrain", share=45, retrained_every=0)
 ROLLBACK = command("rollback", "rollback", "--reason", "a trial", share=45)
 ORDERS = (
     RETRAIN,
@@ -110,5 +111,5 @@ ORDERS = (
         share=40,
     ),
     job("predict, in the web UI", Asked("prediction_job", tags={"dagster/partition": TODAY.isoformat()}), share=20),
-    Order("up, with small servers", _begin_up, _finish_up, share=40),
+    Order("up, with small servers", _begin_up, _finish_up, share=40, retrained_every=1),
 )

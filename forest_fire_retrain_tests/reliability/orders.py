@@ -1,8 +1,8 @@
-"""Campaign `orders`: kill -9 whatever a person orders, at random instants; then the same order again, then `retrain`.
+"""Campaign `orders`: kill -9 whatever a person orders, at random instants; then the same order again, then what is due.
 
-Whenever the kill comes, the two that follow have to bring the home to what one undisturbed order and `retrain` come
-to: ledger, reigns, registry, lake and prediction log. In every fourth round the home is moved, or copied, between the
-kill and the order that follows.
+Whenever the kill comes, what follows has to bring the home to what one undisturbed order comes to: ledger, reigns,
+registry, lake and prediction log. Due is `retrain` in some rounds, in the others what the sensor does every minute.
+In every fourth round the home is moved, or copied, between the kill and the order that follows.
 """
 
 import json
@@ -29,9 +29,10 @@ from forest_fire_retrain_tests.reliability.processes import Ended, ask, run_in_s
 from forest_fire_retrain_tests.reliability.ranges import wait_for_workers
 from forest_fire_retrain_tests.reliability.relocating import IN_PLACE, relocate
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
+from forest_fire_retrain_tests.reliability.ui_jobs import close_as_the_sensor_does
 
 Trial = Callable[[Path], Verdict]
-TRIALS_PER_SLOT = 4
+TRIALS_PER_SLOT = 2
 """In a batch, after which it is told how far the campaign is."""
 MOST_DRAWS_PER_KILL = 4
 SERVERS_END_WITHIN_SECONDS = 60.0
@@ -46,17 +47,21 @@ class Progress:
     ----------
     order : Order
         What is ordered.
+    seed : int
+        Of the draw of instants.
     n_kills : int
         How often it is killed.
     span_seconds : float
         How long it takes undisturbed; the instants are drawn from it.
     undisturbed : list
-        What it comes to then.
+        What it comes to then, and with `retrain` behind it.
     """
 
-    def __init__(self, order: Order, n_kills: int, span_seconds: float, undisturbed: list[object]) -> None:
+    def __init__(
+        self, order: Order, seed: int, n_kills: int, span_seconds: float, undisturbed: list[list[object]]
+    ) -> None:
         self.order, self._n_kills, self._span, self._undisturbed = order, n_kills, span_seconds, undisturbed
-        self._draw = random.Random(f"{SEED} {order.name}")  # noqa: S311 - instants, not secrets
+        self._draw = random.Random(f"{seed} {order.name}")  # noqa: S311 - instants, not secrets
         self._n_drawn, self.n_open = 0, 0
         self.verdicts: list[Verdict] = []
 
@@ -80,7 +85,7 @@ class Progress:
             self._span *= SHORTER
 
 
-def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Tally]:
+def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "", seed: int = SEED) -> list[Tally]:
     """Kill at `n_kills` seeded random instants in all, shared out over the orders; then try those that begin so."""
     make_order_homes_in(slots)
     chosen = [order for order in ORDERS if order.name.startswith(only)]
@@ -91,7 +96,7 @@ def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "") -> list[Ta
         raise RuntimeError(msg)
     n_shares = sum(order.share for order in chosen)
     cutting = [
-        Progress(order, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
+        Progress(order, seed, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
         for order, answer in zip(chosen, rehearsed, strict=True)
     ]
     while batch := _draw_batch(cutting, TRIALS_PER_SLOT * len(slots)):
@@ -121,8 +126,8 @@ def _tell(cutting: Sequence[Progress], verdicts: Sequence[Verdict]) -> None:
     sys.stderr.flush()
 
 
-def rehearse_order(slot: Path, *, order: Order) -> tuple[float, list[object]]:
-    """The order undisturbed, and an ordinary run: how long the order takes, and what both come to.
+def rehearse_order(slot: Path, *, order: Order) -> tuple[float, list[list[object]]]:
+    """The order undisturbed: how long it takes, what it comes to, and what it comes to with `retrain` behind it.
 
     Raises
     ------
@@ -132,14 +137,14 @@ def rehearse_order(slot: Path, *, order: Order) -> tuple[float, list[object]]:
     place, began = lay_out_home(slot, order.home), time.monotonic()
     violations = order.finish(place, "victim", order.begin(place, "victim"))
     seconds = time.monotonic() - began
-    found = settle_and_look(place, order)
-    if violations or found.violations:
-        msg = f"undisturbed, {order.name} does not hold: {violations + found.violations}"
+    alone, settled = (settle_and_look(place, order, with_retrain=is_due) for is_due in (False, order is not RETRAIN))
+    if violations := [*violations, *alone.violations, *settled.violations]:
+        msg = f"undisturbed, {order.name} does not hold: {violations}"
         raise RuntimeError(msg)
-    return seconds, found.outcome
+    return seconds, [alone.outcome, settled.outcome]
 
 
-def _try(slot: Path, *, order: Order, number: int, after: float, undisturbed: list[object]) -> Verdict:
+def _try(slot: Path, *, order: Order, number: int, after: float, undisturbed: list[list[object]]) -> Verdict:
     place = lay_out_home(slot, order.home)
     victim = order.begin(place, "victim")
     time.sleep(after)
@@ -153,30 +158,40 @@ def _try(slot: Path, *, order: Order, number: int, after: float, undisturbed: li
     violations += [f"left by the kill, others may open {path}" for path in find_open_paths(place.home)]
     written = find_written(slot, order.home)
     place, how, look_back = relocate(place, number)
-    violations += judge(place, order, undisturbed)
+    violations += judge(place, order, undisturbed, with_retrain=_is_retrained(order, number))
     violations += [*look_back(), *wait_for_workers(slot, SERVERS_END_WITHIN_SECONDS)]
     note = f"when {written} was written{'' if how == IN_PLACE else f', {how}'}:"
     return Verdict(f"{what}, {note}", violations, note)
 
 
-def judge(place: Place, order: Order, undisturbed: list[object]) -> list[str]:
-    """The order once more, and an ordinary run; then everything has to hold, and to be as if nothing had happened."""
+def judge(place: Place, order: Order, undisturbed: list[list[object]], *, with_retrain: bool = True) -> list[str]:
+    """The order once more, and what is due; then everything has to hold, and to be as if nothing had happened."""
     violations = order.finish(place, "follow_up", order.begin(place, "follow_up"))
-    found = settle_and_look(place, order)
+    found, expected = settle_and_look(place, order, with_retrain=with_retrain), undisturbed[with_retrain]
     violations += found.violations
-    if not violations and json.dumps(found.outcome) != json.dumps(undisturbed):
-        violations.append(f"the outcome is {found.outcome}, undisturbed it is {undisturbed}")
+    if not violations and json.dumps(found.outcome) != json.dumps(expected):
+        violations.append(f"the outcome is {found.outcome}, undisturbed it is {expected}")
     return violations
 
 
-def settle_and_look(place: Place, order: Order) -> Found:
-    """An ordinary run, where the order was none, and what is there then."""
+def settle_and_look(place: Place, order: Order, *, with_retrain: bool) -> Found:
+    """What is due, and what is there then; an order that is an ordinary run itself needs nothing behind it."""
     wrong: list[str] = []
-    if order.is_settled_by_retrain:
+    if with_retrain:
         wrong = RETRAIN.finish(place, "settling", RETRAIN.begin(place, "settling"))
-    answer = ask(
-        lambda: examine_home(load_settings(), is_meddled=order.home == FAULTY), place.slot / "look", place.environment
-    )
+    look = partial(_look, with_sensor=order is not RETRAIN and not with_retrain, is_meddled=order.home == FAULTY)
+    answer = ask(look, place.slot / "look", place.environment)
     if not isinstance(answer, list):
         return Found([*wrong, f"the installation could not be examined: {answer}"], [])
     return Found(wrong + answer[0], answer[1])
+
+
+def _is_retrained(order: Order, number: int) -> bool:
+    return order.retrained_every > 0 and number % order.retrained_every == 0
+
+
+def _look(*, with_sensor: bool, is_meddled: bool) -> Found:
+    settings = load_settings()
+    if with_sensor:
+        close_as_the_sensor_does(settings)
+    return examine_home(settings, is_meddled=is_meddled)

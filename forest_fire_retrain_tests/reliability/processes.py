@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-LONGEST_SECONDS = 300.0
+LONGEST_SECONDS = 1_500.0
 UNFORESEEN = 70
 PREFIX = "FOREST_FIRE_"
 SAFE_TO_FORK_WITH = {"jemalloc_bg_thd"}
@@ -69,7 +69,9 @@ class Child:
 
 
 def start(task: Callable[[], None], log: Path, environment: Mapping[str, str] | None = None) -> Child:
-    """Fork a process that does `task`; its output goes to `log` with `.out` and `.err`."""
+    """Fork a process that does `task`; its output goes to `log` with `.out` and `.err`, which are empty from now on."""
+    for suffix in (".out", ".err"):
+        log.with_suffix(suffix).write_bytes(b"")
     sys.stdout.flush()
     sys.stderr.flush()
     pid = os.fork()

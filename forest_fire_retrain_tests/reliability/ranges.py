@@ -79,8 +79,8 @@ def _run_again(slot: Path, n_weeks: int) -> Found:
 
 
 def find_workers(slot: Path) -> list[int]:
-    """Processes that were started, not forked, with the slot's installation in their environment."""
-    mark = f"FOREST_FIRE_HOME={slot / 'home'}\0".encode()
+    """Processes that were started, not forked, with an installation of the slot in their environment."""
+    mark = f"FOREST_FIRE_HOME={slot}/".encode()
     found = []
     for environment in Path("/proc").glob("[0-9]*/environ"):
         try:

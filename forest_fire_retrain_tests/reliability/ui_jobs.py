@@ -22,6 +22,7 @@ from dagster._time import get_current_timestamp
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.privacy import write_privately
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.liveness import close_dead_runs
 from forest_fire_retrain.settings import Settings, load_settings
 
 UNSTARTED = [dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.NOT_STARTED]
@@ -99,6 +100,12 @@ def close_unstarted_runs(settings: Settings) -> int:
             for record in records:
                 run_monitoring.monitor_starting_run(instance, record, logging.getLogger(__name__))
     return len(records)
+
+
+def close_as_the_sensor_does(settings: Settings) -> None:
+    """What the sensor of undecided periods does first, every minute."""
+    with open_instance(settings) as instance:
+        close_dead_runs(instance)
 
 
 def _settings() -> Settings:
