@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import dagster as dg
 
+from forest_fire_retrain.core.decision.wording import counted
+
 MAX_NAMED = 5
 
 
@@ -46,13 +48,44 @@ def check_periods(
     """
     failed = [finding for finding in findings if not finding.passed]
     if not findings:
-        return dg.AssetCheckResult(check_name=name, passed=False, description="No period was looked at.")
+        return _refuse(name)
     shown = failed[0] if failed else findings[-1]
+    return _result(name, findings, shown, _describe(findings, failed), passed=not failed, severity=severity)
+
+
+def check_newest_period(name: str, findings: Sequence[PeriodFinding]) -> dg.AssetCheckResult:
+    """The result of check `name` on the last period; what it said of earlier ones is done with, and told beside it.
+
+    A guardrail that kept a bad candidate out half a year ago did its work: nobody has to look at it today.
+    """
+    if not findings:
+        return _refuse(name)
+    newest, earlier = findings[-1], [finding for finding in findings[:-1] if not finding.passed]
+    told = (
+        "" if not earlier else f" Earlier in this run it failed in {counted(len(earlier), 'period')}: {_name(earlier)}"
+    )
+    description = f"{newest.partition_key}: {newest.sentence}.{told}"
+    return _result(name, findings, newest, description, passed=newest.passed, severity=dg.AssetCheckSeverity.ERROR)
+
+
+def _refuse(name: str) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(check_name=name, passed=False, description="No period was looked at.")
+
+
+def _result(
+    name: str,
+    findings: Sequence[PeriodFinding],
+    shown: PeriodFinding,
+    description: str,
+    *,
+    passed: bool,
+    severity: dg.AssetCheckSeverity,
+) -> dg.AssetCheckResult:
     return dg.AssetCheckResult(
         check_name=name,
-        passed=not failed,
+        passed=passed,
         severity=severity,
-        description=_describe(findings, failed),
+        description=description,
         metadata={
             **{
                 label: value
@@ -96,7 +129,11 @@ def _describe(findings: Sequence[PeriodFinding], failed: Sequence[PeriodFinding]
     if not failed:
         last = findings[-1]
         return f"Passed in all {len(findings)} periods. The last one, {last.partition_key}: {last.sentence}."
+    return f"Failed in {len(failed)} of {len(findings)} periods. {_name(failed)}"
+
+
+def _name(failed: Sequence[PeriodFinding]) -> str:
+    """The first of them, each with its sentence, and how many more there are."""
     named = " ".join(f"{finding.partition_key}: {finding.sentence}." for finding in failed[:MAX_NAMED])
     hidden = len(failed) - MAX_NAMED
-    more = f" And {hidden} more." if hidden > 0 else ""
-    return f"Failed in {len(failed)} of {len(findings)} periods. {named}{more}"
+    return named + (f" And {hidden} more." if hidden > 0 else "")

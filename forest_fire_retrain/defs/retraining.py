@@ -23,7 +23,7 @@ from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, R
 from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
-from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.check_results import PeriodFinding, check_newest_period, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
@@ -300,7 +300,7 @@ def _missing(asset: str, partition_key: str) -> EvidenceError:
 
 
 def check_guardrails(adjudications: Sequence[Adjudication]) -> list[dg.AssetCheckResult]:
-    """One result per guardrail, over the periods of a run; a guardrail that was not looked at has not passed."""
+    """One result per guardrail, of the newest period of a run; a guardrail that was not looked at has not passed."""
     found: dict[ReasonCode, list[PeriodFinding]] = {code: [] for code in GUARDRAIL_CHECKS}
     for adjudication in adjudications:
         key = adjudication.payload.holdout.windows.partition_key
@@ -311,4 +311,4 @@ def check_guardrails(adjudications: Sequence[Adjudication]) -> list[dg.AssetChec
                     key, seen.passed, seen.value, seen.limit, str(words), (words.value, words.limit), seen.sentence
                 )
             )
-    return [check_periods(name, found[code]) for code, name in GUARDRAIL_CHECKS.items()]
+    return [check_newest_period(name, found[code]) for code, name in GUARDRAIL_CHECKS.items()]

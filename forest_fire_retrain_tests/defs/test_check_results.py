@@ -160,7 +160,7 @@ def decided() -> Adjudication:
 
 
 @pytest.mark.parametrize("name", GUARDRAIL_CHECKS.values())
-def test_a_failed_guardrail_in_an_earlier_period_fails_its_check_and_no_other(name: str) -> None:
+def test_a_guardrail_that_fails_in_the_newest_period_fails_its_check_and_no_other(name: str) -> None:
     sound = decided()
     code = next(code for code, check in GUARDRAIL_CHECKS.items() if check == name)
     guardrails = tuple(
@@ -168,10 +168,13 @@ def test_a_failed_guardrail_in_an_earlier_period_fails_its_check_and_no_other(na
         for seen in sound.payload.guardrails
     )
     broken = sound._replace(payload=sound.payload.model_copy(update={"guardrails": guardrails}))
-    results = check_guardrails([broken, sound])
+    results = check_guardrails([sound, broken])
     assert {result.check_name for result in results} == set(GUARDRAIL_CHECKS.values())
     assert [result.check_name for result in results if not result.passed] == [name]
-    assert all(result.passed for result in check_guardrails([sound, sound]))
+    earlier = check_guardrails([broken, sound])
+    assert all(result.passed for result in earlier), "it did its work then"
+    told = {result.check_name for result in earlier if "Earlier in this run it failed in 1 period" in str(result)}
+    assert told == {name}
 
 
 def test_guardrails_that_nobody_looked_at_have_not_passed() -> None:
