@@ -44,7 +44,7 @@ from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import repairing, rolling_back, standing_orders, verifying
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
-from forest_fire_retrain.pipeline.custody.promoting import note_alias
+from forest_fire_retrain.pipeline.custody.promoting import note_alias, settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.custody.witnessing import check_own_checkpoint, check_signature
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
@@ -99,6 +99,21 @@ def roll_back(
             freeze_until=freeze_until,
             stamp=stamp,
         )
+
+
+def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerEntry]:
+    """Carry out, or abandon, a promotion or rollback that was begun and cut; the rows that say so.
+
+    Raises
+    ------
+    RegistryError, LedgerError
+        If a store refuses; the next run finishes what is left.
+    """
+    name, ledger = installation.settings.model_name, installation.ledger
+    if fold(ledger.entries(name)).open_intent is None:
+        return []
+    with publishing(installation.published_ledger):
+        return list(settle(ledger, installation.registry, name, stamp).written)
 
 
 def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:
