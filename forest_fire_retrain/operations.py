@@ -34,6 +34,7 @@ from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
+from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.monitoring import measuring_quality
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
@@ -91,6 +92,21 @@ def roll_back(
             freeze_until=freeze_until,
             stamp=stamp,
         )
+
+
+def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerEntry]:
+    """Carry out, or abandon, a promotion or rollback that was begun and cut; the rows that say so.
+
+    Raises
+    ------
+    RegistryError, LedgerError
+        If a store refuses; the next run finishes what is left.
+    """
+    name, ledger = installation.settings.model_name, installation.ledger
+    if fold(ledger.entries(name)).open_intent is None:
+        return []
+    with publishing(installation.published_ledger):
+        return list(settle(ledger, installation.registry, name, stamp).written)
 
 
 def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:

@@ -12,7 +12,7 @@ from dagster import DagsterError
 from dagster._core.execution import compute_logs
 from sqlalchemy.exc import SQLAlchemyError
 
-from forest_fire_retrain.cli.console import RunProgress, out, user_name
+from forest_fire_retrain.cli.console import RunProgress, out, stamp_now, user_name
 from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
@@ -32,7 +32,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_next, find_waiting
+from forest_fire_retrain.operations import find_next, find_waiting, finish_interrupted
 from forest_fire_retrain.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -69,13 +69,18 @@ def backfill_range(settings: Settings, first: str, last: str) -> None:
 
 
 def catch_up(settings: Settings) -> None:
-    """Decide what is undecided up to today; on an empty ledger the last `up_periods` periods."""
+    """Decide what is undecided up to today; on an empty ledger the last `up_periods` periods.
+
+    A promotion or rollback that was cut is finished, also if nothing is undecided.
+    """
     now, installation = read_clock(), build_installation(settings)
     closed, waiting = settings.periods.closed_keys(now), find_waiting(installation, now)
     if waiting:
         run_range(settings, waiting[0], waiting[-1])
     elif closed and not installation.ledger.entries(settings.model_name):
         run_range(settings, closed[-settings.up_periods :][0], closed[-1])
+    for row in finish_interrupted(installation, stamp_now()):
+        out.print(row.summary, markup=False)
 
 
 def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | None = None) -> None:
