@@ -166,8 +166,14 @@ class Bench(NamedTuple):
 
     def decide(self, *periods: int, rule: DecisionRule = EAGER) -> Adjudication:
         """Adjudicate the periods in their order; the last one's answer."""
-        answers = [adjudicate_partition(self.stores, self.question(p, rule), stamp_of(p)) for p in periods]
+        answers = [adjudicate_partition(self.stores, self.question(p, rule), self.stamp(p)) for p in periods]
         return answers[-1]
+
+    def stamp(self, period: int, run: str | None = None) -> Stamp:
+        """That of the partition, or as late as the last row: a clock that goes back writes nothing."""
+        own = stamp_of(period, run)
+        rows = self.ledger.rows
+        return own if not rows else own._replace(recorded_at=max(own.recorded_at, rows[-1].recorded_at))
 
     def question(self, period: int, rule: DecisionRule = EAGER) -> Question:
         """The question of a partition as known at its cut-off in the untouched lake; its model is in the tracker."""

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS
-from forest_fire_retrain.core.canonical_json import canonical_json
-from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, seal
+from forest_fire_retrain.core.ledger.drafts import draft_freeze
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, Stamp, seal
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain_tests.fakes.lake import FakeLake
@@ -63,17 +63,12 @@ def sealed(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
 
 
 def draft(number: int) -> EntryDraft:
-    return EntryDraft(
-        kind=EntryKind.FREEZE,
+    return draft_freeze(
+        dt.date(2026, 2, number + 1),
+        "maintenance",
         model_name=MODEL,
-        recorded_at=dt.datetime(2026, 1, 5 + number, tzinfo=dt.UTC),
-        actor="ada",
-        trigger="cli",
-        summary=f"Frozen {number}",
-        as_of=dt.date(2026, 1, 5),
-        decision_id=f"decision-{number}",
-        champion_after=1,
-        payload_json=canonical_json({"until": f"2026-02-{number + 1:02d}", "reason": "maintenance"}),
+        champion=1,
+        stamp=Stamp(dt.datetime(2026, 1, 5 + number, tzinfo=dt.UTC), "ada", "cli"),
     )
 
 

@@ -92,7 +92,7 @@ def test_another_ledger_that_is_longer_does_not_continue_either(ledger: DuckDbLe
     with pytest.raises(LedgerTamperedError, match="it differs from row 2 on"):
         ledger.append(draft("after"))
     export_ledger(rows, tmp_path / "export")  # the copy is rewritten too, the checkpoint is not
-    with pytest.raises(LedgerTamperedError, match=r"checkpoint\.txt: the checkpoint of 3 row\(s\)"):
+    with pytest.raises(LedgerTamperedError, match=r"checkpoint\.txt: the checkpoint of 3 rows"):
         ledger.append(draft("after"))
 
 

@@ -16,10 +16,10 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find
 from forest_fire_retrain.core.ledger.promotion import DECISION_TAG, STATUS_TAG, RegistryView, Status
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import check_exported_checkpoint
 from forest_fire_retrain.pipeline.custody.promoting import look_at
 from forest_fire_retrain.pipeline.custody.verifying import verify
 from forest_fire_retrain.settings import Settings
+from forest_fire_retrain.verification import check_exported_checkpoint
 
 TEMPORARY_NAMES = ("*.part", "*.part.wal", "tmp*", "*.tmp", "*#[0-9]*")
 RANDOM_NAMES = "compute_logs"

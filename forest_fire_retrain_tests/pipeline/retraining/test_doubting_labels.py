@@ -61,7 +61,8 @@ def test_a_person_lifts_the_flag_and_time_does_not() -> None:
     assert later.payload.evidence.challenger_is_tainted
     assert later.payload.dropped == {KEYS[1]: SUSPECT}
     window = windows_of(1).holdout.model_dump(mode="json")
-    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}))
+    at = bench.ledger.rows[-1].recorded_at
+    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}, recorded_at=at))
     vouched = decide_now(bench, 6)
     assert not vouched.payload.evidence.challenger_is_tainted
     assert KEYS[1] in vouched.payload.used_partitions
@@ -78,7 +79,8 @@ def test_a_champion_trained_on_suspect_labels_stays_tainted_when_the_reports_arr
     assert found.champion is not None
     assert (found.champion.is_tainted, found.evidence.challenger_is_tainted) == (True, False)
     window = windows_of(1).holdout.model_dump(mode="json")
-    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}))
+    at = bench.ledger.rows[-1].recorded_at
+    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}, recorded_at=at))
     vouched = decide_now(bench, 5).payload
     assert vouched.champion is not None
     assert not vouched.champion.is_tainted
@@ -93,7 +95,8 @@ def test_the_gate_counts_the_periods_before_whoever_reigned_unless_a_person_vouc
     assert counted.window.start == windows_of(0).holdout.start
     assert counted.n_fires == sum(bench.question(period).holdout.n_fires for period in (0, 1, 2))
     window = windows_of(1).holdout.model_dump(mode="json")
-    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}))
+    at = bench.ledger.rows[-1].recorded_at
+    bench.ledger.append(draft(EntryKind.LABELS_CLEARED, payload={"window": window}, recorded_at=at))
     vouched = bench.decide(2, rule=wide).payload.evidence.label_count
     assert vouched is not None
     assert vouched.window == windows_of(2).holdout

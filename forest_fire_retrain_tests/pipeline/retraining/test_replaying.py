@@ -12,7 +12,7 @@ from forest_fire_retrain.defs.metadata import difference_table
 from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
 from forest_fire_retrain_tests.example_evidence import MODEL
-from forest_fire_retrain_tests.example_park import decided_bench, stamp_of, windows_of
+from forest_fire_retrain_tests.example_park import decided_bench, windows_of
 
 pytestmark = pytest.mark.slow
 
@@ -24,7 +24,7 @@ def test_a_replay_as_known_of_a_past_partition_differs_in_nothing_and_moves_noth
     for period in (0, 1):
         original = bench.live_decisions()[windows_of(period).partition_key]
         snapshot = take_snapshot(bench.lake, windows_of(period), original, Knowledge.AS_KNOWN)
-        replay = adjudicate_partition(bench.stores, bench.ask_again(period, snapshot), stamp_of(period, "later"))
+        replay = adjudicate_partition(bench.stores, bench.ask_again(period, snapshot), bench.stamp(period, "later"))
         assert replay.standing is Standing.REPLAY
         assert (replay.entry.kind, replay.entry.reason_code) == (EntryKind.REPLAY, ReasonCode.REPLAY)
         assert replay.entry.outcome is original.outcome
@@ -42,7 +42,7 @@ def test_a_replay_as_known_of_a_past_partition_differs_in_nothing_and_moves_noth
 
 def test_a_replay_is_judged_against_the_champion_as_of_then() -> None:
     bench = decided_bench(0, 1, 2)
-    replay = adjudicate_partition(bench.stores, bench.question(1), stamp_of(1, "later"))
+    replay = adjudicate_partition(bench.stores, bench.question(1), bench.stamp(1, "later"))
     assert replay.payload.champion is not None
     assert replay.payload.champion.version == 1
     assert (replay.entry.champion_before, replay.entry.champion_after) == (1, 1)
@@ -50,7 +50,7 @@ def test_a_replay_is_judged_against_the_champion_as_of_then() -> None:
 
 def test_a_replay_is_written_once_per_run() -> None:
     bench = decided_bench(0, 1)
-    replays = [adjudicate_partition(bench.stores, bench.question(0), stamp_of(0, run)) for run in ("x", "x", "y")]
+    replays = [adjudicate_partition(bench.stores, bench.question(0), bench.stamp(0, run)) for run in ("x", "x", "y")]
     assert replays[0].entry == replays[1].entry != replays[2].entry
     assert bench.kinds()[4:] == ["replay", "replay"]
 
@@ -61,7 +61,7 @@ def test_a_replay_as_corrected_lists_what_came_out_otherwise() -> None:
     assert taken.num_rows > 5
     original = bench.live_decisions()[windows_of(0).partition_key]
     snapshot = take_snapshot(bench.lake, windows_of(0), original, Knowledge.AS_CORRECTED)
-    replay = adjudicate_partition(bench.stores, bench.ask_again(0, snapshot), stamp_of(0, "later"))
+    replay = adjudicate_partition(bench.stores, bench.ask_again(0, snapshot), bench.stamp(0, "later"))
     found = {difference.what: (difference.original, difference.replay) for difference in replay.payload.differences}
     assert {"holdout hash", "fires in the holdout", "relative gain"} <= set(found)
     before, now = found["fires in the holdout"]
