@@ -1,5 +1,6 @@
 """The command, run in this process on a home of its own."""
 
+import datetime as dt
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -8,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from forest_fire_retrain.adapters.simulator import WEATHER_RECORDED_SECOND
 from forest_fire_retrain.cli import main
 from forest_fire_retrain_tests.prepared_store import copy_store, prepare_store
 
@@ -31,6 +33,12 @@ SMALL_PARK = {
     "SIMULATOR__SEED": "8",
 }
 """Settings of a park that is retrained in seconds."""
+
+
+def weather_is_in() -> bool:
+    """Whether the simulated feed has delivered today's weather; predictions before that hour go without, and say so."""
+    now = dt.datetime.now(dt.UTC)
+    return now.hour * 3600 + now.minute * 60 + now.second >= WEATHER_RECORDED_SECOND
 
 
 @pytest.fixture
