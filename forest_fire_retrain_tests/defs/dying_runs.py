@@ -14,6 +14,7 @@ from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_beginning
 from forest_fire_retrain.defs.liveness import NotingExecutor
+from forest_fire_retrain.settings import Settings
 from forest_fire_retrain_tests.example_installation import example_installation, example_settings
 
 REASON = {"reason": "a trial", "ordered_by": "somebody"}
@@ -55,12 +56,18 @@ def job_that_dies(name: str, home: str) -> dg.JobDefinition:
     return build_definitions(installation.settings, resources).resolve_job_def(name)
 
 
+def note_beginnings(home: str) -> Settings:
+    """The home's settings, once it is noted where partitions begin, so that nobody asks the clock for it."""
+    settings = example_settings(Path(home))
+    for partitions, day in ((PERIODS, "2024-07-29"), (DAYS, "2024-08-05")):
+        note_beginning(settings.dagster_home, partitions, dt.date.fromisoformat(day))
+    return settings
+
+
 def run(name: str, home: str) -> None:
     """Run a job as the daemon's run worker does: by its own executor, without tags from a command."""
     partition, ops = JOBS[name]
-    settings = example_settings(Path(home))
-    for partitions, day in ((PERIODS, "2024-07-29"), (DAYS, "2024-08-05")):  # so that nobody asks the clock for them
-        note_beginning(settings.dagster_home, partitions, dt.date.fromisoformat(day))
+    settings = note_beginnings(home)
     job = dg.build_reconstructable_job(__spec__.name, job_that_dies.__name__, (name, home))
     tags = {} if partition is None else {"dagster/partition": partition}
     with open_instance(settings) as instance:
@@ -71,9 +78,10 @@ def run_as_worker(name: str, home: str) -> None:
     """Be the process that the daemon starts for a run, and die as soon as the run is said to be started."""
     NotingExecutor.execute = die  # type: ignore[assignment,method-assign] # the first thing that comes after it
     partition, ops = JOBS[name]
+    settings = note_beginnings(home)
     recon = dg.build_reconstructable_job(__spec__.name, job_that_dies.__name__, (name, home))
     tags = {} if partition is None else {"dagster/partition": partition}
-    with open_instance(example_settings(Path(home))) as instance:
+    with open_instance(settings) as instance:
         made = instance.create_run_for_job(
             recon.get_definition(), run_config={"ops": ops}, tags=tags, job_code_origin=recon.get_python_origin()
         )

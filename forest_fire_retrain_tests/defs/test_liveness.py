@@ -35,7 +35,8 @@ def test_a_run_of_every_job_that_died_is_closed_by_who_starts_next(tmp_path: Pat
     assert done.stdout.splitlines() == [f"{name} -9" for name in JOBS], done.stderr[-3000:]
     with open_instance(example_settings(tmp_path)) as instance:
         left = {run.job_name: run for run in instance.get_runs()}
-        closed = {"prediction_job": dg.DagsterRunStatus.FAILURE}  # by the job after it, which closes before it dies
+        # that job is closed by the one after it, which closes before it dies in its first step
+        closed = {} if words else {"prediction_job": dg.DagsterRunStatus.FAILURE}
         started = dict.fromkeys(JOBS, dg.DagsterRunStatus.STARTED)
         assert {name: run.status for name, run in left.items()} == {**started, **closed}
         assert [name for name, run in left.items() if HOST_TAG not in run.tags] == []
