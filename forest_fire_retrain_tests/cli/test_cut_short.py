@@ -63,7 +63,7 @@ def interrupt(started: "subprocess.Popen[str]") -> tuple[int, str, str]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("step", ["3 s", "features", "adjudication_decision"])
+@pytest.mark.parametrize("step", ["1 s", "features", "adjudication_decision"])
 def test_ctrl_c_in_a_retrain_is_one_line_and_the_same_command_goes_on(decided: Path, step: str) -> None:
     started = start(decided, "retrain", "--partition", WEEK)
     assert started.stdout is not None
@@ -74,7 +74,7 @@ def test_ctrl_c_in_a_retrain_is_one_line_and_the_same_command_goes_on(decided: P
     code, _, err = interrupt(started)
     said = [line for line in err.splitlines() if not line.startswith("This home was moved")]
     if code == 0:  # it was done before the signal came
-        assert step == "adjudication_decision"
+        assert step in ("1 s", "adjudication_decision")
     else:
         assert code == 130, err
         expected = (

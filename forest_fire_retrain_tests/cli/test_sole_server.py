@@ -49,10 +49,17 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
+AS_A_SERVER = (
+    "import signal; signal.signal(signal.SIGTERM, signal.SIG_DFL); "
+    "signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})"
+)
+"""Servers set what a signal does; whatever the process that runs the tests ignores is not handed on."""
+
+
 @contextmanager
 def started(program: str, *words: str) -> Iterator["subprocess.Popen[str]"]:
     """A process with a group of its own, of which nothing is left behind."""
-    command = (sys.executable, "-c", program, *words)
+    command = (sys.executable, "-c", f"{AS_A_SERVER}; {program}", *words)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=PROJECT_ROOT, start_new_session=True)
     try:
         yield process

@@ -122,6 +122,6 @@ def _verify(installation: Installation) -> list[str]:
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
-        check_checkpoint=partial(check_exported_checkpoint, installation.published_ledger),
+        check_kept=partial(check_exported_checkpoint, installation.published_ledger),
     )
     return [f"verify: {fault}" for fault in faults]
