@@ -107,7 +107,7 @@ ORDERS = (
     command("verify --repair", "verify", "--repair", share=40, home=FAULTY),
     job(
         "rollback, in the web UI",
-        Asked("rollback_job", {"roll_back_champion": {"config": {"reason": "a trial"}}}),
+        Asked("rollback_job", {"roll_back_champion": {"config": {"reason": "a trial", "ordered_by": "somebody"}}}),
         share=40,
     ),
     job("predict, in the web UI", Asked("prediction_job", tags={"dagster/partition": TODAY.isoformat()}), share=20),
