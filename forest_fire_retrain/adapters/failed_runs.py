@@ -152,7 +152,7 @@ def _ask(dagster_home: Path) -> list[FailedRun]:
                     message = message_of(serialize_value(event) for event in events)
                     found.append(FailedRun(run.run_id, run.job_name, key, *at, message))
             return found
-    except Exception as error:
+    except Exception as error:  # drivers, migrations and YAML of any instance; each means that it cannot be read
         msg = f"Dagster's storage in {dagster_home} cannot be read: {_first_line(str(error))}. Run: forest-fire up"
         raise HomeError(msg) from error
 

@@ -17,14 +17,13 @@ from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, read_export
 from forest_fire_retrain.adapters.mlflow_registry import MlflowRegistry
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.running import catch_up
-from forest_fire_retrain.core.ledger.drafts import draft_rollback
-from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
-from forest_fire_retrain.core.ledger.payloads import RollbackPayload
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.cli.conftest import Run
+from forest_fire_retrain_tests.cut_rollbacks import begin_rollback
 from forest_fire_retrain_tests.example_installation import example_settings
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, WEEKS, retrain
 from forest_fire_retrain_tests.prepared_store import copy_store
@@ -64,22 +63,6 @@ def rows_of(home: Path) -> list[LedgerEntry]:
 
 def registry_of(home: Path) -> MlflowRegistry:
     return MlflowRegistry(f"sqlite:///{home / 'mlflow' / 'mlflow.db'}")
-
-
-def begin_rollback(home: Path) -> None:
-    """Leave a rollback to version 1 as kill -9 does behind its first row."""
-    ledger = DuckDbLedger(home / "ledger.duckdb", patience_seconds=1)
-    last = ledger.entries()[-1]
-    payload = RollbackPayload(
-        target_version=1,
-        quarantined_candidate_id=None,
-        quarantined_version=None,
-        alias_before=2,
-        reason="x",
-        until=None,
-    )
-    stamp = Stamp(last.recorded_at, last.actor, last.trigger)
-    ledger.append(draft_rollback(payload, model_name=MODEL, champion=2, as_of=last.as_of, stamp=stamp))
 
 
 def tamper(home: Path) -> None:
@@ -251,7 +234,7 @@ def test_up_finishes_what_was_cut_before_it_predicts_also_if_no_period_waits(
     reigned: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("FOREST_FIRE_END_DATE", "2025-07-21")
-    begin_rollback(reigned)
+    begin_rollback(DuckDbLedger(reigned / "ledger.duckdb", patience_seconds=1))
     assert registry_of(reigned).champion(MODEL) == 2
     catch_up(load_settings())
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]

@@ -13,12 +13,10 @@ import pyarrow.compute as pc
 from mlflow import MlflowClient
 
 from forest_fire_retrain.cli.home import open_instance
-from forest_fire_retrain.core.ledger.drafts import draft_rollback
-from forest_fire_retrain.core.ledger.entries import Stamp
-from forest_fire_retrain.core.ledger.payloads import RollbackPayload
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain_tests.cut_rollbacks import begin_rollback
 from forest_fire_retrain_tests.reliability.ui_jobs import job_of_the_home
 
 
@@ -78,18 +76,7 @@ def _change_ledger(statement: str) -> Callable[[Installation], None]:
 
 
 def _leave_intent(installation: Installation) -> None:
-    last = installation.ledger.entries()[-1]
-    payload = RollbackPayload(
-        target_version=1,
-        quarantined_candidate_id=None,
-        quarantined_version=None,
-        alias_before=2,
-        reason="a trial",
-        until=None,
-    )
-    stamp = Stamp(last.recorded_at, last.actor, last.trigger)
-    draft = draft_rollback(payload, model_name=last.model_name, champion=2, as_of=last.as_of, stamp=stamp)
-    installation.ledger.append(draft)
+    begin_rollback(installation.ledger)
 
 
 def _say_twice(installation: Installation) -> None:
