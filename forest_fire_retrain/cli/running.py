@@ -1,15 +1,11 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
 import datetime as dt
-import subprocess
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
-from types import SimpleNamespace
 
 from dagster import DagsterError
-from dagster._core.execution import compute_logs
 from sqlalchemy.exc import SQLAlchemyError
 
 from forest_fire_retrain.cli.console import RunProgress, out, stamp_now, user_name
@@ -29,6 +25,7 @@ from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
+from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
@@ -123,7 +120,7 @@ def foreseeable_faults_bare() -> Iterator[None]:
     HomeError
         If Dagster's store, or a file beside it, could not be read or written.
     """
-    keep_helpers_from_ctrl_c()
+    bind_log_tails()
     try:
         yield
     except (DagsterError, Stopped, SQLAlchemyError, OSError) as error:
@@ -134,16 +131,6 @@ def foreseeable_faults_bare() -> Iterator[None]:
         if foreseen is None:
             raise
         raise foreseen from None
-
-
-def keep_helpers_from_ctrl_c() -> None:
-    """Start the processes that show a run's output for Dagster apart from the terminal.
-
-    Ctrl-C would reach them too, and each would print a traceback before this process ends them.
-    """
-    compute_logs.subprocess = SimpleNamespace(  # type: ignore[assignment, attr-defined] # the module is asked for Popen
-        Popen=partial(subprocess.Popen, start_new_session=True)
-    )
 
 
 def _home_error(refused: BaseException) -> HomeError:

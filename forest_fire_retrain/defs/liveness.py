@@ -18,6 +18,7 @@ from forest_fire_retrain.adapters.process_identity import UNKNOWN, began, is_ali
 from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
 from forest_fire_retrain.defs.beginnings import DAYS, PERIODS, note_run
 from forest_fire_retrain.defs.failures import faults_as_failures
+from forest_fire_retrain.defs.log_tails import bind_log_tails
 
 if TYPE_CHECKING:
     from dagster._core.execution.context.system import PlanOrchestrationContext
@@ -66,6 +67,7 @@ class NotingExecutor(dg.Executor):
         run = plan_context.dagster_run
         plan_context.instance.add_run_tags(run.run_id, liveness_tags())
         note_run(plan_context.instance, run.tags, DAYS if is_about_days(run) else PERIODS)
+        bind_log_tails()
         with faults_as_failures():
             yield from self._inner.execute(plan_context, execution_plan)
 
