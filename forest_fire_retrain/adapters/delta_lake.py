@@ -131,10 +131,11 @@ class DeltaLake:
     ) -> pa.Table:
         """Rows of `table` at `version` (newest by default) whose `day_column` falls into `window`."""
         try:
-            dataset = DeltaTable(self._uri(table), version=version).to_pyarrow_dataset()
-            chosen = None
+            opened, files, chosen = DeltaTable(self._uri(table), version=version), None, None
             if day_column is not None and window is not None:
-                chosen = _day_filter(dataset.schema.field(day_column), window)
+                field = pa.schema(opened.schema().to_arrow()).field(day_column)
+                files, chosen = _predicate(field, window), _day_filter(field, window)
+            dataset = opened.to_pyarrow_dataset(file_pruning_predicate=files)  # by the files' least and greatest days
             found = dataset.to_table(columns=None if columns is None else list(columns), filter=chosen)
         except (DeltaError, OSError, pa.ArrowException) as error:
             named = table if version is None else f"{table} at version {version}"
