@@ -19,6 +19,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from forest_fire_retrain.adapters.delta_compaction import compact_if_scattered, is_compaction, newest_change
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
 from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
@@ -64,9 +65,11 @@ class DeltaLake:
         if opened is None:
             return []
         newest = opened.version()
-        n_commits = 1 if after is None else newest - after
-        logged = opened.history(n_commits) if n_commits > 0 else []
-        return [Commit(newest - place, _texts(entry)) for place, entry in enumerate(logged)]
+        if after is None:
+            change = newest_change(opened)
+            return [Commit(change["version"], _texts(change))] if change else []
+        logged = enumerate(opened.history(newest - after) if newest > after else [])
+        return [Commit(newest - place, _texts(entry)) for place, entry in logged if not is_compaction(entry)]
 
     def replace(
         self,
@@ -95,7 +98,7 @@ class DeltaLake:
     def origin(self, table: str) -> str | None:
         """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
         opened = self._open_if_there(table)
-        return None if opened is None else opened.history(1)[0].get(ORIGIN)
+        return None if opened is None else newest_change(opened).get(ORIGIN)
 
     def overwrite(
         self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
@@ -204,6 +207,8 @@ class DeltaLake:
             configuration=KEEP_EVERYTHING if opened is None else None,
             commit_properties=CommitProperties(custom_metadata=noted or None, max_commit_retries=0),
         )
+        if opened is not None:
+            compact_if_scattered(opened)
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:
         """Write, giving way to concurrent writers a bounded number of times."""
@@ -280,7 +285,7 @@ def _described_as(table: DeltaTable, rows: pa.Table) -> pa.Table:
 
 
 def _mark(table: DeltaTable) -> dt.date | None:
-    noted = table.history(1)[0].get(MARK)
+    noted = newest_change(table).get(MARK)
     return None if noted is None else dt.date.fromisoformat(noted)
 
 
