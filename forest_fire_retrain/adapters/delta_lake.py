@@ -168,7 +168,7 @@ class DeltaLake:
         try:
             fragments = list(DeltaTable(self._uri(table), version=version).to_pyarrow_dataset().get_fragments())
         except (DeltaError, OSError, pa.ArrowException) as error:
-            return _without_trace(error)
+            return without_trace(error)
         for fragment in fragments:
             if fragment.path not in found:
                 found[fragment.path] = look(fragment)
@@ -233,17 +233,17 @@ class DeltaLake:
 
     def _refuse_reading(self, table: str, error: Exception) -> LakeError:
         where = f"table {table} of the lake at {self._root}"
-        return LakeError(f"{where} cannot be read: {_without_trace(error)}. Run: forest-fire verify")
+        return LakeError(f"{where} cannot be read: {without_trace(error)}. Run: forest-fire verify")
 
     def _refuse_writing(self, table: str, error: Exception) -> LakeError:
         where = f"table {table} of the lake at {self._root}"
         return LakeError(
-            f"{where} cannot be written: {_without_trace(error)}. Nothing was changed; "
+            f"{where} cannot be written: {without_trace(error)}. Nothing was changed; "
             "free disk space or correct the permissions, then run the same command again."
         )
 
 
-def _without_trace(error: Exception) -> str:
+def without_trace(error: Exception) -> str:
     """The error's own words on one line; delta-rs colours some and appends the stack of its native threads."""
     own = re.split(r"\n\s*0: ", COLOUR.sub("", str(error)), maxsplit=1)[0]
     return " ".join(own.split()).rstrip(". ")
@@ -254,7 +254,7 @@ def _fault_of(file: pads.ParquetFileFragment) -> str | None:
     try:
         file.ensure_complete_metadata()
     except (OSError, pa.ArrowException) as error:
-        return _without_trace(error)
+        return without_trace(error)
     return None
 
 
@@ -264,7 +264,7 @@ def _fault_of_pages(file: pads.ParquetFileFragment) -> str | None:
         for _ in file.to_batches():
             pass
     except (OSError, pa.ArrowException) as error:
-        return _without_trace(error)
+        return without_trace(error)
     return None
 
 

@@ -10,7 +10,6 @@ from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.feature_catalogue import input_names
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
-
 ROWS_AT_ONCE = 65_536
 """Rows that are scored at a time: what a row gets does not depend on the rows beside it, and memory stays flat."""
 
