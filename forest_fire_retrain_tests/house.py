@@ -22,7 +22,7 @@ def room(*imports: str) -> Room:
 
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
-    *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification"),
+    *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
     *("definitions", "defs", "backtest", "cli"),
 }
 BASE = (
@@ -77,7 +77,12 @@ HOUSE: dict[str, Room] = {
     ),
     # adapters: one external thing each
     "adapters/atomic_files": room(),
-    "adapters/delta_lake": room("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
+    "adapters/delta_compaction": room("deltalake"),
+    "adapters/delta_lake": room(
+        *("adapters/delta_compaction", "core/errors", "core/redaction", "core/rows", "core/windows"),
+        *("deltalake", "pyarrow"),
+    ),
+    "adapters/row_files": room("adapters/atomic_files", "adapters/delta_lake", "core/errors", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
@@ -95,7 +100,7 @@ HOUSE: dict[str, Room] = {
         "adapters/table_files", "core/errors", "core/rows", "core/windows", "numpy", "pyarrow"
     ),
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
-    "adapters/lake_notes": room("core/errors", "core/redaction", "deltalake"),
+    "adapters/lake_notes": room("adapters/delta_compaction", "core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
     "adapters/ledger_export": room(
         "adapters/atomic_files",
@@ -280,6 +285,7 @@ HOUSE: dict[str, Room] = {
         "pyspark",
     ),
     "__init__": room("model_access"),
+    "scoring": room("adapters/row_files", *BASE, "core/models", "core/rows", "numpy", "pyarrow"),
     "investigate": room(
         "installation",
         "homes",
@@ -331,8 +337,10 @@ HOUSE: dict[str, Room] = {
         "places",
         "verification",
         "oversight",
+        "model_access",
         "production",
         "proofs",
+        "scoring",
         "settings",
         *CORE,
         "core/matters",
@@ -352,6 +360,7 @@ HOUSE: dict[str, Room] = {
         "adapters/process_identity",
         "adapters/record_files",
         "adapters/request_guard",
+        "adapters/row_files",
         "adapters/told_notices",
         "adapters/upkeep_notes",
         "dagster",

@@ -19,6 +19,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
+from forest_fire_retrain.adapters.delta_compaction import compact_if_scattered, is_compaction, newest_change
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
 from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
@@ -64,9 +65,11 @@ class DeltaLake:
         if opened is None:
             return []
         newest = opened.version()
-        n_commits = 1 if after is None else newest - after
-        logged = opened.history(n_commits) if n_commits > 0 else []
-        return [Commit(newest - place, _texts(entry)) for place, entry in enumerate(logged)]
+        if after is None:
+            change = newest_change(opened)
+            return [Commit(change["version"], _texts(change))] if change else []
+        logged = enumerate(opened.history(newest - after) if newest > after else [])
+        return [Commit(newest - place, _texts(entry)) for place, entry in logged if not is_compaction(entry)]
 
     def replace(
         self,
@@ -95,7 +98,7 @@ class DeltaLake:
     def origin(self, table: str) -> str | None:
         """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
         opened = self._open_if_there(table)
-        return None if opened is None else opened.history(1)[0].get(ORIGIN)
+        return None if opened is None else newest_change(opened).get(ORIGIN)
 
     def overwrite(
         self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
@@ -131,10 +134,11 @@ class DeltaLake:
     ) -> pa.Table:
         """Rows of `table` at `version` (newest by default) whose `day_column` falls into `window`."""
         try:
-            dataset = DeltaTable(self._uri(table), version=version).to_pyarrow_dataset()
-            chosen = None
+            opened, files, chosen = DeltaTable(self._uri(table), version=version), None, None
             if day_column is not None and window is not None:
-                chosen = _day_filter(dataset.schema.field(day_column), window)
+                field = pa.schema(opened.schema().to_arrow()).field(day_column)
+                files, chosen = _predicate(field, window), _day_filter(field, window)
+            dataset = opened.to_pyarrow_dataset(file_pruning_predicate=files)  # by the files' least and greatest days
             found = dataset.to_table(columns=None if columns is None else list(columns), filter=chosen)
         except (DeltaError, OSError, pa.ArrowException) as error:
             named = table if version is None else f"{table} at version {version}"
@@ -164,7 +168,7 @@ class DeltaLake:
         try:
             fragments = list(DeltaTable(self._uri(table), version=version).to_pyarrow_dataset().get_fragments())
         except (DeltaError, OSError, pa.ArrowException) as error:
-            return _without_trace(error)
+            return without_trace(error)
         for fragment in fragments:
             if fragment.path not in found:
                 found[fragment.path] = look(fragment)
@@ -203,6 +207,8 @@ class DeltaLake:
             configuration=KEEP_EVERYTHING if opened is None else None,
             commit_properties=CommitProperties(custom_metadata=noted or None, max_commit_retries=0),
         )
+        if opened is not None:
+            compact_if_scattered(opened)
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:
         """Write, giving way to concurrent writers a bounded number of times."""
@@ -227,17 +233,17 @@ class DeltaLake:
 
     def _refuse_reading(self, table: str, error: Exception) -> LakeError:
         where = f"table {table} of the lake at {self._root}"
-        return LakeError(f"{where} cannot be read: {_without_trace(error)}. Run: forest-fire verify")
+        return LakeError(f"{where} cannot be read: {without_trace(error)}. Run: forest-fire verify")
 
     def _refuse_writing(self, table: str, error: Exception) -> LakeError:
         where = f"table {table} of the lake at {self._root}"
         return LakeError(
-            f"{where} cannot be written: {_without_trace(error)}. Nothing was changed; "
+            f"{where} cannot be written: {without_trace(error)}. Nothing was changed; "
             "free disk space or correct the permissions, then run the same command again."
         )
 
 
-def _without_trace(error: Exception) -> str:
+def without_trace(error: Exception) -> str:
     """The error's own words on one line; delta-rs colours some and appends the stack of its native threads."""
     own = re.split(r"\n\s*0: ", COLOUR.sub("", str(error)), maxsplit=1)[0]
     return " ".join(own.split()).rstrip(". ")
@@ -248,7 +254,7 @@ def _fault_of(file: pads.ParquetFileFragment) -> str | None:
     try:
         file.ensure_complete_metadata()
     except (OSError, pa.ArrowException) as error:
-        return _without_trace(error)
+        return without_trace(error)
     return None
 
 
@@ -258,7 +264,7 @@ def _fault_of_pages(file: pads.ParquetFileFragment) -> str | None:
         for _ in file.to_batches():
             pass
     except (OSError, pa.ArrowException) as error:
-        return _without_trace(error)
+        return without_trace(error)
     return None
 
 
@@ -279,7 +285,7 @@ def _described_as(table: DeltaTable, rows: pa.Table) -> pa.Table:
 
 
 def _mark(table: DeltaTable) -> dt.date | None:
-    noted = table.history(1)[0].get(MARK)
+    noted = newest_change(table).get(MARK)
     return None if noted is None else dt.date.fromisoformat(noted)
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from forest_fire_retrain.adapters.delta_compaction import newest_change
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
 
@@ -29,7 +30,7 @@ def newest_commit(root: str, table: str) -> NewestCommit | None:
         If the table cannot be read.
     """
     try:
-        entry = DeltaTable(f"{root.rstrip('/')}/{table}").history(1)[0]
+        entry = newest_change(DeltaTable(f"{root.rstrip('/')}/{table}"))
     except TableNotFoundError:
         return None
     except (DeltaError, OSError) as error:

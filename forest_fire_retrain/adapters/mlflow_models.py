@@ -3,8 +3,9 @@
 Rules
 -----
 - A model is stored with the run that made it, by skops: nothing in it is executed when it is loaded.
-- It is hashed with its whole folder as the store hands it back, and loaded only after its bytes were checked, under
-  this project's own list of trusted types.
+- It is hashed with its whole folder before the store gets it, and loaded only after the bytes that the store hands back
+  were checked, under this project's own list of trusted types.
+- Storing a model takes one request per file and three besides: a server far away is asked no more than it has to be.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,8 @@ from forest_fire_retrain.core.risk_model import RiskModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import LoggedModel
+    from mlflow.models import Model
 
 MODEL_NAME = "model"
 
@@ -70,26 +73,25 @@ class MlflowModels:
         TrackingError
             If the model holds a type that is not trusted, or MLflow refuses it.
         """
-        with refusals_as(TrackingError, self._tracking_uri, f"storing the model of run {run.run_id}"):
+        with (
+            refusals_as(TrackingError, self._tracking_uri, f"storing the model of run {run.run_id}"),
+            TemporaryDirectory(prefix="forest_fire_model_") as temporary,
+        ):
             client = connect(self._tracking_uri)
-            flavour = import_sklearn_flavour()
-            from mlflow.models import infer_signature  # noqa: PLC0415 - imported by `connect` already
-
-            with _requirements_as_given():
-                info = flavour.log_model(
-                    model,
-                    name=MODEL_NAME,
-                    serialization_format="skops",
-                    skops_trusted_types=list(TRUSTED_TYPES),
-                    pip_requirements=read_requirements(),
-                    signature=infer_signature(example, model.predict_proba(example)),
-                    pyfunc_predict_fn="predict_proba",
-                    params=model.resolved_parameters,
-                )
-            with _downloaded(client, info.model_uri) as folder:
-                files, digest = hash_files(folder), sha256_of_file(folder / MODEL_FILE)
-            client.set_logged_model_tags(info.model_id, {"artifact_sha256": digest})
-        return StoredModel(mlflow_run_id=run.run_id, model_uri=info.model_uri, artifact_sha256=digest, files=files)
+            folder = Path(temporary) / MODEL_NAME
+            description = _write_folder(folder, model, example)
+            digest = sha256_of_file(folder / MODEL_FILE)
+            created = client.create_logged_model(
+                import_mlflow().active_run().info.experiment_id,
+                name=MODEL_NAME,
+                source_run_id=run.run_id,
+                tags={"artifact_sha256": digest},
+                params={name: str(value) for name, value in model.resolved_parameters.items()},
+            )
+            _describe_origin(description, folder, created, run.run_id)
+            _upload(client, folder, created, run.run_id)
+            files = hash_files(folder)
+        return StoredModel(mlflow_run_id=run.run_id, model_uri=created.model_uri, artifact_sha256=digest, files=files)
 
     def load(self, stored: StoredModel) -> RiskModel:
         """Load a model after checking its bytes.
@@ -178,6 +180,44 @@ class MlflowModels:
         if is_absent(self._tracking_uri):
             msg = f"the model {stored.model_uri} cannot be read: there is no MLflow store at {self._tracking_uri}"
             raise TrackingError(f"{msg}. Restore it from a backup, then run: forest-fire verify")
+
+
+def _write_folder(folder: Path, model: RiskModel, example: pd.DataFrame) -> "Model":
+    """Write the model's folder in MLflow's format; its description, which does not say yet where it comes from."""
+    flavour = import_sklearn_flavour()
+    from mlflow.models import Model, infer_signature  # noqa: PLC0415 - imported by the above
+
+    description = Model()
+    with _requirements_as_given():
+        flavour.save_model(
+            model,
+            str(folder),
+            mlflow_model=description,
+            serialization_format="skops",
+            skops_trusted_types=list(TRUSTED_TYPES),
+            pip_requirements=read_requirements(),
+            signature=infer_signature(example, model.predict_proba(example)),
+            pyfunc_predict_fn="predict_proba",
+        )
+    return description
+
+
+def _describe_origin(description: "Model", folder: Path, created: "LoggedModel", run_id: str) -> None:
+    """Let the folder say, as `log_model` does, which logged model and which run it belongs to."""
+    description.artifact_path, description.run_id = created.artifact_location, run_id
+    description.model_id = description.model_uuid = created.model_id
+    description.save(str(folder / "MLmodel"))
+
+
+def _upload(client: "MlflowClient", folder: Path, created: "LoggedModel", run_id: str) -> None:
+    """Hand the folder over, and name it as what the run made."""
+    from mlflow.entities import LoggedModelOutput  # noqa: PLC0415 - imported by `connect` already
+    from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository  # noqa: PLC0415 - as above
+
+    location = lead_here(created.artifact_location, sqlite_path(client.tracking_uri))
+    get_artifact_repository(location).log_artifacts(str(folder))
+    client.log_outputs(run_id, models=[LoggedModelOutput(created.model_id, step=0)])
+    client.finalize_logged_model(created.model_id, "READY")
 
 
 @contextmanager

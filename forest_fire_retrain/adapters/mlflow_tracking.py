@@ -22,6 +22,7 @@ from forest_fire_retrain.adapters.mlflow_connection import (
 )
 from forest_fire_retrain.core.errors import TrackingError
 from forest_fire_retrain.core.models.ports import RowsUsed, TaggedRun
+from forest_fire_retrain.core.records import StoredModel
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -57,9 +58,16 @@ class MlflowCandidateRun:
         return self._run_id
 
     def log(
-        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+        self,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        rows: Sequence[RowsUsed] = (),
+        stored: StoredModel | None = None,
     ) -> None:
         """Record parameters and metrics in one round trip, and in another one which rows were used.
+
+        Metrics are shown with the model too that the run has `stored`.
 
         Raises
         ------
@@ -72,9 +80,10 @@ class MlflowCandidateRun:
             from mlflow.utils.time import get_current_time_millis  # noqa: PLC0415 - imported by `connect` already
 
             now_ms = get_current_time_millis()
+            model_id = None if stored is None else stored.model_uri.removeprefix("models:/")
             client.log_batch(
                 self._run_id,
-                metrics=[Metric(name, float(value), now_ms, 0) for name, value in metrics.items()],
+                metrics=[Metric(name, float(value), now_ms, 0, model_id=model_id) for name, value in metrics.items()],
                 params=[Param(name, str(value)[:LONGEST_PARAMETER]) for name, value in parameters.items()],
             )
             if rows:
@@ -108,6 +117,7 @@ class MlflowTracker:
         self._experiment_name = experiment_name
         self._artifact_location = artifact_location
         self._parent_run_id = parent_run_id
+        self._found_experiment: str | None = None
 
     def prepare(self) -> None:
         """Create the store and the experiment where they are missing.
@@ -239,7 +249,12 @@ class MlflowTracker:
         return run_id
 
     def _experiment_id(self, client: "MlflowClient") -> str:
-        """The experiment's id; whoever comes second finds what the first one created."""
+        """The experiment's id, asked for once; whoever comes second finds what the first one created."""
+        if self._found_experiment is None:
+            self._found_experiment = self._find_experiment(client)
+        return self._found_experiment
+
+    def _find_experiment(self, client: "MlflowClient") -> str:
         experiment = client.get_experiment_by_name(self._experiment_name)
         if experiment is None:
             try:

@@ -209,6 +209,20 @@ def explain(
 
 
 @app.command()
+def score(
+    *,
+    source: Annotated[str, typer.Option("--input", help="Delta table, Parquet file, or folder of such files.")],
+    target: Annotated[Path, typer.Option("--output", help="Parquet file to write; it must not be there yet.")],
+    version: Annotated[int | None, typer.Option("--version", help="A former champion; the present by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score any table of features: a batch at a time, each row stamped with the version that scored it."""
+    from forest_fire_retrain.cli.scoring import score_files  # noqa: PLC0415 - imports scikit-learn
+
+    score_files(settings_now(), source, target, version, as_json=as_json)
+
+
+@app.command()
 def report(
     *,
     html: Annotated[Path, typer.Option("--html", help="File for one page that anybody can read.")],

@@ -16,6 +16,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "quality": ("--json",),
     "skill": ("",),
     "reproduce": ("2026-03-02",),
+    "score": ("--input features --output scored.parquet",),
     "explain": ("--cell ANF --date 2007-10-20 --html why.html", "--partition 2007-06-01"),
     "backtest": ("--from 2022-01-03 --to 2026-01-05 --out results --cores 2",),
     "verify": ("", "--against checkpoints.txt"),

@@ -41,7 +41,7 @@ READING = frozenset(
             "verify",
             "witness",
         ),
-        *("evidence", "backtest", "report", "notify", "ledger backup"),
+        *("evidence", "backtest", "report", "notify", "score", "ledger backup"),
     }
 )
 """Commands that decide nothing."""

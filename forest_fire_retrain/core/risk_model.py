@@ -144,18 +144,20 @@ def correct_prior(probabilities: np.ndarray, kept_negative_share: float) -> np.n
 
 
 def input_matrix(features: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray:
-    """`columns` of `features` as float64, shape (n_rows, n_columns), missing as NaN.
+    """`columns` of `features` as float64, shape (n_rows, n_columns), column by column in memory, missing as NaN.
 
     Raises
     ------
     EvidenceError
         If a value is infinite.
     """
-    values = features.loc[:, list(columns)].to_numpy(dtype=np.float64, na_value=np.nan)
-    infinite = np.isinf(values)
-    if infinite.any():
-        where = [name for name, bad in zip(columns, infinite.any(axis=0), strict=True) if bad]
-        msg = f"{int(infinite.sum())} feature value(s) are infinite, allowed are none; features: {list_capped(where)}"
+    values = np.empty((len(features), len(columns)), dtype=np.float64, order="F")
+    for place, name in enumerate(columns):  # a column at a time: nothing is held twice
+        values[:, place] = features[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    n_infinite = [int(np.count_nonzero(np.isinf(values[:, place]))) for place in range(len(columns))]
+    if any(n_infinite):
+        where = [name for name, n_bad in zip(columns, n_infinite, strict=True) if n_bad]
+        msg = f"{sum(n_infinite)} feature value(s) are infinite, allowed are none; features: {list_capped(where)}"
         raise EvidenceError(msg)
     return values
 

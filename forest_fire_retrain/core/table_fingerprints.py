@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 
 import numpy as np
 import pyarrow as pa
@@ -19,7 +20,8 @@ def fingerprint_table(table: pa.Table) -> str:
         column = table[name].combine_chunks()
         digest.update(f"|{json.dumps(name)}:{_kind(column.type)}|".encode())
         digest.update(np.packbits(pc.is_null(column).to_numpy(zero_copy_only=False)).tobytes())
-        digest.update(_value_bytes(column))
+        for part in _value_bytes(column):
+            digest.update(part)
     return digest.hexdigest()
 
 
@@ -32,15 +34,27 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
-def _value_bytes(column: pa.Array) -> bytes:
-    """The values as little-endian bytes, nulls as a fixed filler."""
+def _value_bytes(column: pa.Array) -> Iterator[bytes | memoryview]:
+    """The values as little-endian bytes, nulls as a fixed filler; of text the lengths in bytes, then the texts."""
     if _is_text(column.type):
-        texts = [text or "" for text in column.to_pylist()]
-        lengths = np.array([len(text.encode()) for text in texts], dtype="<i8")
-        return lengths.tobytes() + "".join(texts).encode()
-    if pa.types.is_boolean(column.type):
-        return np.asarray(pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False), dtype="u1").tobytes()
-    if pa.types.is_floating(column.type):
-        return np.asarray(column.fill_null(0.0).to_numpy(zero_copy_only=False), dtype="<f8").tobytes()
-    integers = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column
-    return np.asarray(integers.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), dtype="<i8").tobytes()
+        texts = pc.fill_null(column.cast(pa.large_string()), "")
+        yield np.asarray(pc.binary_length(texts).to_numpy(zero_copy_only=False), dtype="<i8").tobytes()
+        yield _bytes_of_texts(texts)
+    elif pa.types.is_boolean(column.type):
+        filled = pc.fill_null(column, fill_value=False).to_numpy(zero_copy_only=False)
+        yield np.asarray(filled, dtype="u1").tobytes()
+    elif pa.types.is_floating(column.type):
+        yield np.asarray(column.fill_null(0.0).to_numpy(zero_copy_only=False), dtype="<f8").tobytes()
+    else:
+        integers = column.cast(pa.int32()) if pa.types.is_date32(column.type) else column
+        filled = integers.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        yield np.asarray(filled, dtype="<i8").tobytes()
+
+
+def _bytes_of_texts(texts: pa.LargeStringArray) -> memoryview:
+    """All texts behind each other as UTF-8: Arrow holds them so."""
+    _validity, offsets, content = texts.buffers()
+    if not len(texts) or content is None:
+        return memoryview(b"")
+    bounds = np.frombuffer(offsets, dtype="<i8")[texts.offset : texts.offset + len(texts) + 1]
+    return memoryview(content)[bounds[0] : bounds[-1]]

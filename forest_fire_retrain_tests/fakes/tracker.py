@@ -41,8 +41,14 @@ class FakeCandidateRun:
         return self.run.run_id
 
     def log(
-        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+        self,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        rows: Sequence[RowsUsed] = (),
+        stored: StoredModel | None = None,
     ) -> None:
+        assert stored is None or stored.mlflow_run_id == self.run_id
         self.run.parameters.update(parameters)
         self.run.metrics.update(metrics)
         self.run.rows.extend(rows)

@@ -50,9 +50,17 @@ class CandidateRun(Protocol):
         ...
 
     def log(
-        self, *, parameters: Mapping[str, object], metrics: Mapping[str, float], rows: Sequence[RowsUsed] = ()
+        self,
+        *,
+        parameters: Mapping[str, object],
+        metrics: Mapping[str, float],
+        rows: Sequence[RowsUsed] = (),
+        stored: StoredModel | None = None,
     ) -> None:
-        """Record parameters and metrics in one round trip, and in another one which rows were used."""
+        """Record parameters and metrics in one round trip, and in another one which rows were used.
+
+        Metrics are shown with the model too that the run has `stored`.
+        """
         ...
 
 

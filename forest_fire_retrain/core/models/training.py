@@ -107,8 +107,8 @@ def fit(recipe: Recipe, features: pd.DataFrame, labels: np.ndarray, *, seed: int
     parameters = resolve_parameters(recipe)
     positive = _positives(features, labels)
     rows, kept_share = choose_rows(positive, parameters["negatives_per_positive"], seed)
-    chosen = features.iloc[rows]
-    used = tuple(str(name) for name in features.columns[chosen.notna().any(axis=0).to_numpy()])
+    chosen = features if len(rows) == len(features) else features.iloc[rows]
+    used = tuple(str(name) for name in features.columns if chosen[name].notna().any())
     if not used:
         msg = f"none of the {features.shape[1]} features has a value in the {len(rows)} training rows; nothing to learn"
         raise EvidenceError(msg)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import numpy as np
 import pyarrow as pa
 
 from forest_fire_retrain.core.rows.ports import SqlEngine
@@ -30,8 +31,10 @@ WITH known AS (
     SELECT * FROM fires WHERE recorded_at < TIMESTAMPTZ '{instant}'
     QUALIFY row_number() OVER (PARTITION BY fire_id ORDER BY recorded_at DESC) = 1
 ), burned AS (SELECT DISTINCT cell_id, date FROM known WHERE NOT withdrawn)
-SELECT features.*, burned.cell_id IS NOT NULL AS label
-FROM features LEFT JOIN burned ON burned.cell_id = features.cell_id AND burned.date = features.date
-ORDER BY features.date, features.cell_id
+SELECT days.place, burned.cell_id IS NOT NULL AS label
+FROM days LEFT JOIN burned ON burned.cell_id = days.cell_id AND burned.date = days.date
+ORDER BY days.date, days.cell_id
 """  # noqa: S608 - only an instant is put into the text
-    return engine.query(sql, {"features": features, "fires": mark_withdrawn(fires)})
+    days = features.select(["cell_id", "date"]).append_column("place", pa.array(np.arange(features.num_rows)))
+    order = engine.query(sql, {"days": days, "fires": mark_withdrawn(fires)})
+    return features.take(order["place"]).append_column("label", order["label"])

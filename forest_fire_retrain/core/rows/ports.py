@@ -83,7 +83,7 @@ class Lake(Protocol):
     def commits(self, table: str, *, after: int | None = None) -> list[Commit]:
         """Versions of `table` later than `after` (only the newest one by default), the newest first.
 
-        Without the table there are none.
+        Those that changed no row are left out. Without the table there are none.
         """
         ...
 

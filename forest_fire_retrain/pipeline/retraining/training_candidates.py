@@ -126,12 +126,13 @@ def train_candidate(
         training = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, windows.training)
         judged = read_holdout(workshop.lake, workshop.engine, holdout)
         fitted = fit_and_score(training, judged, recipe, seed=seed, n_threads=environment.n_threads)
+        stored = workshop.models.save(run, fitted.model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
         run.log(
             parameters=_parameters(holdout, recipe, seed, fitted.training_hash),
             metrics=fitted.metrics,
             rows=_name_rows(holdout, training, fitted),
+            stored=stored,
         )
-        stored = workshop.models.save(run, fitted.model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
         candidate = Candidate(
             candidate_id=name_candidate(fitted.training_hash, recipe, seed, environment),
             windows=windows,

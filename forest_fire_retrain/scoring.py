@@ -1,0 +1,111 @@
+"""Score any table of features with one proved version: a batch at a time, each row stamped with what scored it."""
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from forest_fire_retrain.adapters.row_files import RowFiles, rows_written
+from forest_fire_retrain.core.errors import EvidenceError, list_capped
+from forest_fire_retrain.core.models.served_model import ServedModel
+from forest_fire_retrain.core.rows.tables import UTC_INSTANT
+
+ROWS_AT_ONCE = 65_536
+ANSWERS = {"probability": pa.float64(), "expected_fires": pa.float64()}
+STAMP = {
+    "model_name": pa.string(),
+    "model_version": pa.int32(),
+    "candidate_id": pa.string(),
+    "artifact_sha256": pa.string(),
+    "scored_at": UTC_INSTANT,
+}
+"""What a row says of its origin, and its types."""
+
+
+class Scored(NamedTuple):
+    """How much was scored, by which version."""
+
+    n_rows: int
+    model_name: str
+    version: int
+    artifact_sha256: str
+
+
+def score_rows(
+    served: ServedModel, rows: RowFiles, target: Path, scored_at: dt.datetime, tell: Callable[[int], None]
+) -> Scored:
+    """Write what `served` says of every row of `rows` to the Parquet file `target`, in their order.
+
+    The columns that are no features are kept. Memory does not grow with the number of rows.
+
+    Parameters
+    ----------
+    served : ServedModel
+        The version, whose bytes were proved.
+    rows : RowFiles
+        Rows with the version's features, in any order of columns.
+    target : Path
+        The file to write; it is there in whole or not at all.
+    scored_at : datetime.datetime
+        Now, UTC.
+    tell : callable
+        Told the number of rows done.
+
+    Raises
+    ------
+    EvidenceError
+        If features are missing or hold no numbers, a value is infinite, or a kept column has a name of the answer's.
+    InputContractError
+        If a file cannot be read.
+    RefusedRequestError
+        If something stands at `target` already, or it cannot be written.
+    """
+    kept = _choose_kept(served, rows)
+    schema = pa.schema(
+        [*(rows.dataset.schema.field(name) for name in kept), *(pa.field(*item) for item in (ANSWERS | STAMP).items())]
+    )
+    stamp = _stamp(served, scored_at)
+    n_done = 0
+    with rows_written(target, schema) as writer:
+        for batch in rows.batches([*kept, *served.feature_names], ROWS_AT_ONCE):
+            writer.write_table(_answer(served, batch, kept, stamp).cast(schema))
+            n_done += batch.num_rows
+            tell(n_done)
+    return Scored(n_done, served.model_name, served.version, served.artifact_sha256)
+
+
+def _choose_kept(served: ServedModel, rows: RowFiles) -> list[str]:
+    """The columns that are no features."""
+    features = set(served.feature_names)
+    missing = sorted(features - set(rows.columns))
+    if missing:
+        msg = (
+            f"{rows.where} lacks {len(missing)} of the {len(features)} features of version {served.version} of "
+            f"{served.model_name}: {list_capped(missing)}; nothing was scored. docs/features.md says what they mean"
+        )
+        raise EvidenceError(msg)
+    kept = [name for name in rows.columns if name not in features]
+    taken = sorted(set(kept) & (ANSWERS | STAMP).keys())
+    if taken:
+        msg = (
+            f"{rows.where} has columns of the same names as the answer: {list_capped(taken)}; nothing was scored. "
+            "Rename them first"
+        )
+        raise EvidenceError(msg)
+    return kept
+
+
+def _stamp(served: ServedModel, scored_at: dt.datetime) -> Mapping[str, pa.Scalar]:
+    said = (served.model_name, served.version, served.candidate.candidate_id, served.artifact_sha256, scored_at)
+    return {name: pa.scalar(value, kind) for (name, kind), value in zip(STAMP.items(), said, strict=True)}
+
+
+def _answer(served: ServedModel, batch: pa.Table, kept: list[str], stamp: Mapping[str, pa.Scalar]) -> pa.Table:
+    frame = batch.select(list(served.feature_names)).to_pandas(split_blocks=True)
+    probabilities = served.score(frame).to_numpy()
+    answers = {"probability": probabilities, "expected_fires": -np.log1p(-probabilities)}
+    told = {name: pa.repeat(value, batch.num_rows) for name, value in stamp.items()}
+    return pa.table({**{name: batch[name] for name in kept}, **answers, **told})

@@ -1,0 +1,92 @@
+"""Many small files are put together: nothing is lost, nothing counts as changed, and pinned versions stay."""
+
+import datetime as dt
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from forest_fire_retrain.adapters import delta_compaction
+from forest_fire_retrain.adapters.delta_compaction import MAX_SMALL_FILES
+from forest_fire_retrain.adapters.delta_lake import DeltaLake
+from forest_fire_retrain.core.windows import Interval
+
+TABLE = "weather"
+DAY = dt.timedelta(days=1)
+START = dt.date(2024, 1, 1)
+N_DAYS = MAX_SMALL_FILES + 10
+
+
+def rows_of(day: int, value: float = 0.0) -> pa.Table:
+    return pa.table({"date": pa.array([START + day * DAY], pa.date32()), "precip_mm": pa.array([value])})
+
+
+def write(lake: DeltaLake, day: int, value: float = 0.0) -> int:
+    window = Interval(start=START + day * DAY, end=START + (day + 1) * DAY)
+    noted = {"changed_from": str(day)}
+    return lake.replace(TABLE, rows_of(day, value), day_column="date", window=window, through=window.end, notes=noted)
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> DeltaLake:
+    return DeltaLake(str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def versions(lake: DeltaLake) -> list[int]:
+    """Per day the version that its commit returned."""
+    return [write(lake, day, day / 10) for day in range(N_DAYS)]
+
+
+def n_files(tmp_path: Path) -> int:
+    return len(DeltaTable(tmp_path / "lake" / TABLE).file_uris())
+
+
+def test_files_stay_few_and_no_row_is_lost(lake: DeltaLake, versions: list[int], tmp_path: Path) -> None:
+    assert len(versions) == N_DAYS
+    assert n_files(tmp_path) < MAX_SMALL_FILES
+    held = lake.read(TABLE).sort_by("date")
+    assert held["date"].to_pylist() == [START + day * DAY for day in range(N_DAYS)]
+    assert held["precip_mm"].to_pylist() == [day / 10 for day in range(N_DAYS)]
+
+
+def test_every_version_stays_what_it_was(lake: DeltaLake, versions: list[int]) -> None:
+    assert [lake.read(TABLE, version=version).num_rows for version in versions] == list(range(1, N_DAYS + 1))
+    assert lake.unreadable_versions(TABLE, versions, are_pages_read=True) == {}
+
+
+def test_mark_and_notes_are_those_of_the_last_commit(lake: DeltaLake, tmp_path: Path) -> None:
+    for day in range(N_DAYS):
+        write(lake, day)
+        assert lake.complete_through(TABLE) == START + (day + 1) * DAY
+        (newest,) = lake.commits(TABLE)
+        assert newest.notes["changed_from"] == str(day)
+    assert any(entry["operation"] == "OPTIMIZE" for entry in DeltaTable(tmp_path / "lake" / TABLE).history())
+
+
+def test_a_compaction_is_no_change(lake: DeltaLake, versions: list[int]) -> None:
+    noted = [commit.notes["changed_from"] for commit in lake.commits(TABLE, after=versions[0])]
+    assert noted == [str(day) for day in reversed(range(1, N_DAYS))]
+
+
+def test_a_day_of_a_file_that_was_put_together_can_be_replaced(lake: DeltaLake, versions: list[int]) -> None:
+    write(lake, 3, 99.0)
+    held = lake.read(TABLE).sort_by("date")
+    assert held.num_rows == len(versions)
+    assert held["precip_mm"].to_pylist()[3] == 99.0
+
+
+def test_what_another_writer_noted_in_between_stays_the_newest(
+    lake: DeltaLake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for day in range(5):
+        write(lake, day)
+    stale = DeltaTable(tmp_path / "lake" / TABLE)
+    write(lake, 5)
+    monkeypatch.setattr(delta_compaction, "MAX_SMALL_FILES", 2)
+    delta_compaction.compact_if_scattered(stale)
+    assert lake.complete_through(TABLE) == START + 6 * DAY
+    (newest,) = lake.commits(TABLE)
+    assert newest.notes["changed_from"] == "5"
+    assert lake.read(TABLE).num_rows == 6
