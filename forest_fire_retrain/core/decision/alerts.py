@@ -102,11 +102,10 @@ def describe_doubt(count: LabelCount, *overlapping: LabelCount) -> tuple[str, st
     last = max(held.window.end for held in counts) - dt.timedelta(days=1)
     worst = min(counts, key=lambda held: held.n_fires / max(held.n_expected, 1.0))
     were = "was" if worst.n_fires == 1 else "were"
-    days = f"{worst.window.start} to {worst.window.end - dt.timedelta(days=1)}"
-    where = f"in {len(counts)} windows that overlap; in the worst, {days}, " if overlapping else ""
+    where = f"in {len(counts)} windows that overlap; in the worst, {worst.window.first_to_last}, "
     sentence = (
-        f"the fire reports of {first} to {last} are doubted: {where}{counted(worst.n_fires, 'fire')} {were} recorded, "
-        f"about {worst.n_expected:.0f} were expected"
+        f"the fire reports of {first} to {last} are doubted: {where if overlapping else ''}"
+        f"{counted(worst.n_fires, 'fire')} {were} recorded, about {worst.n_expected:.0f} were expected"
     )
     order = f"forest-fire clear-labels --from {first} --to {last} --reason …"
     return sentence, f"Look at the fire reports; if they are complete: {order}"
