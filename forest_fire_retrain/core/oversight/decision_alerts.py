@@ -75,13 +75,13 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
     if counted_again is not None:
         known = {count.window: count for count in (*counted_again, count_of(evidence))}
         counts = [known[count.window] for count in counts if count.window in known]
-    for run in _runs_of(counts):
+    for run in join_overlapping(counts):
         sentence, remedy = alerts.describe_doubt(*run)
         yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{run[0].window.start}", sentence, remedy)
 
 
-def _runs_of(counts: Iterable[LabelCount]) -> list[list[LabelCount]]:
-    """The counts, those together whose windows overlap one after the other, oldest first."""
+def join_overlapping(counts: Iterable[LabelCount]) -> list[list[LabelCount]]:
+    """The counts, those together whose windows overlap one after the other: what one order clears; oldest first."""
     runs: list[list[LabelCount]] = []
     for count in sorted(counts, key=lambda held: held.window.start):
         if runs and overlaps_any(count.window, [held.window for held in runs[-1]]):

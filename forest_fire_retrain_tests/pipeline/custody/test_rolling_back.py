@@ -149,7 +149,7 @@ def exchange_model(reigns: Reigns, version: int, other: int) -> None:
     [
         ({"to_version": 3}, "version 3 is the champion already"),
         ({"reason": "  "}, "a rollback needs a reason"),
-        ({"until": AS_OF}, "would keep nothing: periods up to 2025-07-28 are decided"),
+        ({"until": AS_OF}, "would keep nothing: periods due up to 2025-07-28 are decided"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(reigns: Reigns, given: dict[str, object], why: str) -> None:
