@@ -18,6 +18,7 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Movement, Reign, reigns_of
+from forest_fire_retrain.core.ledger.replays import say_summaries
 
 ORDERS = (
     EntryKind.ROLLBACK,
@@ -125,7 +126,11 @@ def look_back_on(entries: Sequence[LedgerEntry], model_name: str, year: int | No
         reigns=[reign for reign in reigns_of(own) if reign.decision_id in rows or _touches(reign, year, zone)],
         decided=decided,
         months=_count_months(decided),
-        orders=[row for row in own if row.kind in ORDERS and _is_ordered_in(row, year, zone)],
+        orders=[
+            row.model_copy(update={"summary": said})
+            for row, said in zip(own, say_summaries(own), strict=True)
+            if row.kind in ORDERS and _is_ordered_in(row, year, zone)
+        ],
     )
 
 
