@@ -110,7 +110,7 @@ def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerE
 
 
 def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:
-    """Keep the champion in every period that ends before `until`; see `standing_orders.freeze`."""
+    """Keep the champion in every period that is due before `until`; see `standing_orders.freeze`."""
     with publishing(published):
         return standing_orders.freeze(published.ledger, published.model_name, until=until, reason=reason, stamp=stamp)
 

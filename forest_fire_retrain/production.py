@@ -168,7 +168,7 @@ def _sentence(entry: Excerpt | None) -> str | None:
 def _describe_candidate(candidate: Candidate) -> Facts:
     return {
         "candidate": candidate.candidate_id,
-        "trained_on": str(candidate.windows.training),
+        "trained_on": candidate.windows.training.first_to_last,
         "training_rows": candidate.n_rows,
         "training_fires": candidate.n_fires,
         "training_hash": candidate.training_hash,

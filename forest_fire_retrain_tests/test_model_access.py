@@ -237,7 +237,7 @@ def test_every_snippet_of_the_page_runs_as_it_stands(home: Home, capsys: pytest.
     run_snippets(0, 3, known)
     run_snippets(4, N_SNIPPETS, known)
     said = capsys.readouterr().out
-    assert "<forest_fire_risk version 2, trained on [2024-05-12, 2025-06-16), 28 features, SHA-256" in said
+    assert "<forest_fire_risk version 2, trained on 2024-05-12 to 2025-06-15, 28 features, SHA-256" in said
     assert "# forest_fire_risk, candidate of 2025-07-14" in said
     assert len(known["highest"]) == 5  # type: ignore[arg-type] # a table
     assert home.settings.model_cache.is_dir()

@@ -21,7 +21,8 @@ def rollback(
     to: Annotated[int | None, typer.Option("--to", help="Version; by default the one before the champion.")] = None,
     reason: Reason,
     freeze_until: Annotated[
-        dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="Freeze promotions until this day too.")
+        dt.date | None,
+        typer.Option(parser=read_day, metavar=DAY, help="Freeze promotions in periods due before this day too."),
     ] = None,
 ) -> None:
     """Take an earlier version back into production, and quarantine the present one."""
@@ -33,10 +34,12 @@ def rollback(
 @orders.command()
 def freeze(
     *,
-    until: Annotated[dt.date, typer.Option(parser=read_day, metavar=DAY, help="Frozen until this day.")],
+    until: Annotated[
+        dt.date, typer.Option(parser=read_day, metavar=DAY, help="Frozen in every period that is due before this day.")
+    ],
     reason: Reason,
 ) -> None:
-    """Keep the champion until a day, whatever the evidence says."""
+    """Keep the champion in every period that is due before a day, whatever the evidence says."""
     from forest_fire_retrain.cli.intervening import freeze_promotions  # noqa: PLC0415 - imports DuckDB
 
     freeze_promotions(settings_now(), until, reason)

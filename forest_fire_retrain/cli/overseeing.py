@@ -16,6 +16,7 @@ from forest_fire_retrain.cli.console import out, print_facts, print_json
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import HomeError
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
+from forest_fire_retrain.core.ledger.row_words import say_freeze
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
@@ -61,6 +62,9 @@ def print_status(settings: Settings, *, as_json: bool) -> None:
         print_json({name: _for_programs(fact) for name, fact in told.items()})
         return
     counted = {name: _count(keys) for name, keys in facts.items() if name in ("undecided", "passed_over")}
+    frozen = observed.state.frozen_until
+    if frozen is not None:
+        counted["frozen_until"] = say_freeze(frozen).removeprefix("frozen until ")
     never = {name: "never" for name in ("last_rollback", "last_witness", "last_verify") if facts[name] is None}
     print_facts("Status", {name.replace("_", " "): fact for name, fact in {**facts, **counted, **never}.items()})
     matters = find_open_matters(observed)

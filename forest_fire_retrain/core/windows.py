@@ -56,6 +56,12 @@ class Interval(BaseModel):
         """Number of days covered."""
         return (self.end - self.start).days
 
+    @property
+    def first_to_last(self) -> str:
+        """`2024-01-01 to 2024-01-07`, the last day included, as people count days."""
+        last = self.end - dt.timedelta(days=1)
+        return f"{self.start}" if last == self.start else f"{self.start} to {last}"
+
     def __contains__(self, day: dt.date) -> bool:
         """Whether `day` lies in the interval."""
         return self.start <= day < self.end

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.membership import count_cell_days
@@ -12,6 +13,7 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
+from forest_fire_retrain.defs.replay_report import keys_to_check
 from forest_fire_retrain.defs.run_context import tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
@@ -45,8 +47,10 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
-        findings = [find_coverage(installation.lake, periods, key) for key in context.partition_keys]
-        for found in findings:
+        state = fold(installation.ledger.entries(installation.settings.model_name))
+        checked = keys_to_check(context.partition_keys, state)
+        findings = [find_coverage(installation.lake, periods, key) for key in checked]
+        for found in findings[: len(context.partition_keys)]:
             context.add_asset_metadata(describe_features(report, int(found.value)), partition_key=found.partition_key)
         return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 

@@ -9,6 +9,7 @@ import numpy as np
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import list_capped
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
 from forest_fire_retrain.core.rows.park_days import days_of
@@ -20,6 +21,7 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
+from forest_fire_retrain.defs.replay_report import keys_to_check
 from forest_fire_retrain.defs.run_context import tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
@@ -59,7 +61,8 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         report = ingest_weather(operations.intake_of(installation), window)
         _describe(context, installation, report)
         lag_days = settings.weather_lag_days
-        findings = [find_gaps(installation.lake, settings.periods, key, lag_days) for key in context.partition_keys]
+        checked = keys_to_check(context.partition_keys, fold(installation.ledger.entries(settings.model_name)))
+        findings = [find_gaps(installation.lake, settings.periods, key, lag_days) for key in checked]
         return dg.MaterializeResult(
             check_results=[check_periods(GAPS_CHECK, findings, severity=dg.AssetCheckSeverity.WARN)]
         )

@@ -18,7 +18,7 @@ from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.settings import Settings
 
 Metadata = dict[str, dg.MetadataValue]
-SHORT_HASH = 16
+SHORT_HASH, PERCENT_DIGITS = 16, 2
 TRAINING_VIEW = "?workflowType=machine_learning"
 """Asks MLflow's UI for its view of trainings and the registry; its pages are behind the `#`, and so is this."""
 TYPE_NAMES = {"string": "text", "double": "number", "bool": "boolean", "date32[day]": "date"}
@@ -80,7 +80,7 @@ def describe_holdout(holdout: HoldoutSet) -> Metadata:
 
 def describe_candidate(candidate: Candidate, run_page: str) -> Metadata:
     """What a candidate was made of, and where its run is."""
-    figures = {name.replace("_", " "): number(value) for name, value in candidate.metrics.items()}
+    figures = numbers({name.replace("_", " "): value for name, value in candidate.metrics.items()})
     return {
         "candidate": text(candidate.candidate_id),
         "recipe": dg.MetadataValue.json(candidate.recipe.model_dump(mode="json")),
@@ -103,14 +103,13 @@ def describe_adjudication(adjudication: Adjudication) -> Metadata:
     """The decision as one sentence and in figures; says REPLAY where it is one."""
     payload = adjudication.payload
     decision, comparison = payload.decision, payload.decision.comparison
-    figures = {
-        "relative gain, %": 100 * comparison.relative_gain,
-        "interval low, %": 100 * comparison.interval_low,
-        "interval high, %": 100 * comparison.interval_high,
-        "bootstrap low, %": 100 * comparison.bootstrap_low,
-        "bootstrap high, %": 100 * comparison.bootstrap_high,
-        "e-value": comparison.e_value,
-        "skill against climatology, %": 100 * skill_of_production(payload.evidence),
+    shares = {
+        "relative gain, %": comparison.relative_gain,
+        "interval low, %": comparison.interval_low,
+        "interval high, %": comparison.interval_high,
+        "bootstrap low, %": comparison.bootstrap_low,
+        "bootstrap high, %": comparison.bootstrap_high,
+        "skill against climatology, %": skill_of_production(payload.evidence),
     }
     replay = adjudication.standing is Standing.REPLAY
     return {
@@ -118,7 +117,8 @@ def describe_adjudication(adjudication: Adjudication) -> Metadata:
         "standing": text(adjudication.standing.upper()),
         "outcome": text(decision.outcome),
         "reason": text(decision.reason_code),
-        **{name: number(value) for name, value in figures.items()},
+        **numbers({name: 100 * share for name, share in shares.items()}, digits=PERCENT_DIGITS),
+        **numbers({"e-value": comparison.e_value}, digits=PERCENT_DIGITS),
         "windows": dg.MetadataValue.int(comparison.n_windows),
         "blocks": dg.MetadataValue.int(comparison.n_blocks),
         "fires": dg.MetadataValue.int(comparison.n_fires),
@@ -138,10 +138,8 @@ def describe_attribution(payload: DecisionPayload) -> Metadata:
     found = payload.attribution
     if found is None:
         return {}
-    return {
-        "gain from newer data, %": number(100 * found.from_data),
-        "gain from the recipe, %": number(100 * found.from_recipe),
-    }
+    shares = {"gain from newer data, %": found.from_data, "gain from the recipe, %": found.from_recipe}
+    return numbers({name: 100 * share for name, share in shares.items()}, digits=PERCENT_DIGITS)
 
 
 def competition_table(candidate: Candidate) -> dg.MetadataValue:
@@ -209,9 +207,14 @@ def skill_of_production(evidence: WindowEvidence) -> float:
     return 1 - quotient(loss, baseline)
 
 
-def number(value: float) -> dg.MetadataValue:
+def number(value: float, digits: int = 6) -> dg.MetadataValue:
     """A number that the UI can plot; where there is none, words that say so."""
-    return dg.MetadataValue.float(round(float(value), 6)) if math.isfinite(value) else text("not available")
+    return dg.MetadataValue.float(round(float(value), digits)) if math.isfinite(value) else text("not available")
+
+
+def numbers(figures: Mapping[str, float], digits: int = 6) -> Metadata:
+    """The figures that there are; a row that can say nothing is left out."""
+    return {name: number(value, digits) for name, value in figures.items() if math.isfinite(value)}
 
 
 def mlflow_page(settings: Settings, path: str) -> str:

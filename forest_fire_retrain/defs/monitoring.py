@@ -14,7 +14,7 @@ from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
-from forest_fire_retrain.defs.metadata import Metadata, number, table, text
+from forest_fire_retrain.defs.metadata import Metadata, numbers, table, text
 from forest_fire_retrain.defs.picture_files import PictureFiles, shown_at_once
 from forest_fire_retrain.defs.pictures import draw_quality
 from forest_fire_retrain.installation import Installation
@@ -122,8 +122,8 @@ def describe_quality(report: QualityReport) -> Metadata:
     return {
         "state": text(report.state),
         "why": text(report.sentence),
-        **{name: number(value) for name, value in figures.items()},
-        **({} if overall is None else {"skill against climatology": number(overall.skill)}),
+        **numbers(figures, digits=4),
+        **numbers({} if overall is None else {"skill against climatology, %": 100 * overall.skill}, digits=2),
         "by the feed or the forecast": text(
             "none of these days was predicted live" if feed is None else f"{feed:+.1%} of the loss"
         ),

@@ -18,6 +18,9 @@ from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze
 
 REASON = "Why; it stands in the ledger for those who read it later."
 WHO = "Who orders it: your name, as the ledger is to keep it."
+FILL_IN = {"ordered_by": "YOUR NAME", "reason": "WHY"}
+"""What a launchpad shows in the fields of an order; it is refused if it is left there."""
+A_DAY = "YYYY-MM-DD"
 
 
 class Order(dg.Config):
@@ -31,13 +34,15 @@ class RollbackConfig(Order):
     """What to roll back to, and why."""
 
     to_version: int | None = Field(None, description="Version to take; by default the one before the champion.")
-    freeze_until: str | None = Field(None, description="Freeze promotions until this day, YYYY-MM-DD.")
+    freeze_until: str | None = Field(
+        None, description="Also freeze promotions in every period that is due before this day, YYYY-MM-DD."
+    )
 
 
 class FreezeConfig(Order):
     """How long to freeze promotions, and why."""
 
-    until: str = Field(description="Promotions are frozen until this day, YYYY-MM-DD.")
+    until: str = Field(description="Promotions are frozen in every period that is due before this day, YYYY-MM-DD.")
 
 
 class UnfreezeConfig(Order):
@@ -72,7 +77,7 @@ def roll_back_champion(
         to_version=config.to_version,
         reason=config.reason,
         freeze_until=None if config.freeze_until is None else parse_day(config.freeze_until),
-        stamp=_stamp(context, installation, config.ordered_by),
+        stamp=_stamp_order(context, installation, config),
     )
     context.log_event(observe_rollback(done))
     context.log.info(describe_repeated(done) if done.is_repeated else done.entry.summary)
@@ -85,7 +90,7 @@ def freeze_promotions(
     context: dg.OpExecutionContext, config: FreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Keep the champion until a day."""
-    until, stamp = parse_day(config.until), _stamp(context, installation, config.ordered_by)
+    until, stamp = parse_day(config.until), _stamp_order(context, installation, config)
     entry = operations.freeze(installation.published_ledger, until=until, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
     _tell_freeze(context, installation)
@@ -97,7 +102,7 @@ def unfreeze_promotions(
     context: dg.OpExecutionContext, config: UnfreezeConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
     """Lift the freeze."""
-    stamp = _stamp(context, installation, config.ordered_by)
+    stamp = _stamp_order(context, installation, config)
     entry = operations.unfreeze(installation.published_ledger, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
 
@@ -109,7 +114,7 @@ def clear_suspect_labels(
 ) -> None:
     """Vouch for the fire reports of a window."""
     window = window_of_days(parse_day(config.first_day), parse_day(config.last_day))
-    stamp = _stamp(context, installation, config.ordered_by)
+    stamp = _stamp_order(context, installation, config)
     entry = operations.clear_labels(installation.published_ledger, window=window, reason=config.reason, stamp=stamp)
     context.log.info(entry.summary)
 
@@ -142,6 +147,21 @@ def _tell_freeze(context: dg.OpExecutionContext, installation: Installation) -> 
     context.log.info(describe_freeze(fold(rows)))
 
 
+def _stamp_order(context: dg.OpExecutionContext, installation: Installation, order: Order) -> Stamp:
+    """The stamp of an order in which every field was filled in.
+
+    Raises
+    ------
+    RefusedRequestError
+        If a field holds what the launchpad shows in it, or nobody is named.
+    """
+    for field, shown in FILL_IN.items():
+        if getattr(order, field).strip() == shown:
+            msg = f"{field} still says {shown!r}, as the launchpad shows it; nothing was changed. Fill it in"
+            raise RefusedRequestError(msg)
+    return _stamp(context, installation, order.ordered_by)
+
+
 def _stamp(context: dg.OpExecutionContext, installation: Installation, ordered_by: str | None) -> Stamp:
     """The stamp of what a person orders.
 
@@ -157,25 +177,39 @@ def _stamp(context: dg.OpExecutionContext, installation: Installation, ordered_b
     return stamp_of(context, installation, who)
 
 
-@dg.job(description="Take an earlier version back into production; the present one is quarantined.")
+def _opened_with(op: dg.OpDefinition, **fields: str | None) -> dict[str, object]:
+    """The run config with which a launchpad opens: every field of an order."""
+    return {"ops": {op.name: {"config": {**FILL_IN, **fields}}}}
+
+
+@dg.job(
+    config=_opened_with(roll_back_champion, to_version=None, freeze_until=None),
+    description="Take an earlier version back into production; the present one is quarantined.",
+)
 def rollback_job() -> None:
     """`forest-fire rollback`."""
     roll_back_champion()
 
 
-@dg.job(description="Keep the champion until a day, whatever the evidence says.")
+@dg.job(
+    config=_opened_with(freeze_promotions, until=A_DAY),
+    description="Keep the champion in every period that is due before a day, whatever the evidence says.",
+)
 def freeze_job() -> None:
     """`forest-fire freeze`."""
     freeze_promotions()
 
 
-@dg.job(description="Let the evidence speak again.")
+@dg.job(config=_opened_with(unfreeze_promotions), description="Let the evidence speak again.")
 def unfreeze_job() -> None:
     """`forest-fire unfreeze`."""
     unfreeze_promotions()
 
 
-@dg.job(description="Vouch for the fire reports of a window that was flagged.")
+@dg.job(
+    config=_opened_with(clear_suspect_labels, first_day=A_DAY, last_day=A_DAY),
+    description="Vouch for the fire reports of a window that was flagged.",
+)
 def clear_labels_job() -> None:
     """`forest-fire clear-labels`."""
     clear_suspect_labels()

@@ -5,8 +5,8 @@ Rules
 - A replayed period keeps the decision that was made live as its materialization; what the replay came to is an
   observation of the same partition, marked REPLAY.
 - Dagster shows the last event of an asset as its newest, whatever the partition. After a run over earlier periods the
-  newest live period is therefore reported once more, as it was, and says so. The checks of the decision have one
-  result each, the newest: after such a run they are those of the newest live period too.
+  newest live period is therefore reported once more, as it was, and says so. A check has one result, the newest: after
+  such a run the checks of the decision are those of the newest live period, and the others look at that one too.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,6 +41,12 @@ def current_decisions(
     """What the checks of the decision speak of: the run's own periods, or after earlier ones the newest live one."""
     newest = _newer_than(keys, state)
     return adjudications if newest is None else [adjudication_of(state.decisions[newest])]
+
+
+def keys_to_check(keys: Sequence[str], state: LedgerState) -> list[str]:
+    """The periods that a check of a run over `keys` looks at: those, and a newer one that was decided live, last."""
+    newest = _newer_than(keys, state)
+    return [*keys] if newest is None else [*keys, newest]
 
 
 def keep_current(

@@ -29,7 +29,7 @@ from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
 from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
-from forest_fire_retrain.defs.replay_report import current_decisions, keep_current
+from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
 from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import describe_passed_over
@@ -102,7 +102,6 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
     ) -> dg.MaterializeResult:
         lake, settings = installation.lake, installation.settings
         entries = installation.ledger.entries(settings.model_name)
-        findings = []
         for key in context.partition_keys:
             windows = settings.periods.windows_of(key)
             original = original_decision(entries, key)
@@ -111,7 +110,8 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} in {windows.holdout}"
             tell(context, installation, "holdout_set", key, sentence)
-            findings.append(find_distance(windows, settings.gap_days))
+        checked = keys_to_check(context.partition_keys, fold(entries))
+        findings = [find_distance(settings.periods.windows_of(key), settings.gap_days) for key in checked]
         return dg.MaterializeResult(check_results=[check_periods(POSTDATES_CHECK, findings)])
 
     return holdout_set

@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from forest_fire_retrain.core.ledger.row_words import say_freeze
 from forest_fire_retrain.defs.asset_arguments import REGISTRY_STATE
 from forest_fire_retrain.defs.metadata import Metadata, text
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
@@ -22,6 +23,6 @@ def _describe(done: Rollback) -> Metadata:
         "ordered by": text(entry.actor),
         "ordered through": text(entry.trigger),
         "ordered at": dg.MetadataValue.timestamp(entry.recorded_at),
-        "promotions frozen until": text(done.frozen_until or "not frozen"),
+        "promotions": text("not frozen" if done.frozen_until is None else say_freeze(done.frozen_until)),
         "ledger row": dg.MetadataValue.int(entry.sequence),
     }

@@ -18,7 +18,9 @@ from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import RuleName, StreamPlan, plan_periods
 from forest_fire_retrain.core.decision.case import Decision
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.models.training import find_recipe
+from forest_fire_retrain.core.oversight.decision_alerts import join_overlapping
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.settings import Settings
 
@@ -33,12 +35,12 @@ class Story(NamedTuple):
     ----------
     decisions : tuple of Decision
         All of them, oldest first.
-    n_flags_held : int
-        Flags of the label gate that neither late reports nor a person had lifted at the last decision.
+    held : tuple of LabelCount
+        Windows whose flags neither late reports nor a person had lifted at the last decision.
     """
 
     decisions: tuple[Decision, ...]
-    n_flags_held: int
+    held: tuple[LabelCount, ...]
 
     def places(self, *reasons: ReasonCode, outcome: Outcome | None = None) -> list[int]:
         """Which decisions were for one of the reasons, or had the outcome."""
@@ -61,7 +63,8 @@ class Story(NamedTuple):
             "a refused candidate that the misread archive made": bool(self._refused() & set(TRAINED_ON_ARCHIVE)),
             "a champion that the misread archive did not make": 0 < last_promoted < TRAINED_ON_ARCHIVE[0],
             "labels that were doubted": bool(doubted),
-            "one doubt that waits for a person, the others lifted": self.n_flags_held == 1 < len(doubted),
+            "one doubt that waits for a person": len(join_overlapping(self.held)) == 1,
+            "later doubts that late reports lifted": len(self.held) < len(doubted),
             "a decision after them": bool(doubted) and doubted[-1] < len(self.decisions),
         }
         return [part for part, happened in parts.items() if not happened]
@@ -75,8 +78,8 @@ def decide_demonstration(first: dt.date) -> Story:
     for place, windows in enumerate(plan_periods(plan)):
         candidate = train_on_panel(panel, plan, windows, None)
         product.decide(place, candidate)
-    held = 0 if candidate is None else len(product._find_suspect(candidate))
-    return Story(tuple(product.decisions), held)
+    held = [] if candidate is None else product._find_suspect(candidate)
+    return Story(tuple(product.decisions), tuple(held))
 
 
 def plan_stream(first: dt.date) -> StreamPlan:

@@ -21,4 +21,4 @@ def test_the_story_is_whole_within_its_weeks(first: dt.date) -> None:
 
 
 def test_a_story_in_which_nothing_happened_lacks_every_part() -> None:
-    assert len(Story((), 0).what_is_missing()) == 7
+    assert len(Story((), ()).what_is_missing()) == 8

@@ -31,6 +31,7 @@ from forest_fire_retrain_tests.prepared_store import copy_store
 pytestmark = pytest.mark.slow
 
 MODEL = "forest_fire_risk"
+DUE = ", in every period that is due before that day"
 CLEAN = "No fault: ledger, registry, copy, models and lake agree."
 
 
@@ -76,7 +77,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert answer.code == 0, answer.err
     assert answer.out.splitlines() == [
         "Version 1 is champion, version 2 is quarantined.",
-        "Promotions are frozen until 2025-09-01.",
+        f"Promotions are frozen until 2025-09-01{DUE}.",
     ]
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]
     assert registry_of(reigned).champion(MODEL) == 1
@@ -129,9 +130,8 @@ def test_a_request_that_cannot_be_met_ends_with_one_message_and_writes_nothing(
 
 
 def test_a_freeze_is_seen_by_readers_until_it_is_lifted(reigned: Path, forest_fire: Run) -> None:
-    assert (
-        "are frozen until 2025-12-01: audit." in forest_fire("freeze", "--until", "2025-12-01", "--reason", "audit").out
-    )
+    frozen = forest_fire("freeze", "--until", "2025-12-01", "--reason", "audit").out
+    assert f"are frozen until 2025-12-01{DUE}: audit." in frozen
     assert json.loads(forest_fire("status", "--json").out)["frozen_until"] == "2025-12-01"
     assert "is lifted: done." in forest_fire("unfreeze", "--reason", "done").out
     assert json.loads(forest_fire("status", "--json").out)["frozen_until"] is None
@@ -143,14 +143,14 @@ def test_freeze_and_rollback_state_the_freeze_that_holds(reigned: Path, forest_f
     shortened = forest_fire("freeze", "--until", "2025-11-01", "--reason", "audit ends sooner").out
     assert shortened.splitlines()[1:] == [
         "The freeze until 2025-12-01 holds no longer: the later order counts.",
-        "Promotions are frozen until 2025-11-01.",
+        f"Promotions are frozen until 2025-11-01{DUE}.",
     ]
     done = forest_fire("rollback", "--reason", "missed two fires").out
-    assert done.splitlines()[-1] == "Promotions are frozen until 2025-11-01. An earlier order says so."
+    assert done.splitlines()[-1] == f"Promotions are frozen until 2025-11-01{DUE}. An earlier order says so."
     again = forest_fire("rollback", "--reason", "missed two fires").out
-    assert again.splitlines()[-1] == "Promotions are frozen until 2025-11-01. An earlier order says so."
+    assert again.splitlines()[-1] == f"Promotions are frozen until 2025-11-01{DUE}. An earlier order says so."
     asked = forest_fire("rollback", "--reason", "missed two fires", "--freeze-until", "2025-12-24").out
-    assert asked.splitlines()[-1] == "Promotions are frozen until 2025-12-24."
+    assert asked.splitlines()[-1] == f"Promotions are frozen until 2025-12-24{DUE}."
     assert json.loads(forest_fire("history", "--events", "--json").out)[-1]["kind"] == "freeze"
     assert reigned.exists()
 

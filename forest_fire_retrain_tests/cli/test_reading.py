@@ -40,7 +40,7 @@ def test_champion_says_which_why_and_on_what_it_was_trained(decided: Path, fores
     held = json.loads(forest_fire("champion", "--json").out)["champion"]
     assert (held["version"], held["until"]) == (1, None)
     assert "Promoted the candidate of 2025-07-07" in held["decision"]
-    assert held["trained_on"] == "[2024-05-05, 2025-06-09)"
+    assert held["trained_on"] == "2024-05-05 to 2025-06-08"
     assert decided.exists()
 
 

@@ -107,11 +107,39 @@ def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
     assert [row.kind for row in rows_shown(reigns)[6:]] == [EntryKind.ROLLBACK]
 
 
+@pytest.mark.parametrize(
+    ("job_name", "op", "shown"),
+    [
+        ("rollback_job", "roll_back_champion", {"to_version": None, "freeze_until": None}),
+        ("freeze_job", "freeze_promotions", {"until": "YYYY-MM-DD"}),
+        ("unfreeze_job", "unfreeze_promotions", {}),
+        ("clear_labels_job", "clear_suspect_labels", {"first_day": "YYYY-MM-DD", "last_day": "YYYY-MM-DD"}),
+    ],
+)
+def test_a_launchpad_opens_with_its_fields_and_what_they_hold_is_refused(
+    reigns: Reigns, instance: dg.DagsterInstance, job_name: str, op: str, shown: dict[str, object]
+) -> None:
+    resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    opened = build_definitions(reigns.installation.settings, resources).resolve_job_def(job_name).run_config
+    assert opened is not None
+    fields = opened["ops"][op]["config"]
+    assert fields == {"ordered_by": "YOUR NAME", "reason": "WHY", **shown}
+    filled = {**fields, **{name: "2025-12-01" for name, held in shown.items() if held is not None}}
+    for left in ("ordered_by", "reason"):
+        other = {**filled, **ORDER, left: filled[left]}
+        with pytest.raises(Stopped, match=f"{left} still says {fields[left]!r}, as the launchpad shows it"):
+            run(reigns, instance, job_name, op, **other)
+    if "YYYY-MM-DD" in shown.values():
+        with pytest.raises(Stopped, match="YYYY-MM-DD"):
+            run(reigns, instance, job_name, op, **{**fields, **ORDER})
+    assert len(reigns.ledger.rows) == 6
+
+
 def test_a_rollback_says_which_freeze_holds(reigns: Reigns, instance: dg.DagsterInstance) -> None:
     run(reigns, instance, "freeze_job", "freeze_promotions", until="2025-09-01", **ORDER)
     done = run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER)
     said = [entry.user_message for entry in instance.all_logs(done.run_id)]
-    assert "Promotions are frozen until 2025-09-01." in said
+    assert "Promotions are frozen until 2025-09-01, in every period that is due before that day." in said
 
 
 def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:

@@ -244,6 +244,25 @@ def test_a_replay_leaves_the_checks_of_the_newest_decision(
     assert evaluation.description.startswith(f"{WEEKS[1]}: ")
 
 
+@pytest.mark.parametrize(
+    ("asset", "check"),
+    [
+        ("weather", "weather_has_no_gaps"),
+        ("features", "features_cover_every_cell_and_day"),
+        ("holdout_set", "holdout_postdates_training"),
+    ],
+)
+def test_a_replay_leaves_the_newest_period_as_what_a_check_says(
+    replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]], asset: str, check: str
+) -> None:
+    key = dg.AssetCheckKey(dg.AssetKey(asset), check)
+    newest = replayed[0].event_log_storage.get_asset_check_execution_history(key, limit=1)[0].event
+    assert newest is not None
+    evaluation = newest.dagster_event.asset_check_evaluation_data  # type: ignore[union-attr] # as Dagster stores it
+    assert f"The last one, {WEEKS[1]}: " in evaluation.description
+    assert [row.data["period"] for row in evaluation.metadata["periods"].records] == [WEEKS[0], WEEKS[1]]
+
+
 def test_a_replayed_period_shows_the_decision_that_stands(
     replayed: tuple[dg.DagsterInstance, dict[str, dg.AssetMaterialization]],
 ) -> None:

@@ -92,13 +92,20 @@ def _about_the_champion(outcome: Outcome, age_days: int | None, rule: DecisionRu
     return f"{CHAMPION_OLD}{age_days} days ago, an alert is due from {rule.alert_champion_age_days}"
 
 
-def describe_doubt(count: LabelCount) -> tuple[str, str]:
-    """What is doubted, without a full stop, and what to do; the last day of the window is included in both."""
-    first, last = count.window.start, count.window.end - dt.timedelta(days=1)
-    were = "was" if count.n_fires == 1 else "were"
+def describe_doubt(count: LabelCount, *overlapping: LabelCount) -> tuple[str, str]:
+    """What is doubted, without a full stop, and what to do; the last day is included in both.
+
+    Of windows that overlap, the figures are those of the one that lacks the largest share of its fires.
+    """
+    counts = (count, *overlapping)
+    first = min(held.window.start for held in counts)
+    last = max(held.window.end for held in counts) - dt.timedelta(days=1)
+    worst = min(counts, key=lambda held: held.n_fires / max(held.n_expected, 1.0))
+    were = "was" if worst.n_fires == 1 else "were"
+    where = f"in {len(counts)} windows that overlap; in the worst, {worst.window.first_to_last}, "
     sentence = (
-        f"the fire reports of {first} to {last} are doubted: {counted(count.n_fires, 'fire')} {were} recorded, about "
-        f"{count.n_expected:.0f} were expected"
+        f"the fire reports of {first} to {last} are doubted: {where if overlapping else ''}"
+        f"{counted(worst.n_fires, 'fire')} {were} recorded, about {worst.n_expected:.0f} were expected"
     )
     order = f"forest-fire clear-labels --from {first} --to {last} --reason …"
     return sentence, f"Look at the fire reports; if they are complete: {order}"

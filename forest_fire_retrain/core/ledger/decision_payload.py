@@ -6,7 +6,7 @@ from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
-from forest_fire_retrain.core.decision.window_evidence import JsonFloat, WindowEvidence
+from forest_fire_retrain.core.decision.window_evidence import JsonFloat, LabelCount, WindowEvidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
 from forest_fire_retrain.core.windows import Interval
@@ -61,6 +61,9 @@ class DecisionPayload(Record):
         Where the gain of a candidate that replaces a champion comes from.
     page_sha256 : str, optional
         SHA-256 of the decision's page, made before the row; `None` in rows that are older than the pages.
+    suspect : tuple of LabelCount, optional
+        What earlier windows under a flag held as known at the decision, without the flags that had been lifted;
+        `None` in rows that are older than this field.
     """
 
     holdout: HoldoutSet
@@ -77,6 +80,7 @@ class DecisionPayload(Record):
     differences: tuple[Difference, ...] | None = ()
     attribution: Attribution | None = None
     page_sha256: str | None = None
+    suspect: tuple[LabelCount, ...] | None = None
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""
@@ -108,6 +112,12 @@ def read_flagged(decided: Iterable[LedgerEntry], cleared: Sequence[Interval] = (
     """Windows whose labels were suspect when they were new, without those that a person has vouched for since."""
     flagged = (read_evidence(entry) for entry in decided if has_suspect_labels(entry))
     return [window for window in flagged if not overlaps_any(window.window, cleared)]
+
+
+def read_suspect(entry: LedgerEntry) -> list[LabelCount] | None:
+    """Counts of the earlier windows that were suspect at a decision; `None` where its release did not record them."""
+    found = entry.payload.get("suspect")
+    return None if found is None else [LabelCount.model_validate(count) for count in found]  # type: ignore[attr-defined] # as written
 
 
 def facts_of(case: Case) -> dict[str, str | int | bool | None]:

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import (
@@ -24,6 +25,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     UnfreezePayload,
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay
+from forest_fire_retrain.core.ledger.row_words import as_sentence, say_freeze
 from forest_fire_retrain.core.windows import Interval
 
 ID_LENGTH = 16
@@ -124,11 +126,11 @@ def draft_rollback(
 ) -> EntryDraft:
     """A rollback from `champion`; `as_of` is the cut-off of the newest decision before it."""
     target = payload.target_version
-    frozen = "" if payload.until is None else f" Promotions are frozen until {payload.until}."
+    frozen = "" if payload.until is None else f" Ordered with it: promotions are {say_freeze(payload.until)}."
     return EntryDraft(
         kind=EntryKind.ROLLBACK,
         model_name=model_name,
-        summary=f"Roll back from version {champion} to version {target}: {_as_sentence(payload.reason)}{frozen}",
+        summary=f"Roll back from version {champion} to version {target}: {as_sentence(payload.reason)}{frozen}",
         as_of=as_of,
         decision_id=identify(EntryKind.ROLLBACK, model_name, str(target), stamp.recorded_at.isoformat()),
         champion_before=champion,
@@ -140,7 +142,7 @@ def draft_rollback(
 
 def draft_freeze(until: dt.date, reason: str, *, model_name: str, champion: int | None, stamp: Stamp) -> EntryDraft:
     """Promotions are frozen before `until`."""
-    summary = f"Promotions of {model_name} are frozen until {until}: {_as_sentence(reason)}"
+    summary = f"Promotions of {model_name} are {say_freeze(until)}: {as_sentence(reason)}"
     payload = FreezePayload(until=until, reason=reason)
     return _draft_note(
         EntryKind.FREEZE, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -151,7 +153,7 @@ def draft_unfreeze(
     was_frozen_until: dt.date, reason: str, *, model_name: str, champion: int | None, stamp: Stamp
 ) -> EntryDraft:
     """A freeze is lifted."""
-    summary = f"The freeze of {model_name} until {was_frozen_until} is lifted: {_as_sentence(reason)}"
+    summary = f"The freeze of {model_name} until {was_frozen_until} is lifted: {as_sentence(reason)}"
     payload = UnfreezePayload(reason=reason, was_frozen_until=was_frozen_until)
     return _draft_note(
         EntryKind.UNFREEZE, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -169,7 +171,7 @@ def draft_labels_cleared(
 ) -> EntryDraft:
     """A person vouches for the fire reports of `window`; `partitions` are those whose flags that lifts."""
     cleared = ", ".join(partitions)
-    summary = f"The labels of {window} are vouched for, which clears {cleared}: {_as_sentence(reason)}"
+    summary = f"The labels of {window.first_to_last} are vouched for, which clears {cleared}: {as_sentence(reason)}"
     payload = LabelsClearedPayload(window=window, reason=reason, partitions=tuple(partitions))
     return _draft_note(
         EntryKind.LABELS_CLEARED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -180,7 +182,7 @@ def draft_source_accepted(
     accepted: str, before: str, reason: str, *, model_name: str, champion: int | None, stamp: Stamp
 ) -> EntryDraft:
     """Rows of the source `accepted` may follow those of `before`."""
-    summary = f"Rows of {accepted} are accepted after those of {before}: {_as_sentence(reason)}"
+    summary = f"Rows of {accepted} are accepted after those of {before}: {as_sentence(reason)}"
     payload = SourceAcceptedPayload(accepted=accepted, before=before, reason=reason)
     return _draft_note(
         EntryKind.SOURCE_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -191,7 +193,7 @@ def draft_delivery_accepted(
     accepted: Mapping[str, str], reason: str, *, model_name: str, champion: int | None, stamp: Stamp
 ) -> EntryDraft:
     """A delivery may say less than the one before; `accepted` maps what each loss is recognised by to its sentence."""
-    summary = f"A delivery that says less is accepted ({'; '.join(accepted.values())}): {_as_sentence(reason)}"
+    summary = f"A delivery that says less is accepted ({'; '.join(accepted.values())}): {as_sentence(reason)}"
     payload = DeliveryAcceptedPayload(accepted=tuple(accepted.values()), fingerprints=tuple(accepted), reason=reason)
     return _draft_note(
         EntryKind.DELIVERY_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -201,7 +203,7 @@ def draft_delivery_accepted(
 def draft_repair(faults: Sequence[RepairedFault], *, model_name: str, champion: int | None, stamp: Stamp) -> EntryDraft:
     """A repair brings `faults` to what the ledger says."""
     listed = "; ".join(fault.what for fault in faults)
-    summary = f"Brought {len(faults)} fault(s) to what the ledger says: {listed}."
+    summary = f"Brought {counted(len(faults), 'fault')} to what the ledger says: {listed}."
     payload = RepairPayload(faults=tuple(faults))
     return _draft_note(
         EntryKind.REPAIR, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
@@ -213,7 +215,7 @@ def draft_restoration(
 ) -> EntryDraft:
     """The ledger was put back from a backup."""
     summary = (
-        f"The ledger was restored from the backup {payload.backup} with its {payload.rows} row(s); "
+        f"The ledger was restored from the backup {payload.backup} with its {counted(payload.rows, 'row')}; "
         f"{payload.rows_before} could be read before."
     )
     return _draft_note(
@@ -256,8 +258,3 @@ def identify(*parts: str) -> str:
 
 def _name(version: int | None) -> str:
     return "nothing" if version is None else f"version {version}"
-
-
-def _as_sentence(reason: str) -> str:
-    """`reason` as the end of a summary."""
-    return reason.strip() + ("" if reason.strip().endswith((".", "!", "?")) else ".")

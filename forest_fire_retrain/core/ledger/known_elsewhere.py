@@ -14,6 +14,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.ledger.checkpoints import Checkpoint
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -77,7 +78,7 @@ def is_own(held: RegisteredVersion) -> bool:
 def describe_lost_rows(lost: Sequence[RegisteredVersion], n_rows: int) -> str:
     """That rows are missing, and which versions say so."""
     named = list_capped([f"version {held.version} of decision {held.tags['decision_id']}" for held in lost])
-    return f"the ledger lost rows: the registry holds {named}, which none of its {n_rows} row(s) knows"
+    return f"the ledger lost rows: the registry holds {named}, which none of its {counted(n_rows, 'row')} knows"
 
 
 def find_contradicted(hashes: Sequence[str], kept: Sequence[KeptCheckpoint]) -> list[KeptCheckpoint]:

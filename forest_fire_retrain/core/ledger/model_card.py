@@ -64,8 +64,14 @@ def _describe_data(payload: DecisionPayload) -> list[tuple[str, str]]:
     return [
         ("source", snapshot.source or "not recorded"),
         ("park", f"{counted(holdout.n_cells, 'cell')}, days of {snapshot.time_zone}"),
-        ("trained on", f"{windows.training}: {candidate.n_rows} cell-days, {candidate.n_fires} with a fire start"),
-        ("judged on", f"{windows.holdout}: {holdout.n_rows} cell-days, {holdout.n_fires} with a fire start"),
+        (
+            "trained on",
+            f"{windows.training.first_to_last}: {candidate.n_rows} cell-days, {candidate.n_fires} with a fire start",
+        ),
+        (
+            "judged on",
+            f"{windows.holdout.first_to_last}: {holdout.n_rows} cell-days, {holdout.n_fires} with a fire start",
+        ),
         ("known", f"what was recorded before {snapshot.known_at.isoformat(timespec='seconds')}"),
         ("table versions", versions),
         ("recipe", f"{candidate.recipe.name} ({candidate.recipe.estimator}), seed {candidate.seed}"),

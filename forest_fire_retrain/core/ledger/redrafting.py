@@ -7,7 +7,7 @@ Rules
 -----
 - Who wrote a row, through which door and when is in no payload: these columns are taken as they are.
 - What a row was abandoned for, and how a step of the schema was described, stand in the sentence alone.
-- A replay's sentence is that of this release or the one of all before.
+- The sentence of a replay, freeze, rollback, clearing or repair is that of this release or the one of all before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,6 +27,7 @@ from forest_fire_retrain.core.ledger.payloads import (
     UnfreezePayload,
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay, describe_replay_of_old
+from forest_fire_retrain.core.ledger.row_words import word_as_before
 from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
@@ -81,7 +82,10 @@ def _find_other(entry: LedgerEntry, intents: Mapping[str | None, LedgerEntry]) -
         return [] if begins else ["summary"]
     if entry.kind is EntryKind.CONFIRMATION:
         return ["decision_id"] if intent is None else _compare_confirmation(entry, intent)
-    return _compare(entry, _redraft_note(entry), COMPARED)
+    other = _compare(entry, _redraft_note(entry), COMPARED)
+    if "summary" in other and _is_same(entry.summary, word_as_before(entry)):
+        other.remove("summary")
+    return other
 
 
 def _compare_confirmation(entry: LedgerEntry, intent: LedgerEntry) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.row_words import note_lifted_freezes
 
 NO_ORIGINAL = "never decided live; nothing to compare with"
 NOTHING_DIFFERS = "nothing differs from the live decision"
@@ -45,16 +46,19 @@ def describe_replay_of_old(payload: DecisionPayload) -> str:
 
 
 def say_summaries(entries: Sequence[LedgerEntry]) -> list[str]:
-    """What to show of each row, in order of their sequence: its summary, put right where a replay had no original."""
+    """What to show of each row, in order of their sequence: its summary, put right where it is not true any more.
+
+    A replay that had no original says so, and a freeze that a later row lifted or replaced names that row.
+    """
     decided: set[tuple[str, str | None]] = set()
+    lifted = note_lifted_freezes(entries)
     said = []
     for entry in entries:
         what = entry.model_name, entry.partition_key
         if entry.kind is EntryKind.DECISION:
             decided.add(what)
-        said.append(
-            _put_right(entry.summary) if entry.kind is EntryKind.REPLAY and what not in decided else entry.summary
-        )
+        is_unmatched = entry.kind is EntryKind.REPLAY and what not in decided
+        said.append((_put_right(entry.summary) if is_unmatched else entry.summary) + lifted.get(entry.sequence, ""))
     return said
 
 

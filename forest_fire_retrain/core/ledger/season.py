@@ -8,7 +8,6 @@ Rules
 - The model in production is the champion of then; where there was none, nothing is counted for it.
 """
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,7 +18,7 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import Movement, Reign, reigns_of
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.ledger.replays import say_summaries
 
 ORDERS = (
     EntryKind.ROLLBACK,
@@ -127,7 +126,11 @@ def look_back_on(entries: Sequence[LedgerEntry], model_name: str, year: int | No
         reigns=[reign for reign in reigns_of(own) if reign.decision_id in rows or _touches(reign, year, zone)],
         decided=decided,
         months=_count_months(decided),
-        orders=[row for row in own if row.kind in ORDERS and _is_ordered_in(row, year, zone)],
+        orders=[
+            row.model_copy(update={"summary": said})
+            for row, said in zip(own, say_summaries(own), strict=True)
+            if row.kind in ORDERS and _is_ordered_in(row, year, zone)
+        ],
     )
 
 
@@ -144,18 +147,13 @@ def _list_doubts(payload: DecisionPayload) -> list[str]:
     if window.labels_are_suspect:
         looked = count_of(window)
         few = f"{counted(looked.n_fires, 'fire')} recorded where {looked.n_expected:.1f} were expected"
-        found.append(f"The fire reports of {_name_days(looked.window)} were doubted: {few}.")
+        found.append(f"The fire reports of {looked.window.first_to_last} were doubted: {few}.")
     if window.feed_is_silent:
-        found.append(f"The weather feed was silent in {_name_days(window.window)}.")
+        found.append(f"The weather feed was silent in {window.window.first_to_last}.")
     stopped = (seen.sentence for seen in payload.guardrails if not seen.passed)
     found += [f"The candidate was stopped by a guardrail: {sentence}" for sentence in stopped]
     told = [opening for is_told, opening in said_above if is_told]
     return [*found, *(alert for alert in payload.decision.alerts if not alert.startswith(tuple(told)))]
-
-
-def _name_days(window: Interval) -> str:
-    """The first and the last day, which people count in."""
-    return f"{window.start} to {window.end - dt.timedelta(days=1)}"
 
 
 def _is_ordered_in(row: LedgerEntry, year: int | None, zone: ZoneInfo) -> bool:

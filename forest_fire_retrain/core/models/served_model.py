@@ -53,7 +53,7 @@ class ServedModel:
 
     def __repr__(self) -> str:
         return (
-            f"<{self.model_name} version {self.version}, trained on {self.training_window}, "
+            f"<{self.model_name} version {self.version}, trained on {self.training_window.first_to_last}, "
             f"{len(self.feature_names)} features, SHA-256 {self.artifact_sha256[:12]}>"
         )
 

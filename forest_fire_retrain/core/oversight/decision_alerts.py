@@ -6,14 +6,17 @@ Rules
   about the feeds.
 - The same alert in several decisions in a row is one matter: its key names the first of them.
 - Fires that stay away are one matter with the doubt about the same window, and none once a person vouched for it.
+- Doubted windows that overlap are one matter: one order clears them all.
+- A doubt is over when the newest decision counted again and found the reports that were late; nothing is counted here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from forest_fire_retrain.core.decision import alerts
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
-from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
+from forest_fire_retrain.core.decision.window_evidence import LabelCount
+from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged, read_suspect
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter, MatterKind
@@ -58,13 +61,34 @@ def find_in_decisions(state: LedgerState) -> Iterator[Matter]:
 
 
 def find_doubts(state: LedgerState) -> Iterator[Matter]:
-    """Flagged windows that nobody has vouched for, as long as what is trained now is tainted by one of them."""
-    evidence = None if state.last_decision is None else read_evidence(state.last_decision)
-    if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
+    """Windows under a flag that neither late reports nor a person have lifted, as long as one taints what is trained.
+
+    Late reports are counted at each decision, and read from the newest; one of an earlier release counted nothing, and
+    all flags that nobody has vouched for are named.
+    """
+    newest = state.last_decision
+    evidence = None if newest is None else read_evidence(newest)
+    if newest is None or evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return
-    for window in read_flagged(state.decisions.values(), state.cleared):
-        sentence, remedy = alerts.describe_doubt(count_of(window))
-        yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
+    counts = [count_of(flagged) for flagged in read_flagged(state.decisions.values(), state.cleared)]
+    counted_again = read_suspect(newest)
+    if counted_again is not None:
+        known = {count.window: count for count in (*counted_again, count_of(evidence))}
+        counts = [known[count.window] for count in counts if count.window in known]
+    for run in join_overlapping(counts):
+        sentence, remedy = alerts.describe_doubt(*run)
+        yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{run[0].window.start}", sentence, remedy)
+
+
+def join_overlapping(counts: Iterable[LabelCount]) -> list[list[LabelCount]]:
+    """The counts, those together whose windows overlap one after the other: what one order clears; oldest first."""
+    runs: list[list[LabelCount]] = []
+    for count in sorted(counts, key=lambda held: held.window.start):
+        if runs and overlaps_any(count.window, [held.window for held in runs[-1]]):
+            runs[-1].append(count)
+        else:
+            runs.append([count])
+    return runs
 
 
 def _matter_of(state: LedgerState, alert: str, kind: MatterKind) -> Matter:

@@ -85,7 +85,7 @@ def roll_back(
     reason : str
         Why, for those who read the ledger later.
     freeze_until : datetime.date, optional
-        Freeze promotions of periods that end before this day.
+        Freeze promotions of periods that are due before this day.
     stamp : Stamp
         Who asks, and when.
 

@@ -20,6 +20,7 @@ from forest_fire_retrain.core.ledger.drafts import (
 )
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.row_words import say_freeze
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.plain_text import find_hidden
 from forest_fire_retrain.core.redaction import redact
@@ -80,8 +81,9 @@ def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: s
         flagged = read_flagged(state.decisions.values())
         keys = [evidence.partition_key for evidence in flagged if overlaps_any(evidence.window, [window])]
         if not keys:
-            listed = ", ".join(str(evidence.window) for evidence in flagged) or "none"
-            msg = f"no window in {window} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
+            listed = ", ".join(evidence.window.first_to_last for evidence in flagged) or "none"
+            days = window.first_to_last
+            msg = f"no window in {days} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
             raise RefusedRequestError(msg)
         draft = draft_labels_cleared(window, reason, keys, model_name=model_name, champion=state.champion, stamp=stamp)
         return ledger.append(draft)
@@ -167,7 +169,7 @@ def describe_freeze(state: LedgerState) -> str:
     until = freeze_that_holds(state)
     if until is None:
         return "Promotions are not frozen: a later candidate may win again. See: forest-fire freeze"
-    return f"Promotions are frozen until {until}."
+    return f"Promotions are {say_freeze(until)}."
 
 
 def refuse_blank(reason: str, what: str) -> None:
@@ -202,9 +204,9 @@ def refuse_past_freeze(until: dt.date | None, state: LedgerState) -> None:
     Raises
     ------
     RefusedRequestError
-        If a period that ends on `until` or later is decided already.
+        If a period that is due on `until` or later is decided already.
     """
     newest = state.newest_as_of
     if until is not None and newest is not None and until <= newest:
-        msg = f"freezing until {until} would keep nothing: periods up to {newest} are decided; choose a later day"
+        msg = f"freezing until {until} would keep nothing: periods due up to {newest} are decided; choose a later day"
         raise RefusedRequestError(msg)

@@ -10,6 +10,7 @@ Rules
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import LedgerTamperedError, ProofError, RefusedRequestError
 from forest_fire_retrain.core.ledger.checkpoints import (
     PublicKey,
@@ -135,7 +136,7 @@ def check_completeness(written: str | None, n_copied: int, *, is_expected: bool)
         return []
     if max(sizes, default=0) >= n_copied:
         return []
-    what = "is gone" if not sizes else f"is of {max(sizes)} row(s), the copy has {n_copied}"
+    what = "is gone" if not sizes else f"is of {counted(max(sizes), 'row')}, the copy has {n_copied}"
     return [Fault("copy", f"the checkpoint of the copy {what}", REPAIR, repairable=True)]
 
 

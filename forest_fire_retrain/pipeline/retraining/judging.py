@@ -121,6 +121,7 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         rule=rule,
         decision=decision,
         attribution=attribution,
+        suspect=tuple(suspect),
     )
     return payload, scored.rows
 

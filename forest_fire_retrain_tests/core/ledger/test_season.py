@@ -47,6 +47,14 @@ def season_of(year: int | None, zone: str = "UTC", **changes: object) -> Season:
     return look_back_on(rows_of(**changes), MODEL, year, zone)  # type: ignore[arg-type] # the reason is a text
 
 
+def test_an_order_to_freeze_names_the_row_that_lifted_it() -> None:
+    rows = FakeLedger(rows_of())
+    payload = {"was_frozen_until": "2025-02-01", "reason": "done"}
+    rows.append(draft("unfreeze", summary="Lifted.", recorded_at=DECIDED_AT, payload=payload))
+    orders = look_back_on(rows.rows, MODEL, 2024, "UTC").orders
+    assert [row.summary for row in orders] == ["Frozen: missed two fires (Row 5 lifts the freeze.)", "Lifted."]
+
+
 class Reader(HTMLParser):
     """Collects the tags and the attributes that could leave the page or run in it."""
 

@@ -1,5 +1,6 @@
 """Alerts and doubts of decisions as matters: each of its kind, one per occurrence, gone when it is settled."""
 
+import datetime as dt
 import json
 from collections.abc import Sequence
 
@@ -13,7 +14,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight import decision_alerts
-from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions, kind_of
+from forest_fire_retrain.core.oversight.decision_alerts import find_doubts, find_in_decisions, kind_of
 from forest_fire_retrain_tests.core.decision.test_alerts import EQUAL, WORSE, case_of, weeks_with, with_finding
 from forest_fire_retrain_tests.example_evidence import (
     RULE,
@@ -90,6 +91,44 @@ def test_the_same_alert_in_a_row_is_one_matter_and_begins_anew_after_a_break() -
     assert {found.key for weeks in ([[SILENT]], [[SILENT]] * 3) for found in matters_of(*weeks)} == {f"feed/{first}"}
     (anew,) = matters_of([SILENT], [], [SILENT])
     assert anew.key not in (f"feed/{first}", "feed/")
+
+
+def doubted_state(*windows: tuple[int, int], suspect: list[dict[str, object]] | None = None) -> LedgerState:
+    """Decisions that doubt these days of 2024, first and last, and what the newest of them found counting again."""
+    ledger = FakeLedger()
+    for week, (first, last) in enumerate(windows):
+        plain = decision_draft(week)
+        payload = json.loads(plain.payload_json)
+        payload["evidence"] |= {"labels_are_suspect": True, "label_count": count_in(first, last, 2 + week)}
+        payload["suspect"] = suspect
+        ledger.append(plain.model_copy(update={"payload_json": canonical_json(payload)}))
+    return fold(ledger.rows)
+
+
+def count_in(first: int, last: int, n_fires: int) -> dict[str, object]:
+    days = [dt.date(2024, 1, 1) + dt.timedelta(days=day) for day in (first, last + 1)]
+    return {"window": {"start": str(days[0]), "end": str(days[1])}, "n_fires": n_fires, "n_expected": 20.0}
+
+
+def test_doubted_windows_that_overlap_are_cleared_by_one_order() -> None:
+    one, other = find_doubts(doubted_state((0, 27), (7, 34), (35, 62)))
+    assert one.key == "labels_doubted/2024-01-01"
+    assert one.sentence == (
+        "the fire reports of 2024-01-01 to 2024-02-04 are doubted: in 2 windows that overlap; in the worst, "
+        "2024-01-01 to 2024-01-28, 2 fires were recorded, about 20 were expected"
+    )
+    assert "--from 2024-01-01 --to 2024-02-04 " in one.remedy
+    assert other.sentence.startswith("the fire reports of 2024-02-05 to 2024-03-03 are doubted: 4 fires were recorded")
+
+
+def test_doubts_are_those_that_the_newest_decision_found_when_it_counted_again() -> None:
+    windows = ((0, 6), (20, 26), (40, 46))
+    assert len(list(find_doubts(doubted_state(*windows)))) == 3
+    (own,) = find_doubts(doubted_state(*windows, suspect=[]))
+    assert own.key == "labels_doubted/2024-02-10"
+    earlier, own = find_doubts(doubted_state(*windows, suspect=[count_in(20, 26, 9)]))
+    assert "9 fires were recorded" in earlier.sentence
+    assert own.key == "labels_doubted/2024-02-10"
 
 
 def test_fires_that_stay_away_are_no_matter_once_a_person_vouched_for_them() -> None:

@@ -10,6 +10,7 @@ from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import RefusedRequestError, RegistryError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
+from forest_fire_retrain.core.ledger.row_words import say_freeze
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.oversight.decision_alerts import find_doubts
 from forest_fire_retrain.pipeline.custody.promoting import settle
@@ -148,7 +149,7 @@ def exchange_model(reigns: Reigns, version: int, other: int) -> None:
     [
         ({"to_version": 3}, "version 3 is the champion already"),
         ({"reason": "  "}, "a rollback needs a reason"),
-        ({"until": AS_OF}, "would keep nothing: periods up to 2025-07-28 are decided"),
+        ({"until": AS_OF}, "would keep nothing: periods due up to 2025-07-28 are decided"),
     ],
 )
 def test_a_request_that_makes_no_sense_is_refused(reigns: Reigns, given: dict[str, object], why: str) -> None:
@@ -286,7 +287,7 @@ def test_a_promotion_that_was_cut_is_not_rolled_back_by_who_did_not_know_of_it(r
 def test_a_freeze_and_its_end_are_rows_with_a_reason(reigns: Reigns) -> None:
     until = AS_OF + dt.timedelta(days=1)
     row = freeze(reigns.ledger, MODEL, until=until, reason="audit", stamp=stamp_at(reigns.installation))
-    assert (row.kind, row.summary) == (EntryKind.FREEZE, f"Promotions of {MODEL} are frozen until {until}: audit.")
+    assert (row.kind, row.summary) == (EntryKind.FREEZE, f"Promotions of {MODEL} are {say_freeze(until)}: audit.")
     assert reigns.state.frozen_until == until
     row = unfreeze(reigns.ledger, MODEL, reason="done!", stamp=stamp_at(reigns.installation))
     assert row.payload == {"reason": "done!", "was_frozen_until": str(until)}
@@ -302,7 +303,7 @@ def test_labels_are_cleared_where_they_were_flagged_and_nowhere_else(reigns: Rei
     assert row.kind is EntryKind.LABELS_CLEARED
     assert row.payload["partitions"] == [WEEKS[1]]
     assert reigns.state.cleared == [window]
-    with pytest.raises(RefusedRequestError, match=r"no window in \[2024-01-01, .* is flagged .* \[2025-06-30,"):
+    with pytest.raises(RefusedRequestError, match=r"no window in 2024-01-01 to 2024-01-07 is flagged .* 2025-06-30"):
         clear(reigns, dt.date(2024, 1, 1), dt.date(2024, 1, 7))
     with pytest.raises(RefusedRequestError, match="wrong way round"):
         clear(reigns, dt.date(2024, 1, 7), dt.date(2024, 1, 1))

@@ -5,6 +5,8 @@ import pytest
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.oversight.decision_alerts import find_doubts
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
@@ -66,6 +68,24 @@ def test_a_person_lifts_the_flag_and_time_does_not() -> None:
     vouched = decide_now(bench, 6)
     assert not vouched.payload.evidence.challenger_is_tainted
     assert KEYS[1] in vouched.payload.used_partitions
+
+
+def test_status_names_no_doubt_that_late_reports_have_lifted_while_another_one_taints() -> None:
+    bench = decided_bench(0, rule=STRICT)
+    late = bench.remove_fires(1, keep_one_in=7)
+    bench.remove_fires(4, keep_one_in=7)
+    decide_now(bench, 1)
+    decide_now(bench, 4)
+    assert [doubt.key for doubt in find_doubts(fold(bench.ledger.rows))] == [
+        f"labels_doubted/{windows_of(period).holdout.start}" for period in (1, 4)
+    ]
+    bench.lake.append(TableName.FIRES, late)
+    newest = decide_now(bench, 5).payload
+    assert newest.evidence.challenger_is_tainted
+    assert newest.suspect is not None
+    (doubt,) = find_doubts(fold(bench.ledger.rows))
+    assert [count.window for count in newest.suspect] == [windows_of(4).holdout]
+    assert doubt.key == f"labels_doubted/{windows_of(4).holdout.start}"
 
 
 def test_a_champion_trained_on_suspect_labels_stays_tainted_when_the_reports_arrive() -> None:
