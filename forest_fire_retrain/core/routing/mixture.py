@@ -21,7 +21,6 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
-from scipy.special import logsumexp
 
 from forest_fire_retrain.core.records import Record
 
@@ -139,13 +138,18 @@ def _follow(losses: Floats, rule: MixtureRule) -> Floats:
     for week in losses:
         awake = np.isfinite(week)
         if awake.any():
-            held = logsumexp(logs[awake])
+            held = _log_sum(logs[awake])
             after = logs[awake] - rule.rate * week[awake]
-            logs[awake] = after - logsumexp(after) + held
-        shares = (1 - rule.share) * np.exp(logs - logsumexp(logs)) + rule.share * np.exp(even)
+            logs[awake] = after - _log_sum(after) + held
+        shares = (1 - rule.share) * np.exp(logs - _log_sum(logs)) + rule.share * np.exp(even)
         with np.errstate(divide="ignore"):
             logs = np.log(shares)
-    return np.asarray(np.exp(logs - logsumexp(logs)))
+    return np.asarray(np.exp(logs - _log_sum(logs)))
+
+
+def _log_sum(logs: Floats) -> float:
+    """log(sum(exp(logs)))."""
+    return float(np.logaddexp.reduce(logs))
 
 
 def _reason(is_trusted: bool, n_weeks: int) -> WeightReason:  # noqa: FBT001 - one of two facts
