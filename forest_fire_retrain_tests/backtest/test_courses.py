@@ -124,6 +124,19 @@ def test_another_champion_ends_an_alarm(course: Course, monkeypatch: pytest.Monk
     assert course.alarms[0].ended_by is AlarmEnd.CHAMPION
 
 
+def test_in_alarm_a_restart_drops_the_windows_before_the_change(panel: Panel, monkeypatch: pytest.MonkeyPatch) -> None:
+    candidates = [train_on_panel(panel, CALM, windows, None) for windows in plan_periods(CALM)[:4]]
+    n_windows = {}
+    for change in (None, candidates[3].windows.holdout.start):
+        course = Course(Policy.RESTART, panel, CALM, DEAF, lambda _: candidates[0])
+        for candidate in candidates[:3]:
+            course.decide(candidate)
+        alarm_on(course, monkeypatch, change=change)
+        course.decide(candidates[3])
+        n_windows[change is None] = course.product.decisions[-1].comparison.n_windows
+    assert n_windows[True] > n_windows[False] == 1
+
+
 def test_the_open_interval_has_a_week_at_least() -> None:
     assert find_open_interval(dt.date(2024, 1, 8), Cadence.MONTHLY) == Interval(
         start=dt.date(2024, 1, 1), end=dt.date(2024, 1, 8)
