@@ -3,7 +3,7 @@
 Definitions
 -----------
 - Production loss is that of whoever served, from the first champion to the end, which is the same for every course of a
-  history. Regret is the expected loss above that of the truth itself, relative to the latter.
+  history. Excess is the expected loss above that of the truth itself, relative to the latter.
 - A promotion counts where it replaces a champion. It is truly worse if the promoted model's expected loss over the next
   364 days is above the replaced one's.
 - Detection delay: days from the drift's start to the first promotion after it that is truly better.

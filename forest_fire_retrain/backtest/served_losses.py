@@ -47,7 +47,7 @@ class LossMeasures(Record):
         Days measured.
     log_loss : float
         Mean per cell-day, by what happened.
-    expected_log_loss, regret : float, optional
+    expected_log_loss, excess : float, optional
         The same in expectation under the truth; and its share above the truth's own loss.
     years : tuple of YearLoss
         By calendar year, by what happened.
@@ -56,7 +56,7 @@ class LossMeasures(Record):
     n_days: int
     log_loss: float
     expected_log_loss: float | None
-    regret: float | None
+    excess: float | None
     years: tuple[YearLoss, ...]
 
 
@@ -87,7 +87,7 @@ def measure_losses(losses: DayLosses, window: Interval, n_cells: int) -> LossMea
         n_days=len(days),
         log_loss=float(losses.realised.mean() / n_cells),
         expected_log_loss=float(losses.expected.mean() / n_cells) if losses.expected is not None else None,
-        regret=float(losses.expected.sum() / losses.least.sum() - 1) if known else None,  # type: ignore[union-attr] # known
+        excess=float(losses.expected.sum() / losses.least.sum() - 1) if known else None,  # type: ignore[union-attr] # known
         years=tuple(
             YearLoss(
                 year=int(year),

@@ -47,10 +47,10 @@ class CourseRow(Record):
         Mean over streams.
     against_passive : Difference, optional
         Of the log loss, relative to the passive course's; below zero is better.
-    regret : float, optional
+    excess : float, optional
         Mean over streams.
-    regret_against_passive : Difference, optional
-        Of the regret.
+    excess_against_passive : Difference, optional
+        Of the excess.
     promotions_per_year, worse_per_year : float, optional
         Promotions that replaced a champion, and those of them that were truly worse.
     median_detection_days, n_undetected : float, int, optional
@@ -69,8 +69,8 @@ class CourseRow(Record):
     n_years: float
     log_loss: float
     against_passive: Difference | None
-    regret: float | None
-    regret_against_passive: Difference | None
+    excess: float | None
+    excess_against_passive: Difference | None
     promotions_per_year: float
     worse_per_year: float | None
     median_detection_days: float | None
@@ -93,10 +93,10 @@ class RoutingRow(Record):
         Means over streams.
     against_champion : Difference
         Of the log loss, relative to the champion's; below zero is better.
-    champion_regret, mixture_regret : float, optional
+    champion_excess, mixture_excess : float, optional
         Means over streams.
-    regret_against_champion : Difference, optional
-        Of the regret.
+    excess_against_champion : Difference, optional
+        Of the excess.
     champion_weight : float
         Mean weight of the champion.
     """
@@ -109,9 +109,9 @@ class RoutingRow(Record):
     champion_log_loss: float
     mixture_log_loss: float
     against_champion: Difference
-    champion_regret: float | None
-    mixture_regret: float | None
-    regret_against_champion: Difference | None
+    champion_excess: float | None
+    mixture_excess: float | None
+    excess_against_champion: Difference | None
     champion_weight: float
 
 
@@ -147,9 +147,9 @@ def summarise_routing(results: Sequence[StudyResult]) -> list[RoutingRow]:
                 champion_log_loss=mean(pair.old.log_loss for pair in pairs),
                 mixture_log_loss=mean(pair.new.log_loss for pair in pairs),
                 against_champion=compare_losses(pairs),
-                champion_regret=_mean_regret([pair.old for pair in pairs]),
-                mixture_regret=_mean_regret([pair.new for pair in pairs]),
-                regret_against_champion=compare_regrets(pairs),
+                champion_excess=_mean_excess([pair.old for pair in pairs]),
+                mixture_excess=_mean_excess([pair.new for pair in pairs]),
+                excess_against_champion=compare_excesses(pairs),
                 champion_weight=mean(one.champion_weight for one in measured),
             )
         )
@@ -168,12 +168,12 @@ def compare_losses(pairs: Sequence[Pair]) -> Difference:
     return _describe(mean(found), found)
 
 
-def compare_regrets(pairs: Sequence[Pair]) -> Difference | None:
-    """The difference of regrets over streams; `None` where the truth is not known."""
+def compare_excesses(pairs: Sequence[Pair]) -> Difference | None:
+    """The difference of excesses over streams; `None` where the truth is not known."""
     found = [
-        pair.new.regret - pair.old.regret
+        pair.new.excess - pair.old.excess
         for pair in pairs
-        if pair.new.regret is not None and pair.old.regret is not None
+        if pair.new.excess is not None and pair.old.excess is not None
     ]
     return _describe(mean(found), found) if found else None
 
@@ -208,8 +208,8 @@ def _summarise_course(
         n_years=n_years,
         log_loss=mean(one.losses.log_loss for one in column),
         against_passive=None if is_passive else compare_losses(pairs),
-        regret=_mean_regret([one.losses for one in column]),
-        regret_against_passive=None if is_passive else compare_regrets(pairs),
+        excess=_mean_excess([one.losses for one in column]),
+        excess_against_passive=None if is_passive else compare_excesses(pairs),
         promotions_per_year=sum(one.n_promotions for one in column) / n_years,
         worse_per_year=sum(worse) / n_years if worse else None,
         median_detection_days=median(delays) if delays else None,
@@ -220,8 +220,8 @@ def _summarise_course(
     )
 
 
-def _mean_regret(losses: Sequence[LossMeasures]) -> float | None:
-    known = [one.regret for one in losses if one.regret is not None]
+def _mean_excess(losses: Sequence[LossMeasures]) -> float | None:
+    known = [one.excess for one in losses if one.excess is not None]
     return mean(known) if known else None
 
 

@@ -70,8 +70,8 @@ COURSE_COLUMNS: dict[str, Callable[[CourseRow], str | None]] = {
     "course": lambda row: row.policy,
     "log loss": lambda row: f"{row.log_loss:.6f}",
     "against passive": lambda row: _difference(row.against_passive, "%"),
-    "regret": lambda row: _figure(row.regret, ".2%"),
-    "regret against passive, points": lambda row: _difference(row.regret_against_passive, ""),
+    "above the truth": lambda row: _figure(row.excess, ".2%"),
+    "above the truth against passive, points": lambda row: _difference(row.excess_against_passive, ""),
     "promotions a year": lambda row: f"{row.promotions_per_year:.2f}",
     "worse": lambda row: _figure(row.worse_per_year, ".2f"),
     "detection days (never)": lambda row: (
@@ -86,9 +86,9 @@ ROUTING_COLUMNS: dict[str, Callable[[RoutingRow], str | None]] = {
     "champion's log loss": lambda row: f"{row.champion_log_loss:.6f}",
     "mixture's": lambda row: f"{row.mixture_log_loss:.6f}",
     "against the champion": lambda row: _difference(row.against_champion, "%"),
-    "champion's regret": lambda row: _figure(row.champion_regret, ".2%"),
-    "mixture's regret": lambda row: _figure(row.mixture_regret, ".2%"),
-    "regret against the champion, points": lambda row: _difference(row.regret_against_champion, ""),
+    "champion above the truth": lambda row: _figure(row.champion_excess, ".2%"),
+    "mixture above the truth": lambda row: _figure(row.mixture_excess, ".2%"),
+    "above the truth against the champion, points": lambda row: _difference(row.excess_against_champion, ""),
     "champion's weight": lambda row: f"{row.champion_weight:.2f}",
 }
 

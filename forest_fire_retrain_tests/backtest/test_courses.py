@@ -193,8 +193,8 @@ def test_the_passive_course_is_the_products_own_rule(jumpy: StudyResult) -> None
     assert passive.losses.log_loss == pytest.approx(ours.log_loss)
     assert ours.truth is not None
     assert passive.losses.expected_log_loss == pytest.approx(ours.truth.expected_log_loss)
-    assert passive.losses.regret is not None
-    assert passive.losses.regret > 0
+    assert passive.losses.excess is not None
+    assert passive.losses.excess > 0
 
 
 def test_what_is_served_is_the_champion_of_each_day(panel: Panel, course: Course) -> None:

@@ -3,15 +3,15 @@
 import pytest
 
 from forest_fire_retrain.backtest.served_losses import LossMeasures, YearLoss
-from forest_fire_retrain.backtest.study_summary import Pair, compare_losses, compare_regrets
+from forest_fire_retrain.backtest.study_summary import Pair, compare_losses, compare_excesses
 
 
-def losses(log_loss: float, regret: float | None = None, years: tuple[float, ...] = ()) -> LossMeasures:
+def losses(log_loss: float, excess: float | None = None, years: tuple[float, ...] = ()) -> LossMeasures:
     return LossMeasures(
         n_days=365,
         log_loss=log_loss,
         expected_log_loss=None,
-        regret=regret,
+        excess=excess,
         years=tuple(YearLoss(year=2000 + place, n_days=365, log_loss=loss) for place, loss in enumerate(years)),
     )
 
@@ -32,10 +32,10 @@ def test_a_single_stream_is_compared_over_its_years() -> None:
 
 
 def test_one_figure_alone_has_no_interval() -> None:
-    found = compare_regrets([Pair(losses(1.0, 0.02), losses(1.0, 0.03))])
+    found = compare_excesses([Pair(losses(1.0, 0.02), losses(1.0, 0.03))])
     assert found is not None
     assert (found.mean, found.low) == (pytest.approx(-0.01), None)
 
 
-def test_without_a_truth_there_is_no_regret_to_compare() -> None:
-    assert compare_regrets([Pair(losses(1.0), losses(1.0))]) is None
+def test_without_a_truth_there_is_no_excess_to_compare() -> None:
+    assert compare_excesses([Pair(losses(1.0), losses(1.0))]) is None
