@@ -3,7 +3,7 @@
 import pytest
 
 from forest_fire_retrain.backtest.served_losses import LossMeasures, YearLoss
-from forest_fire_retrain.backtest.study_summary import Pair, compare_losses, compare_excesses
+from forest_fire_retrain.backtest.study_summary import Pair, compare_excesses, compare_losses
 
 
 def losses(log_loss: float, excess: float | None = None, years: tuple[float, ...] = ()) -> LossMeasures:
