@@ -6,11 +6,13 @@ Definitions
 - Weights are made anew on every Monday and at every decision, from the weeks whose reports are due by then and as they
   are known then. A week counts for a model from the first day of its own holdout window on: it has seen none of these.
   Weeks whose reports are doubted count for nobody.
+- Beside it stands the even mean of the same models: what of a gain is averaging, and what the weights bring.
 - A model that is tainted by what is known then has the weight 0. Where all are, the champion answers alone.
 """
 
 import datetime as dt
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +26,7 @@ from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.monitoring.calendar_weeks import last_monday, next_monday, weeks_between
 from forest_fire_retrain.core.records import Record
-from forest_fire_retrain.core.routing.mixture import MixtureRule, Weight, mix, weigh
+from forest_fire_retrain.core.routing.mixture import MixtureRule, Weight, mix, weigh, weigh_evenly
 from forest_fire_retrain.core.windows import Interval
 
 
@@ -33,6 +35,7 @@ class Routed(NamedTuple):
 
     days: Interval
     mixture: DayLosses
+    even: DayLosses
     champion: DayLosses
     champion_weight: float
 
@@ -42,13 +45,14 @@ class RoutingMeasures(Record):
 
     Attributes
     ----------
-    mixture, champion : LossMeasures
-        What either lost.
+    mixture, even, champion : LossMeasures
+        What was lost by the mixture, by the even mean of the same models, and by the champion alone.
     champion_weight : float
         Mean weight of the champion.
     """
 
     mixture: LossMeasures
+    even: LossMeasures
     champion: LossMeasures
     champion_weight: float
 
@@ -85,10 +89,10 @@ class Routing:
         models = self._list_models()
         weights = self.weigh_models(models, days.start)
         chances = [model.probabilities_on(days) for model in models]
-        whole = sum(weight.weight for weight in weights)
-        mixed = mix(chances, weights) if whole > 0 else chances[0]
-        share = weights[0].weight if whole > 0 else 1.0
-        self._routed.append(Routed(days, lose(self._panel, days, mixed), lose(self._panel, days, chances[0]), share))
+        answers = self._combine(chances, weights)
+        mixture, even, champion = (lose(self._panel, days, answer) for answer in (*answers, chances[0]))
+        share = weights[0].weight if any(weight.weight > 0 for weight in weights) else 1.0
+        self._routed.append(Routed(days, mixture, even, champion, share))
 
     def weigh_models(self, models: list[TrainedCandidate], day: dt.date) -> tuple[Weight, ...]:
         """Weights of models by what is known before `day`."""
@@ -108,12 +112,20 @@ class Routing:
         if not self._routed:
             return None
         whole = Interval(start=self._routed[0].days.start, end=self._routed[-1].days.end)
-        mixture, champion = (
-            measure_losses(join_losses(parts), whole, self._panel.n_cells)
-            for parts in ([part.mixture for part in self._routed], [part.champion for part in self._routed])
-        )
+        lost = {
+            name: measure_losses(
+                join_losses([getattr(part, name) for part in self._routed]), whole, self._panel.n_cells
+            )
+            for name in ("mixture", "even", "champion")
+        }
         held = sum(part.champion_weight * part.days.n_days for part in self._routed)
-        return RoutingMeasures(mixture=mixture, champion=champion, champion_weight=held / whole.n_days)
+        return RoutingMeasures(**lost, champion_weight=held / whole.n_days)
+
+    def _combine(self, chances: list[np.ndarray], weights: Sequence[Weight]) -> tuple[np.ndarray, np.ndarray]:
+        """The mixture's and the even mean's probabilities; the champion's where every model is tainted."""
+        if not any(weight.weight > 0 for weight in weights):
+            return chances[0], chances[0]
+        return mix(chances, weights), mix(chances, weigh_evenly(weights))
 
     def _list_models(self) -> list[TrainedCandidate]:
         """The champion first, each model once."""

@@ -97,6 +97,10 @@ class RoutingRow(Record):
         Means over streams.
     excess_against_champion : Difference, optional
         Of the excess.
+    even_against_champion : Difference
+        Of the log loss of the even mean of the same models, relative to the champion's.
+    against_even : Difference
+        Of the mixture's log loss, relative to that of the even mean.
     champion_weight : float
         Mean weight of the champion.
     """
@@ -112,6 +116,8 @@ class RoutingRow(Record):
     champion_excess: float | None
     mixture_excess: float | None
     excess_against_champion: Difference | None
+    even_against_champion: Difference
+    against_even: Difference
     champion_weight: float
 
 
@@ -150,6 +156,8 @@ def summarise_routing(results: Sequence[StudyResult]) -> list[RoutingRow]:
                 champion_excess=_mean_excess([pair.old for pair in pairs]),
                 mixture_excess=_mean_excess([pair.new for pair in pairs]),
                 excess_against_champion=compare_excesses(pairs),
+                even_against_champion=compare_losses([Pair(one.even, one.champion) for one in measured]),
+                against_even=compare_losses([Pair(one.mixture, one.even) for one in measured]),
                 champion_weight=mean(one.champion_weight for one in measured),
             )
         )

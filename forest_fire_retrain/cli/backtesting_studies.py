@@ -89,6 +89,8 @@ ROUTING_COLUMNS: dict[str, Callable[[RoutingRow], str | None]] = {
     "champion above the truth": lambda row: _figure(row.champion_excess, ".2%"),
     "mixture above the truth": lambda row: _figure(row.mixture_excess, ".2%"),
     "above the truth against the champion, points": lambda row: _difference(row.excess_against_champion, ""),
+    "even mean against the champion": lambda row: _difference(row.even_against_champion, "%"),
+    "mixture against the even mean": lambda row: _difference(row.against_even, "%"),
     "champion's weight": lambda row: f"{row.champion_weight:.2f}",
 }
 

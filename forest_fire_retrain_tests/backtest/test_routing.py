@@ -51,7 +51,7 @@ def test_one_model_alone_answers_as_the_champion(
     routing.answer(days_from(candidates[0]))
     measured = routing.measure()
     assert measured is not None
-    assert measured.mixture == measured.champion
+    assert measured.mixture == measured.even == measured.champion
     assert measured.champion_weight == 1.0
 
 
@@ -93,7 +93,7 @@ def test_where_every_model_is_tainted_the_champion_answers_alone(
     routing.answer(days_from(candidates[2]))
     measured = routing.measure()
     assert measured is not None
-    assert measured.mixture == measured.champion
+    assert measured.mixture == measured.even == measured.champion
 
 
 def test_a_tainted_model_has_no_say(
@@ -110,5 +110,6 @@ def test_a_mixture_is_measured_over_the_days_of_the_champions() -> None:
     assert result.routing is not None
     assert result.routing.champion == result.courses[0].losses
     assert result.routing.mixture.n_days == result.routing.champion.n_days
+    assert result.routing.mixture.log_loss != result.routing.even.log_loss
     assert 0 < result.routing.champion_weight < 1
     assert np.isfinite(result.routing.mixture.log_loss)

@@ -115,6 +115,21 @@ def weigh(losses: Floats, is_tainted: Sequence[bool], rule: MixtureRule) -> tupl
     )
 
 
+def weigh_evenly(weights: Sequence[Weight]) -> tuple[Weight, ...]:
+    """The same models, all that are not tainted with the same weight: what averaging alone does.
+
+    Parameters
+    ----------
+    weights : sequence of Weight
+        Weights as `weigh` gave them.
+    """
+    n_trusted = sum(weight.reason is not WeightReason.TAINTED for weight in weights)
+    return tuple(
+        weight.model_copy(update={"weight": 0.0 if weight.reason is WeightReason.TAINTED else 1 / n_trusted})
+        for weight in weights
+    )
+
+
 def mix(probabilities: Sequence[Floats], weights: Sequence[Weight]) -> Floats:
     """The weighted mean of the models' probabilities, of the shape of each of them.
 

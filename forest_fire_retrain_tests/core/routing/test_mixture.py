@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from forest_fire_retrain.core.routing.mixture import MixtureRule, WeightReason, mix, weigh
+from forest_fire_retrain.core.routing.mixture import MixtureRule, WeightReason, mix, weigh, weigh_evenly
 
 RULE = MixtureRule()
 NO_SHARE = MixtureRule(share=0.0)
@@ -68,6 +68,11 @@ def test_a_mixture_is_the_weighted_mean() -> None:
     held = weigh(np.array([[1.0, 3.0]]), [False, False], RULE)
     mixed = mix([np.array([[0.1, 0.2]]), np.array([[0.3, 0.4]])], held)
     assert mixed == pytest.approx(held[0].weight * np.array([[0.1, 0.2]]) + held[1].weight * np.array([[0.3, 0.4]]))
+
+
+def test_an_even_mean_leaves_out_who_is_tainted() -> None:
+    held = weigh_evenly(weigh(np.array([[1.0, 0.1, 2.0]]), [False, True, False], RULE))
+    assert [one.weight for one in held] == [0.5, 0.0, 0.5]
 
 
 def test_models_without_a_column_are_refused() -> None:
