@@ -29,7 +29,7 @@ BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
     *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
-WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring")
+WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring", "core/routing")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
 FOR_RECORDS = ("core/errors", "core/records", "core/canonical_json")
 MLFLOW = ("adapters/mlflow_addresses", "adapters/mlflow_connection", "core/errors", "core/redaction")
@@ -64,6 +64,7 @@ HOUSE: dict[str, Room] = {
     "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/monitoring", "core/serving"),
     "core/monitoring": room(*BASE, "core/decision", "numpy", "scipy", "pydantic"),
+    "core/routing": room(*BASE, "numpy", "pydantic"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "pyarrow"),

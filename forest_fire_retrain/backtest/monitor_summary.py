@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from itertools import groupby, pairwise
 from statistics import median
 
-from forest_fire_retrain.backtest.monitors import Monitor, MonitorMeasures, MonitorResult, Watched
+from forest_fire_retrain.backtest.monitors import Monitor, MonitorMeasures, Watched
 from forest_fire_retrain.backtest.scenarios import Scenario
+from forest_fire_retrain.backtest.studies import StudyResult
 from forest_fire_retrain.core.records import Record
 
 WEEKS_PER_YEAR = 365.25 / 7
@@ -56,7 +57,7 @@ class MonitorRow(Record):
     n_never_blind: int | None
 
 
-def summarise_monitors(results: Sequence[MonitorResult], monitors: Sequence[Monitor]) -> list[MonitorRow]:
+def summarise_monitors(results: Sequence[StudyResult], monitors: Sequence[Monitor]) -> list[MonitorRow]:
     """One row per scenario, monitored champions and monitor, in the order in which they first appear."""
     rows = []
     for scenario, grouped in groupby(results, key=lambda result: result.scenario):

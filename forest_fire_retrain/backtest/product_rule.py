@@ -1,5 +1,7 @@
 """The product's own rule over a replayed history: the pure functions of a retraining, fed from memory."""
 
+import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +12,7 @@ from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
-from forest_fire_retrain.core.decision.label_gate import is_tainted
+from forest_fire_retrain.core.decision.label_gate import is_tainted, overlaps_any
 from forest_fire_retrain.core.decision.scored_rows import RAW_MEASURES, NullShares, ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
@@ -25,6 +27,19 @@ class Reigning(NamedTuple):
     version: int
     candidate: TrainedCandidate
     promoted_for: ReasonCode
+
+
+def add_window(held: Sequence[WindowEvidence], newest: WindowEvidence) -> list[WindowEvidence]:
+    """The windows after another decision: none counts a day twice, and of those sharing days the last one counts.
+
+    Parameters
+    ----------
+    held : sequence of WindowEvidence
+        Windows of the decisions before.
+    newest : WindowEvidence
+        The window of the last one.
+    """
+    return [*(window for window in held if not overlaps_any(window.window, [newest.window])), newest]
 
 
 class ProductRule:
@@ -42,28 +57,40 @@ class ProductRule:
         self._panel, self._rule = panel, rule
         self._champion: Reigning | None = None
         self._decided: list[WindowEvidence] = []
+        self._counted: list[WindowEvidence] = []
         self._newest: TrainedCandidate | None = None
         self.promotions: list[Promotion] = []
         self.decisions: list[Decision] = []
         self._blocked_by: ReasonCode | None = None
         self._blocked_in_a_row = 0
 
-    def decide(self, place: int, candidate: TrainedCandidate) -> WindowEvidence:
-        """Judge the candidate of period `place` and promote it if the rule says so; the window's evidence."""
-        suspect = self._find_suspect(candidate)
+    def decide(self, place: int, candidate: TrainedCandidate, restart: dt.date | None = None) -> WindowEvidence:
+        """Judge the candidate of decision `place` and promote it if the rule says so; the window's evidence.
+
+        Parameters
+        ----------
+        place : int
+            Number of the decision; it becomes the candidate's version.
+        candidate : TrainedCandidate
+            The challenger.
+        restart : datetime.date, optional
+            Windows that begin before it are no evidence any more.
+        """
+        suspect = self._find_suspect(candidate.windows.as_of)
         facts = None if self._champion is None else self._facts_of(self._champion, candidate.windows.holdout, suspect)
         case = build_case(
             self._score(candidate),
             self._challenger_of(candidate),
             facts,
-            earlier=self._decided,
-            just_before=self._decided,
+            earlier=[window for window in self._counted if restart is None or window.window.start >= restart],
+            just_before=self._counted,
             suspect=suspect,
             rule=self._rule,
             ledger=LedgerFacts(blocked_by=self._blocked_by, blocked_in_a_row=self._blocked_in_a_row),
         )
         decision = adjudicate(case, self._rule)
         self._decided.append(case.newest)
+        self._counted = add_window(self._counted, case.newest)
         self._newest = candidate
         self.decisions.append(decision)
         self._count_blocks(decision)
@@ -84,9 +111,13 @@ class ProductRule:
         again = self._blocked_in_a_row if code is self._blocked_by else 0
         self._blocked_by, self._blocked_in_a_row = code, 0 if code is None else again + 1
 
-    def _find_suspect(self, candidate: TrainedCandidate) -> list[LabelCount]:
+    def is_tainted(self, candidate: TrainedCandidate, day: dt.date) -> bool:
+        """Whether, by the reports known before `day`, a candidate was trained on suspect labels."""
+        suspect = self._find_suspect(day)
+        return is_tainted(candidate.windows.training, self._count_fires(candidate), suspect, self._rule)
+
+    def _find_suspect(self, as_of: dt.date) -> list[LabelCount]:
         flagged = [window for window in self._decided if window.labels_are_suspect]
-        as_of = candidate.windows.as_of
         return find_suspect_windows(
             flagged, lambda window: int(self._panel.labels_known_at(as_of, window).sum()), self._rule
         )

@@ -283,12 +283,18 @@ def backtest(
     monitors: Annotated[
         str | None, typer.Option(help="Measure monitoring in place of promotion rules: cusum,e-detector.")
     ] = None,
+    active: Annotated[
+        str | None, typer.Option(help="Measure what an alarm may lead to, against nothing: retrain,restart.")
+    ] = None,
+    routing: Annotated[
+        str | None, typer.Option(help="Measure several models that answer together, against the champion: mixture.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Replay a history under several promotion rules with the same candidates, and compare what they cost."""
     from forest_fire_retrain.cli.backtesting import Options, run_backtest  # noqa: PLC0415 - imports scikit-learn
 
-    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores, monitors)
+    options = Options(source, first, last, rules, out, scenario or [], seeds, cadence, cores, monitors, active, routing)
     run_backtest(options, as_json=as_json)
 
 

@@ -12,18 +12,21 @@ from typing import NamedTuple, Self, TypeVar
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
 from forest_fire_retrain.backtest import measures, scenarios
-from forest_fire_retrain.backtest.monitors import Monitor, run_monitors
+from forest_fire_retrain.backtest.courses import Policy
+from forest_fire_retrain.backtest.monitors import Monitor
 from forest_fire_retrain.backtest.pictures import draw_figures
 from forest_fire_retrain.backtest.replaying import StreamResult, run_streams
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import FolderPlan, RuleName, StreamPlan, plan_periods
+from forest_fire_retrain.backtest.studies import Questions, run_studies
 from forest_fire_retrain.backtest.summary import SummaryRow, summarise
-from forest_fire_retrain.cli.backtesting_monitors import describe_monitors, print_monitors
+from forest_fire_retrain.cli.backtesting_studies import Mixer, Studied, describe_studies, print_studies
 from forest_fire_retrain.cli.console import out, print_json, print_table
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.models.training import find_recipe
+from forest_fire_retrain.core.routing.mixture import MixtureRule
 from forest_fire_retrain.core.windows import Cadence, Interval, day_of
 from forest_fire_retrain.settings import Settings, SourceKind, load_settings
 
@@ -46,6 +49,8 @@ class Options(NamedTuple):
     cadence: str | None
     n_cores: int
     monitors: str | None = None
+    active: str | None = None
+    routing: str | None = None
 
 
 class Request(NamedTuple):
@@ -58,7 +63,7 @@ class Request(NamedTuple):
     scenarios: tuple[Scenario, ...]
     seeds: tuple[int, ...]
     n_cores: int
-    monitors: tuple[Monitor, ...] = ()
+    studied: Studied = Studied()
 
 
 class BacktestProgress(AbstractContextManager["BacktestProgress"]):
@@ -109,8 +114,8 @@ def run_backtest(options: Options, *, as_json: bool) -> None:
     settings = load_settings(**{name: value for name, value in overrides.items() if value is not None})
     plans = plan_streams(request, settings, day_of(read_clock(), settings.time_zone))
     folder = _make_folder(options.out)
-    if request.monitors:
-        _run_monitors(request, settings, plans, folder, as_json=as_json)
+    if request.studied:
+        _run_studies(request, settings, plans, folder, as_json=as_json)
         return
     with Quiet() if as_json else BacktestProgress() as progress:
         results = run_streams(plans, request.n_cores, progress.advance)
@@ -125,17 +130,19 @@ def run_backtest(options: Options, *, as_json: bool) -> None:
     out.print(f"Written: {', '.join(str(path) for path in (folder / RESULTS_FILE, *pictures))}", markup=False)
 
 
-def _run_monitors(
+def _run_studies(
     request: Request, settings: Settings, plans: Sequence[StreamPlan], folder: Path, *, as_json: bool
 ) -> None:
+    studied = request.studied
+    questions = Questions(bool(studied.monitors), studied.policies, MixtureRule() if studied.mixers else None)
     with Quiet() if as_json else BacktestProgress() as progress:
-        results = run_monitors(plans, settings.monitoring, request.n_cores, progress.advance)
-    content = describe_monitors(describe_plan(plans), results, request.monitors, settings.monitoring)
+        results = run_studies(plans, settings.monitoring, questions, request.n_cores, progress.advance)
+    content = describe_studies(describe_plan(plans), results, studied, settings.monitoring)
     _write_results(folder, content)
     if as_json:
         print_json(content)
         return
-    print_monitors(results, request.monitors)
+    print_studies(results, studied)
     out.print(f"Written: {folder / RESULTS_FILE}", markup=False)
 
 
@@ -160,12 +167,16 @@ def understand(options: Options) -> Request:
     span = _parse_span(options.first, options.last, faults)
     if options.n_cores < 1:
         faults.append(f"--cores: is {options.n_cores}, must be at least 1")
-    watched = () if options.monitors is None else _some_of(Monitor, "--monitors", options.monitors.split(","), faults)
+    studied = Studied(
+        monitors=_some_of(Monitor, "--monitors", _split(options.monitors), faults),
+        policies=_some_of(Policy, "--active", _split(options.active), faults),
+        mixers=_some_of(Mixer, "--routing", _split(options.routing), faults),
+    )
     if faults or span is None:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         msg = f"{counted(len(faults), 'option')} wrong; nothing was done.\n{listed}\nSee: forest-fire backtest --help"
         raise ConfigurationError(msg)
-    return Request(source, cadence, span, rules, chosen, seeds, options.n_cores, watched)
+    return Request(source, cadence, span, rules, chosen, seeds, options.n_cores, studied)
 
 
 def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[StreamPlan]:
@@ -174,7 +185,8 @@ def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[S
     Raises
     ------
     ConfigurationError
-        If tuning is on, the source cannot go through a scenario, or the periods leave too little history to train on.
+        If tuning is on, the source cannot go through a scenario, periods are too short for candidates off schedule, or
+        they leave too little history to train on.
     """
     if settings.tuning_trials:
         msg = f"a backtest does not tune, but {settings.tuning_trials} trials are set; set FOREST_FIRE_TUNING_TRIALS=0"
@@ -187,6 +199,11 @@ def plan_streams(request: Request, settings: Settings, today: dt.date) -> list[S
         raise ConfigurationError(msg)
     if on_folder and settings.data is not None:
         source = FolderPlan(settings.data, settings.assumed_report_lag_days, today)
+    if settings.cadence is Cadence.WEEKLY and Policy.RETRAIN in request.studied.policies:
+        msg = (
+            "where periods are weeks, the next one is the answer to an alarm; use --active restart, or monthly periods"
+        )
+        raise ConfigurationError(msg)
     plans = [
         StreamPlan(
             source=source if on_folder else settings.simulator,
@@ -298,6 +315,11 @@ def _one_of(kind: type[Closed], option: str, value: str | None, faults: list[str
 def _some_of(kind: type[Closed], option: str, values: Sequence[str], faults: list[str]) -> tuple[Closed, ...]:
     chosen = [_one_of(kind, option, value.strip(), faults) for value in values]
     return tuple(dict.fromkeys(value for value in chosen if value is not None))
+
+
+def _split(text: str | None) -> list[str]:
+    """The parts of an option; none where it was left out."""
+    return [] if text is None else text.split(",")
 
 
 def _parse_seeds(text: str | None, faults: list[str]) -> tuple[int, ...]:

@@ -2,24 +2,10 @@
 
 from collections.abc import Callable, Sequence
 
-from forest_fire_retrain.backtest import monitors, scenarios
 from forest_fire_retrain.backtest.monitor_summary import MonitorRow, summarise_monitors
-from forest_fire_retrain.backtest.monitors import Monitor, MonitorResult
+from forest_fire_retrain.backtest.monitors import Monitor
+from forest_fire_retrain.backtest.studies import StudyResult
 from forest_fire_retrain.cli.console import print_table
-from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-
-
-def describe_monitors(
-    arguments: dict[str, object], results: Sequence[MonitorResult], chosen: Sequence[Monitor], rule: MonitorRule
-) -> dict[str, object]:
-    """Everything for programs: arguments, definitions, summary, streams."""
-    return {
-        "arguments": {**arguments, "monitors": list(chosen), "monitoring": rule.model_dump(mode="json")},
-        "definitions": {"monitors": monitors.__doc__, "scenarios": scenarios.__doc__},
-        "summary": [row.model_dump(mode="json") for row in summarise_monitors(results, chosen)],
-        "streams": [result.model_dump(mode="json") for result in results],
-    }
-
 
 COLUMNS: dict[str, Callable[[MonitorRow], str | None]] = {
     "scenario": lambda row: row.scenario,
@@ -42,7 +28,7 @@ COLUMNS: dict[str, Callable[[MonitorRow], str | None]] = {
 }
 
 
-def print_monitors(results: Sequence[MonitorResult], chosen: Sequence[Monitor]) -> None:
+def print_monitors(results: Sequence[StudyResult], chosen: Sequence[Monitor]) -> None:
     """The table of monitors, one row per scenario, monitored champions and monitor."""
     rows = summarise_monitors(results, chosen)
     cells = {title: [read(row) for row in rows] for title, read in COLUMNS.items()}

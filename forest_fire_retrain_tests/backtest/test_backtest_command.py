@@ -58,6 +58,39 @@ def test_tuning_is_refused_rather_than_left_out(tmp_path: Path, monkeypatch: pyt
         run("--source", "simulator", *SPAN, "--out", str(tmp_path / "out"))
 
 
+def test_weeks_leave_no_room_for_candidates_off_schedule(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="use --active restart, or monthly periods"):
+        run("--cadence", "weekly", "--active", "retrain", *SPAN, "--out", str(tmp_path / "out"))
+
+
+def test_what_is_asked_must_be_known(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        run("--active", "hope", "--routing", "bandit", "--monitors", "x", *SPAN, "--out", str(tmp_path / "out"))
+    for told in ("--active: 'hope' is none of passive, retrain, restart", "--routing: 'bandit'", "--monitors: 'x'"):
+        assert told in str(caught.value)
+
+
+@pytest.mark.slow
+def test_what_alarms_lead_to_and_mixtures_have_tables_of_their_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__N_CELLS", "4")
+    monkeypatch.setenv("FOREST_FIRE_SIMULATOR__FIRE_RATE", "0.03")
+    monkeypatch.setenv("FOREST_FIRE_START_DATE", "2023-06-01")
+    monkeypatch.setenv("FOREST_FIRE_MIN_TRAINING_DAYS", "60")
+    asked = ("--monitors", "cusum", "--active", "retrain,restart", "--routing", "mixture")
+    arguments = ("--source", "simulator", "--cadence", "monthly", *SPAN, *asked, "--out")
+    table = run(*arguments, str(tmp_path / "first"))
+    for title in ("Monitors, parks of 4 cells", "What alarms led to", "A mixture against the champion alone"):
+        assert title in table
+    printed = json.loads(run(*arguments, str(tmp_path / "second"), "--json"))
+    written = (tmp_path / "first" / "results.json").read_text(encoding="utf-8")
+    assert json.loads(written) == printed
+    assert [row["policy"] for row in printed["courses"]] == ["passive", "retrain", "restart"]
+    assert printed["routing"][0]["n_streams"] == 1
+    assert printed["arguments"]["routing"]["share"] == 0.02
+
+
 @pytest.mark.slow
 def test_a_backtest_leaves_results_and_pictures_the_same_every_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

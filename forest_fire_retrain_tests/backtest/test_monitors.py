@@ -6,17 +6,13 @@ import math
 import pytest
 
 from forest_fire_retrain.backtest.monitor_summary import summarise_monitors
-from forest_fire_retrain.backtest.monitors import (
-    Monitor,
-    MonitorResult,
-    Watch,
-    Watched,
-    measure_monitor,
-    monitor_stream,
-)
+from forest_fire_retrain.backtest.monitors import Monitor, Watched, measure_monitor
 from forest_fire_retrain.backtest.scenarios import Scenario
+from forest_fire_retrain.backtest.studies import Questions, StudyResult, study_stream
+from forest_fire_retrain.backtest.watcher import Watch
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
+from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain_tests.backtest.test_replaying import PLAN
 
 RULE = MonitorRule()
@@ -24,18 +20,18 @@ MONDAY = dt.date(2024, 1, 1)
 
 
 @pytest.fixture(scope="module")
-def result() -> MonitorResult:
-    return monitor_stream(PLAN._replace(scenario=Scenario.NONE), RULE)
+def result() -> StudyResult:
+    return study_stream(PLAN._replace(scenario=Scenario.NONE), RULE, Questions())
 
 
-def test_the_same_plan_gives_the_same_result(result: MonitorResult) -> None:
+def test_the_same_plan_gives_the_same_result(result: StudyResult) -> None:
     heard: list[tuple[int, int]] = []
-    again = monitor_stream(PLAN._replace(scenario=Scenario.NONE), RULE, lambda *told: heard.append(told))
+    again = study_stream(PLAN._replace(scenario=Scenario.NONE), RULE, Questions(), lambda *told: heard.append(told))
     assert again == result
     assert heard[-1] == (7, 7)
 
 
-def test_every_monday_with_a_champion_is_looked_at(result: MonitorResult) -> None:
+def test_every_monday_with_a_champion_is_looked_at(result: StudyResult) -> None:
     kept = result.monitors[0]
     assert (kept.monitor, kept.watched) == (Monitor.CUSUM, Watched.KEPT)
     assert kept.first_day is not None
@@ -86,7 +82,9 @@ def test_a_history_that_is_in_alarm_at_the_change_has_no_delay_in_the_table() ->
     change = MONDAY + dt.timedelta(days=10)
     alarmed = measure_monitor(Monitor.CUSUM, Watched.KEPT, watches(6, 6, 6), change, RULE)
     assert alarmed.was_in_alarm
-    result = MonitorResult(label="a", scenario=Scenario.SUDDEN, seed=1, n_cells=6, monitors=(alarmed,))
+    result = StudyResult(
+        label="a", scenario=Scenario.SUDDEN, cadence=Cadence.MONTHLY, seed=1, n_cells=6, monitors=(alarmed,)
+    )
     (row,) = summarise_monitors([result], [Monitor.CUSUM])
     assert (row.n_changed, row.median_delay_days, row.n_undetected) == (0, None, 0)
 
@@ -95,7 +93,9 @@ def test_the_table_puts_streams_together() -> None:
     one = measure_monitor(Monitor.DETECTOR, Watched.KEPT, watches(0, 6, 0, 0), None, RULE)
     two = measure_monitor(Monitor.DETECTOR, Watched.KEPT, watches(0, 0, 0, 0), None, RULE)
     results = [
-        MonitorResult(label=name, scenario=Scenario.NONE, seed=seed, n_cells=6, monitors=(found,))
+        StudyResult(
+            label=name, scenario=Scenario.NONE, cadence=Cadence.MONTHLY, seed=seed, n_cells=6, monitors=(found,)
+        )
         for seed, (name, found) in enumerate([("one", one), ("two", two)])
     ]
     (row,) = summarise_monitors(results, [Monitor.DETECTOR])
