@@ -5,6 +5,7 @@ from functools import partial
 
 import dagster as dg
 
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
@@ -63,7 +64,7 @@ def attach_pictures(
 def draw_present_champion(installation: Installation) -> None:
     """Draw anew the picture that stands on the page of `registry_state`: who was champion when, and how good."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
-    windows = [read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN)]
+    windows = leave_out_shared(read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN))
     if not windows:
         return
     png = draw_champion(

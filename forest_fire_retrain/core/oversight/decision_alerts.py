@@ -13,6 +13,7 @@ from collections.abc import Iterator
 
 from forest_fire_retrain.core.decision import alerts
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState
@@ -62,7 +63,7 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
     evidence = None if state.last_decision is None else read_evidence(state.last_decision)
     if evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return
-    for window in read_flagged(state.decisions.values(), state.cleared):
+    for window in leave_out_shared(read_flagged(state.decisions.values(), state.cleared)):
         sentence, remedy = alerts.describe_doubt(count_of(window))
         yield Matter(MatterKind.LABELS_DOUBTED, f"labels_doubted/{window.window.start}", sentence, remedy)
 
@@ -80,7 +81,7 @@ def _beginning_of(state: LedgerState, kind: MatterKind) -> str:
     if kind is MatterKind.CHAMPION_OLD:
         return str(state.champion)
     first, reason = "", state.last_decision.reason_code if state.last_decision is not None else None
-    for key, decision in sorted(state.decisions.items(), reverse=True):
+    for key, decision in reversed(state.decisions.items()):
         if kind is MatterKind.GUARDRAIL_REPEATS:
             goes_on = decision.reason_code == reason
         else:
