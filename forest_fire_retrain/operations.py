@@ -32,7 +32,7 @@ from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_d
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, read_look
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
-from forest_fire_retrain.core.oversight.active_due import ActiveDue, find_active, find_obstacle
+from forest_fire_retrain.core.oversight.active_due import SWITCHED_OFF, ActiveDue, find_active, find_obstacle
 from forest_fire_retrain.core.periods import is_active, key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval
@@ -286,7 +286,9 @@ def find_active_due(installation: Installation, now: dt.datetime) -> ActiveDue:
         If the record of the newest look cannot be read.
     """
     settings, records = installation.settings, installation.records
-    text = None if settings.active is ActiveMode.OFF else records.newest(QUALITY_KIND, settings.model_name)
+    if settings.active is ActiveMode.OFF:
+        return ActiveDue(None, None, SWITCHED_OFF)
+    text = records.newest(QUALITY_KIND, settings.model_name)
     look, state = None if text is None else read_look(text), fold(installation.ledger.entries(settings.model_name))
     due = find_active(state, look, settings.periods, now, settings.active_cooldown_days)
     if due.key is not None and due.alarm is not None:
@@ -310,8 +312,11 @@ def find_alarm_behind(installation: Installation, partition_key: str, now: dt.da
         return read_payload(state.decisions[partition_key]).alarm
     kept = installation.records.newest(ALARM_KIND, partition_key)
     if kept is None:
-        msg = f"no alarm asked for {partition_key}, and it was not decided; nothing was done. See: forest-fire status"
-        raise RefusedRequestError(msg)
+        due = find_active_due(installation, now)
+        kept = installation.records.newest(ALARM_KIND, partition_key)
+        if kept is None:
+            msg = f"no alarm asks for {partition_key}, and it was not decided; nothing was done. Now: {due.sentence}"
+            raise RefusedRequestError(msg)
     alarm = Alarm.model_validate_json(kept)
     obstacle = find_obstacle(state, alarm, partition_key, settings.periods, now)
     if obstacle is not None:

@@ -34,6 +34,7 @@ from forest_fire_retrain.core.periods import (
 from forest_fire_retrain.core.windows import Cadence, day_of
 
 NOT_DUE = "no candidate off schedule is due: "
+SWITCHED_OFF = f"{NOT_DUE}FOREST_FIRE_ACTIVE is off"
 WEEKS_ARE_SHORT = (
     f"periods are weeks, and none has {MIN_ACTIVE_DAYS} days behind it before the next scheduled candidate is due"
 )
