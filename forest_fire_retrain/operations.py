@@ -278,22 +278,25 @@ def look_at_quality(installation: Installation, now: dt.datetime) -> QualityRepo
 
 
 def find_active_due(installation: Installation, now: dt.datetime) -> ActiveDue:
-    """What an alarm asks for at `now`, and why it does not; what is due is kept, for the run that takes it up.
+    """What an alarm asks for at `now`, or why none does.
 
     Raises
     ------
     HomeError
         If the record of the newest look cannot be read.
     """
-    settings, records = installation.settings, installation.records
+    settings = installation.settings
     if settings.active is ActiveMode.OFF:
         return ActiveDue(None, None, SWITCHED_OFF)
-    text = records.newest(QUALITY_KIND, settings.model_name)
+    text = installation.records.newest(QUALITY_KIND, settings.model_name)
     look, state = None if text is None else read_look(text), fold(installation.ledger.entries(settings.model_name))
-    due = find_active(state, look, settings.periods, now, settings.active_cooldown_days)
+    return find_active(state, look, settings.periods, now, settings.active_cooldown_days)
+
+
+def keep_alarm(installation: Installation, due: ActiveDue) -> None:
+    """Keep what asks for a period, for the run that takes it up: by then there may be another look."""
     if due.key is not None and due.alarm is not None:
-        records.put(ALARM_KIND, due.key, due.alarm)
-    return due
+        installation.records.put(ALARM_KIND, due.key, due.alarm)
 
 
 def find_alarm_behind(installation: Installation, partition_key: str, now: dt.datetime) -> Alarm | None:
@@ -313,10 +316,11 @@ def find_alarm_behind(installation: Installation, partition_key: str, now: dt.da
     kept = installation.records.newest(ALARM_KIND, partition_key)
     if kept is None:
         due = find_active_due(installation, now)
-        kept = installation.records.newest(ALARM_KIND, partition_key)
-        if kept is None:
+        if due.key != partition_key or due.alarm is None:
             msg = f"no alarm asks for {partition_key}, and it was not decided; nothing was done. Now: {due.sentence}"
             raise RefusedRequestError(msg)
+        keep_alarm(installation, due)
+        return due.alarm
     alarm = Alarm.model_validate_json(kept)
     obstacle = find_obstacle(state, alarm, partition_key, settings.periods, now)
     if obstacle is not None:

@@ -78,6 +78,7 @@ def build_active_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinit
             due = operations.find_active_due(installation, now)
         except HomeError as error:
             return dg.SensorResult(skip_reason=str(error))
+        operations.keep_alarm(installation, due)
         known = operations.list_active_decided(installation)
         missing = find_missing(context.instance, [*known, *([] if due.key is None else [due.key])])
         added = [dg.DynamicPartitionsDefinition(name=ACTIVE_PERIODS).build_add_request(missing)] if missing else []
