@@ -21,6 +21,7 @@ from forest_fire_retrain_tests.example_evidence import (
     decision_draft,
     draft,
     example_case,
+    example_window,
     findings,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -90,6 +91,30 @@ def test_the_same_alert_in_a_row_is_one_matter_and_begins_anew_after_a_break() -
     assert {found.key for weeks in ([[SILENT]], [[SILENT]] * 3) for found in matters_of(*weeks)} == {f"feed/{first}"}
     (anew,) = matters_of([SILENT], [], [SILENT])
     assert anew.key not in (f"feed/{first}", "feed/")
+
+
+def test_an_alert_goes_on_over_an_active_period_whose_key_sorts_behind_the_next_scheduled_one() -> None:
+    state = state_with([SILENT], [SILENT], [SILENT])
+    first, second, third = state.decisions.values()
+    renamed = second.model_copy(update={"partition_key": "2024-12-24+active"})
+    ordered = fold([first, renamed, third])
+    assert ordered.newest_partition == third.partition_key
+    (matter,) = find_in_decisions(ordered)
+    assert matter.key == f"feed/{first.partition_key}"
+
+
+def test_the_doubt_about_days_that_two_periods_share_is_one_matter() -> None:
+    flagged = example_window(0, n_days=14, labels_are_suspect=True, partition_key="2024-01-29+active")
+    again = example_window(0, n_days=28, labels_are_suspect=True)
+    ledger = FakeLedger()
+    for week, evidence in enumerate((flagged, again)):
+        row = decision_draft(week)
+        payload = {**json.loads(row.payload_json), "evidence": evidence.model_dump(mode="json")}
+        key = {"partition_key": evidence.partition_key}
+        ledger.append(row.model_copy(update={**key, "payload_json": canonical_json(payload)}))
+    doubts = list(decision_alerts.find_doubts(fold(ledger.rows)))
+    assert [doubt.key for doubt in doubts] == ["labels_doubted/2024-01-01"]
+    assert "2024-01-28" in doubts[0].sentence
 
 
 def test_fires_that_stay_away_are_no_matter_once_a_person_vouched_for_them() -> None:
