@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from forest_fire_retrain_tests.reliability.processes import forest_fire, start
+from forest_fire_retrain_tests.reliability.shifted_clock import shifted
 
 FIRST_WEEK = dt.date(2024, 7, 29)
 """First period that has 180 days to train on, two weeks of gap and two of label delay."""
@@ -82,6 +83,7 @@ ALARMED = Template(
     ("2025-01-01", "2025-06-01"),
 )
 """Version 1 reigned while fires began to follow from weather in another way; an alarm of July asks for a candidate."""
+DECIDED = dt.datetime(2025, 7, 1, 6, tzinfo=dt.UTC)
 LOOKED = dt.datetime(2025, 7, 14, 8, 30, tzinfo=dt.UTC)
 ASKED = "2025-07-14+active"
 
@@ -134,7 +136,8 @@ def make_template(slot: Path, template: Template) -> None:
 def _steps_to(template: Template) -> list[Callable[[], None]]:
     if template.months is not None:
         first, last = template.months
-        return [forest_fire("backfill", "--from", first, "--to", last), _look]
+        behind = dt.datetime.now(dt.UTC) - DECIDED
+        return [shifted(forest_fire("backfill", "--from", first, "--to", last), behind), _look]
     if template.n_decided:
         return [forest_fire("backfill", "--from", week(1), "--to", week(template.n_decided))]
     return [_prepare]

@@ -2,7 +2,8 @@
 
 Rules
 -----
-- Only the newest look asks, and only if it raises an alarm of the present champion. Who is blind asks for nothing.
+- Only the newest look asks, and only if it raises an alarm of the present champion, in its present reign. Who is blind
+  asks for nothing.
 - The period ends at the park's day of that look: until the next look the key is the same.
 - Scheduled periods that are over go first. One that is decided later than the look leaves nothing to ask for.
 - One alarm, which is a version and the start of a change, has one live decision, whatever becomes of it.
@@ -138,9 +139,12 @@ def _why_no_alarm(state: LedgerState, look: LastLook | None) -> str:
 
 
 def _find_other_champion(state: LedgerState, alarm: Alarm) -> str | None:
-    if alarm.version == state.champion:
+    if alarm.version != state.champion:
+        return f"the alarm was on version {alarm.version}, the champion is {state.champion or 'none'}"
+    since = state.reigns[-1].since
+    if alarm.looked_at >= since:
         return None
-    return f"the alarm was on version {alarm.version}, the champion is {state.champion or 'none'}"
+    return f"the alarm is older than the present reign of version {alarm.version}, which began on {since.date()}"
 
 
 def _find_end(day: dt.date, periods: Periods, now: dt.datetime) -> str | None:

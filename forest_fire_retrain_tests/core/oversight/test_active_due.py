@@ -18,6 +18,7 @@ from forest_fire_retrain_tests.example_evidence import (
     draft,
     example_case,
     example_payload,
+    rollback_draft,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
@@ -121,6 +122,15 @@ def test_an_alarm_of_another_version_asks_for_nothing() -> None:
     due = find(look(version=7))
     assert due.key is None
     assert "the newest look was at version 7, the champion is 1" in due.sentence
+
+
+def test_an_alarm_from_before_the_present_reign_asks_for_nothing() -> None:
+    """The version was left and taken back since."""
+    again = LOOKED + HOUR
+    back = [rollback_draft(1, 2), confirmation_draft("rollback-1", 1, again)]
+    due = find(state=state_of([row.model_copy(update={"recorded_at": again}) for row in back]), now=again + HOUR)
+    assert due.key is None
+    assert "the alarm is older than the present reign of version 1, which began on 2026-11-23" in due.sentence
 
 
 def test_weeks_are_too_short_for_it() -> None:
