@@ -8,6 +8,12 @@ from typing import cast
 import dagster as dg
 
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
+from forest_fire_retrain.defs.active_retraining import (
+    are_shown,
+    build_active_job,
+    build_active_sensor,
+    build_active_shape,
+)
 from forest_fire_retrain.defs.asset_arguments import Shape
 from forest_fire_retrain.defs.beginnings import find_beginnings
 from forest_fire_retrain.defs.features import build_feature_assets
@@ -44,7 +50,20 @@ def build_predictions(settings: Settings, first: dt.date) -> list[dg.AssetsDefin
         return build_serving_assets(build_days(settings, first), settings.cadence)
 
 
-def build_definitions(settings: Settings, resources: Mapping[str, object] | None = None) -> dg.Definitions:
+def build_active(settings: Settings, *, is_asked: bool) -> dg.Definitions:
+    """Assets, checks, job and sensor of active periods; nothing where there are none and none is asked for."""
+    if not (is_asked or are_shown(settings)):
+        return dg.Definitions()
+    shape = build_active_shape()
+    assets = build_assets(shape)
+    job = build_active_job(assets)
+    sensors = [build_active_sensor(job)] if settings.active is ActiveMode.RETRAIN else []
+    return dg.Definitions(assets=assets, asset_checks=[build_custody_checks(shape)], jobs=[job], sensors=sensors)
+
+
+def build_definitions(
+    settings: Settings, resources: Mapping[str, object] | None = None, *, with_active: bool = False
+) -> dg.Definitions:
     """Assets, jobs, schedules, sensors and resources of one installation.
 
     Parameters
@@ -53,19 +72,22 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         Every knob.
     resources : mapping, optional
         Resources in place of the real ones, by their key; tests put fakes there.
+    with_active : bool
+        Whether active periods are part of it in any case.
     """
     resources = {**build_resources(build_installation(settings)), **(resources or {})}
     installation = cast("Installation", resources["installation"])
     begin = find_beginnings(settings, installation.lake, installation.clock)
-    assets = build_assets(Shape(build_partitions(settings, begin.periods)))
+    shape = Shape(build_partitions(settings, begin.periods))
+    assets = build_assets(shape)
     job = build_job(assets)
     predictions = build_predictions(settings, begin.days)
     prediction_job = build_prediction_job(predictions)
     monitoring = build_monitoring_assets()
     quality_job = build_quality_job(monitoring)
-    return dg.Definitions(
+    passive = dg.Definitions(
         assets=[*assets, *predictions, *monitoring],
-        asset_checks=[build_custody_checks()],
+        asset_checks=[build_custody_checks(shape)],
         jobs=[job, prediction_job, quality_job, *OPERATIONS],
         schedules=[
             build_schedule(settings, job),
@@ -76,6 +98,7 @@ def build_definitions(settings: Settings, resources: Mapping[str, object] | None
         resources=resources,
         executor=noting_in_process_executor,
     )
+    return dg.Definitions.merge(passive, build_active(settings, is_asked=with_active))
 
 
 @dg.definitions

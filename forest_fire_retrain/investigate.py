@@ -27,6 +27,7 @@ from forest_fire_retrain.adapters import explanation_pictures
 from forest_fire_retrain.adapters.ledger_export import read_export, refuse_missing_copy
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.periods import ACTIVE_MARK, is_active
 from forest_fire_retrain.core.serving import explanation_page
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf
@@ -158,7 +159,7 @@ def explain_decision(partition: Day, *, installation: Installation | None = None
     NotReproducedError
         If rows or scores are not those of the decision any more.
     """
-    key = _day(partition).isoformat()
+    key = _period(partition)
     return explaining_decisions.explain_decision(_archive(installation or _build()), key)
 
 
@@ -188,7 +189,7 @@ def evidence(
     Returns the number of files in it. For the other parameters and what is raised see `proofs.write_evidence`.
     """
     chosen = installation or _build()
-    key = _day(partition).isoformat()
+    key = _period(partition)
     entries = chosen.ledger.entries(chosen.settings.model_name)  # its copy may be behind what is proved
 
     def explained() -> str:
@@ -270,6 +271,13 @@ def _day(day: Day) -> dt.date:
     except ValueError as error:
         msg = f"{day!r} is not a day; write it as YYYY-MM-DD"
         raise RefusedRequestError(msg) from error
+
+
+def _period(partition: Day) -> str:
+    """The key of the period that a person names."""
+    if isinstance(partition, str) and is_active(partition):
+        return f"{_day(partition.removesuffix(ACTIVE_MARK)).isoformat()}{ACTIVE_MARK}"
+    return _day(partition).isoformat()
 
 
 def _span(first: dt.date | None, last: dt.date | None) -> Interval:

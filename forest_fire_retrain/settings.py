@@ -116,7 +116,9 @@ class Settings(Places, BaseSettings):
     adjudication : DecisionRule
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
     active : ActiveMode
-        Whether the predictions of the model in production are looked at by schedule, and alarms are told.
+        Whether the predictions of the model in production are looked at by schedule, alarms are told, and ask.
+    active_cooldown_days : int
+        Days behind a decision that an alarm asked for, in which no alarm asks.
     monitoring : MonitorRule
         When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
@@ -182,6 +184,7 @@ class Settings(Places, BaseSettings):
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
     adjudication: DecisionRule = DecisionRule()
     active: ActiveMode = ActiveMode.ALERT
+    active_cooldown_days: Days = 28
     monitoring: MonitorRule = MonitorRule()
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3

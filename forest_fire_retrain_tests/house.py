@@ -27,7 +27,7 @@ TOP_LEVEL = {
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
-    *("core/records", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
+    *("core/records", "core/alarms", "core/losses", "core/park_calendar", "core/plain_text", "core/redaction"),
 )
 WINGS = ("core/rows", "core/models", "core/decision", "core/ledger", "core/serving", "core/monitoring", "core/routing")
 CORE = (*BASE, *WINGS, "core/risk_model", "core/ports")
@@ -47,6 +47,7 @@ HOUSE: dict[str, Room] = {
     "core/canonical_json": room(),
     "core/table_fingerprints": room("core/canonical_json", "numpy", "pyarrow"),
     "core/records": room("core/canonical_json", "core/windows", "pydantic"),
+    "core/alarms": room("core/records"),
     "core/losses": room("numpy"),
     "core/risk_model": room("core/errors", "core/losses", "numpy", "pandas", "scipy", "sklearn", "threadpoolctl"),
     # the wings of the core

@@ -96,9 +96,10 @@ def test_a_wrong_value_with_a_password_in_it_is_said_without(monkeypatch: pytest
     assert "observed: 'postgresql://***@h'" in message
 
 
-def test_what_monitoring_cannot_do_yet_cannot_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "retrain")
+@pytest.mark.parametrize("mode", ["off", "alert", "retrain"])
+def test_monitoring_does_one_of_three_things(monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", mode)
+    assert load_settings().active == mode
+    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "promote")
     with pytest.raises(ConfigurationError, match="FOREST_FIRE_ACTIVE"):
         load_settings()
-    monkeypatch.setenv("FOREST_FIRE_ACTIVE", "off")
-    assert load_settings().active == "off"

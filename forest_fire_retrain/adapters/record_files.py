@@ -10,7 +10,7 @@ from forest_fire_retrain.core.records import Record
 
 PAGES = "decision_page"
 DIGEST = re.compile(r"[0-9a-f]{64}")
-PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,80}")
+PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.+\-]{0,80}")
 
 
 class RecordFiles:
@@ -67,6 +67,8 @@ class RecordFiles:
     def _folder(self, kind: str, partition_key: str) -> Path:
         for part in (kind, partition_key):
             if not PLAIN_NAME.fullmatch(part):
-                msg = f"{part!r} is not a plain name; records are kept under letters, digits, '_', '.' and '-' only"
+                msg = (
+                    f"{part!r} is not a plain name; records are kept under letters, digits, '_', '.', '+' and '-' only"
+                )
                 raise ConfigurationError(msg)
         return self._root / kind / partition_key

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 ModelName = Annotated[str | None, typer.Option("--model", help="Only this model; all by default.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")]
-PartitionKey = Annotated[str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD.")]
+PartitionKey = Annotated[
+    str | None, typer.Option("--partition", help="Start of the period, YYYY-MM-DD, or YYYY-MM-DD+active.")
+]
 DAY = "YYYY-MM-DD"
 FirstDay = Annotated[dt.date | None, typer.Option("--from", parser=read_day, metavar=DAY, help="First day of a range.")]
 LastDay = Annotated[

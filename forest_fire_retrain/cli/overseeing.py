@@ -20,6 +20,7 @@ from forest_fire_retrain.core.ledger.row_words import say_freeze
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.matters import Matter
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
+from forest_fire_retrain.core.oversight.active_due import SWITCHED_OFF, find_active
 from forest_fire_retrain.core.oversight.decision_alerts import alerts_of, find_doubts
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
@@ -129,6 +130,7 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
         "last_predicted_day": "none" if last_live is None else last_live.day,
         "predictions": _describe_look(settings, observed),
+        "off_schedule": _describe_active(settings, observed),
         "frozen_until": state.frozen_until,
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
@@ -147,6 +149,19 @@ def _describe_look(settings: Settings, observed: Observed) -> object:
     if settings.active is ActiveMode.OFF:
         return "not looked at (FOREST_FIRE_ACTIVE is off)"
     return "not looked at yet" if observed.last_look is None else observed.last_look
+
+
+def _describe_active(settings: Settings, observed: Observed) -> str:
+    """Whether an alarm asks for a candidate between two scheduled ones, or why not."""
+    if settings.active is ActiveMode.OFF:
+        return SWITCHED_OFF
+    periods, cooldown_days = settings.periods, settings.active_cooldown_days
+    due = find_active(observed.state, observed.last_look, periods, observed.now, cooldown_days)
+    if due.key is None:
+        return due.sentence
+    if settings.active is ActiveMode.RETRAIN:
+        return f"{due.sentence}; the daemon retrains it, or: forest-fire retrain --partition {due.key}"
+    return f"{due.sentence}; if you want it: forest-fire retrain --partition {due.key}"
 
 
 def _facts_of_upkeep(settings: Settings, observed: Observed) -> dict[str, object]:

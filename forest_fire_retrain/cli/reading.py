@@ -6,6 +6,7 @@ They import neither pandas, SciPy, scikit-learn nor Dagster: whoever is on call 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.cli.asking import NOTHING_YET
 from forest_fire_retrain.cli.console import out, print_json, print_table
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -46,7 +47,7 @@ def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -
 def print_skill(settings: Settings, *, as_json: bool) -> None:
     """Loss of the model in production against climatology, per year of its holdout windows."""
     decisions = (row for row in _read(settings, settings.model_name) if row.kind is EntryKind.DECISION)
-    judged = [window for window in map(read_evidence, decisions) if window.loss_champion]
+    judged = leave_out_shared(window for window in map(read_evidence, decisions) if window.loss_champion)
     years = sorted({window.window.start.year for window in judged})
     rows = [_skill_row(year, [window for window in judged if window.window.start.year == year]) for year in years]
     if as_json:

@@ -1,10 +1,12 @@
 """Run the retraining job from the command line, through Dagster, so that the UI shows what was done."""
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import NamedTuple
 
+import dagster as dg
 from dagster import DagsterError
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,8 +20,10 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import HomeError, UnknownPartitionError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.periods import is_active
 from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
+from forest_fire_retrain.defs.active_retraining import ACTIVE_JOB, add_partitions, build_active_shape
 from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
 from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.failures import Stopped, find_fault
@@ -29,7 +33,7 @@ from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_next, find_waiting, finish_interrupted
+from forest_fire_retrain.operations import find_alarm_behind, find_next, find_waiting, finish_interrupted
 from forest_fire_retrain.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -42,8 +46,13 @@ def retrain_partition(settings: Settings, partition_key: str | None, knowledge: 
     ------
     UnknownPartitionError
         If the key names no closed period.
+    RefusedRequestError
+        If the key is that of an active period that no alarm asks for and that was not decided.
     """
     now = read_clock()
+    if partition_key is not None and is_active(partition_key):
+        run_active(settings, partition_key, knowledge)
+        return
     chosen = partition_key or find_next(build_installation(settings), now) or ""
     key = settings.periods.check_key(chosen, now)
     run_range(settings, key, key, knowledge)
@@ -89,21 +98,64 @@ def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | 
         Whatever stopped the run; everything decided before stays decided.
     """
     closed = settings.periods.closed_keys(read_clock())
-    keys = [key for key in closed if first <= key <= last]
-    with foreseeable_faults_bare(), RunProgress(len(keys)) as progress, open_instance(settings) as instance:
+    n_periods = sum(first <= key <= last for key in closed)
+
+    def begin(instance: dg.DagsterInstance, installation: Installation) -> None:
+        refuse_overtaking(instance, installation, first)
+        note_beginning(settings.dagster_home, PERIODS, dt.date.fromisoformat(first))
+
+    _run(settings, JOB_NAME, Span(first, last, n_periods), knowledge, begin)
+
+
+def run_active(settings: Settings, key: str, knowledge: Knowledge | None = None) -> None:
+    """One run over an active period that is due, or that was decided, recorded as `run_range` does.
+
+    Raises
+    ------
+    RefusedRequestError
+        If no alarm asks for the period, or it can be decided no more and was not.
+    ForestFireRetrainError
+        Whatever stopped the run.
+    """
+
+    def begin(instance: dg.DagsterInstance, installation: Installation) -> None:
+        find_alarm_behind(installation, key, installation.clock())
+        add_partitions(instance, installation, key)
+
+    _run(settings, ACTIVE_JOB, Span(key, key, 1), knowledge, begin)
+
+
+class Span(NamedTuple):
+    """The periods of a run: the first, the last, and how many."""
+
+    first: str
+    last: str
+    n_periods: int
+
+
+def _run(
+    settings: Settings,
+    job_name: str,
+    span: Span,
+    knowledge: Knowledge | None,
+    begin: Callable[[dg.DagsterInstance, Installation], None],
+) -> None:
+    """Run a job over periods; `begin` is asked first whether that may be."""
+    first, last, n_periods = span
+    with foreseeable_faults_bare(), RunProgress(n_periods) as progress, open_instance(settings) as instance:
         close_dead_runs(instance)
         installation = replace(build_installation(settings), progress=progress)
-        refuse_overtaking(instance, installation, closed, first)
+        begin(instance, installation)
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
-        note_beginning(settings.dagster_home, PERIODS, dt.date.fromisoformat(first))
-        job = build_definitions(settings, {"installation": installation}).resolve_job_def(JOB_NAME)
+        resources = {"installation": installation}
+        job = build_definitions(settings, resources, with_active=job_name == ACTIVE_JOB).resolve_job_def(job_name)
         import_for_runs()
         collect_garbage()
-        with placed_runs(instance, JOB_NAME):
+        with placed_runs(instance, job_name):
             done = job.execute_in_process(
-                run_config=_configure(knowledge),
+                run_config=_configure(knowledge, job_name),
                 instance=instance,
                 partition_key=first if first == last else None,
                 tags=tags,
@@ -142,11 +194,12 @@ def _home_error(refused: BaseException) -> HomeError:
     )
 
 
-def _configure(knowledge: Knowledge | None) -> dict[str, object]:
+def _configure(knowledge: Knowledge | None, job_name: str) -> dict[str, object]:
     """The run's configuration, as it would be typed into the launchpad."""
     if knowledge is None:
         return dict(QUIET)
-    return {**QUIET, "ops": {"holdout_set": {"config": {"knowledge": str(knowledge)}}}}
+    op = build_active_shape().op("holdout_set") if job_name == ACTIVE_JOB else "holdout_set"
+    return {**QUIET, "ops": {op: {"config": {"knowledge": str(knowledge)}}}}
 
 
 def _print_outcome(installation: Installation, run_id: str) -> None:

@@ -8,12 +8,11 @@ Rules
 - Two runs that begin with the same period are let in; one decides, and the other returns that decision.
 """
 
-from collections.abc import Sequence
-
 import dagster as dg
 
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.defs.beginnings import PARTITION_TAG, RANGE_START_TAG
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import PROCESS_TAG, working_runs
@@ -22,9 +21,7 @@ from forest_fire_retrain.installation import Installation
 RANGE_END_TAG = "dagster/asset_partition_range_end"
 
 
-def refuse_overtaking(
-    instance: dg.DagsterInstance, installation: Installation, closed: Sequence[str], first: str
-) -> None:
+def refuse_overtaking(instance: dg.DagsterInstance, installation: Installation, first: str) -> None:
     """Refuse to begin with the period `first` while a run is about to decide one before it.
 
     Parameters
@@ -33,8 +30,6 @@ def refuse_overtaking(
         Where runs are noted.
     installation : Installation
         Whose ledger says what is decided.
-    closed : sequence of str
-        Keys of the periods that are over, oldest first.
     first : str
         The earliest period that is asked for.
 
@@ -43,8 +38,10 @@ def refuse_overtaking(
     RefusedRequestError
         If there is such a run; its process and its periods are named.
     """
-    newest = fold(installation.ledger.entries(installation.settings.model_name)).newest_partition
-    undecided = [key for key in closed if newest is None or key > newest]
+    settings = installation.settings
+    newest = fold(installation.ledger.entries(settings.model_name)).newest_as_of
+    closed = settings.periods.closed(installation.clock())
+    undecided = [key_of(period) for period in closed if newest is None or period.end > newest]
     for run in working_runs(instance, JOB_NAME):
         begins, ends = (run.tags.get(tag) or run.tags.get(PARTITION_TAG) for tag in (RANGE_START_TAG, RANGE_END_TAG))
         if begins and ends and any(begins <= key <= ends and key < first for key in undecided):

@@ -1,11 +1,18 @@
 """Retraining periods as plain dates: which there are, which are over, and which windows belong to each.
 
-A period is called by its start, `2026-03-02`; knowledge ends at its end. Dagster's partitions are held to this
-arithmetic by a test.
+Rules
+-----
+- A scheduled period is called by its start, `2026-03-02`; knowledge ends at its end. Dagster's partitions are held to
+  this arithmetic by a test.
+- An active period, which an alarm asks for, is called by the day at which its knowledge ends, `2026-11-24+active`. It
+  begins with the calendar period that is still open on that day, so that key and cadence alone say which days it has.
+- The scheduled period that is open then holds all days of the active one, and is decided as ever when it is over.
 """
 
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from enum import StrEnum
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -23,6 +30,28 @@ from forest_fire_retrain.core.windows import (
 
 DAYS_PER_WEEK = 7
 LONGER_THAN_A_MONTH = dt.timedelta(days=32)
+ACTIVE_MARK = "+active"
+"""How the key of an active period ends."""
+MIN_ACTIVE_DAYS = DAYS_PER_WEEK
+"""Days of the shortest active period: those of the shortest scheduled one, and of a block of the comparison.
+
+Fewer days are less than one independent piece of evidence. A week is over sooner than it has so many: where periods are
+weeks, the next scheduled one is the answer to an alarm.
+"""
+
+
+class PeriodKind(StrEnum):
+    """What a period is there for."""
+
+    SCHEDULED = "scheduled"
+    ACTIVE = "active"
+
+
+class Period(NamedTuple):
+    """What a partition key means."""
+
+    kind: PeriodKind
+    days: Interval
 
 
 def align_to_cadence(day: dt.date, cadence: Cadence) -> dt.date:
@@ -39,9 +68,66 @@ def period_starting(start: dt.date, cadence: Cadence) -> Interval:
     return Interval(start=start, end=(start + LONGER_THAN_A_MONTH).replace(day=1))
 
 
+def period_holding(day: dt.date, cadence: Cadence) -> Interval:
+    """The calendar period that `day` lies in."""
+    start = day - dt.timedelta(days=day.weekday()) if cadence is Cadence.WEEKLY else day.replace(day=1)
+    return period_starting(start, cadence)
+
+
 def key_of(period: Interval) -> str:
-    """What a period is called: its start."""
+    """What a scheduled period is called: its start."""
     return period.start.isoformat()
+
+
+def active_key(day: dt.date) -> str:
+    """What the active period is called whose knowledge ends at `day`."""
+    return f"{day.isoformat()}{ACTIVE_MARK}"
+
+
+def is_active(partition_key: str) -> bool:
+    """Whether a key is that of an active period."""
+    return partition_key.endswith(ACTIVE_MARK)
+
+
+def day_in(partition_key: str) -> dt.date:
+    """The day that stands in a key: a scheduled period's start, an active one's end.
+
+    Raises
+    ------
+    ValueError
+        If there is none.
+    """
+    return dt.date.fromisoformat(partition_key.removesuffix(ACTIVE_MARK))
+
+
+def active_days(day: dt.date, cadence: Cadence) -> int:
+    """Days that the active period would have whose knowledge ends at `day`."""
+    return (day - period_holding(day, cadence).start).days
+
+
+def read_key(partition_key: str, cadence: Cadence) -> Period:
+    """What a partition key means.
+
+    Raises
+    ------
+    UnknownPartitionError
+        If it means no period.
+    """
+    try:
+        day = day_in(partition_key)
+    except ValueError as error:
+        msg = f"{partition_key!r} names no period; one is called by its start, YYYY-MM-DD, or YYYY-MM-DD{ACTIVE_MARK}"
+        raise UnknownPartitionError(msg) from error
+    if not is_active(partition_key):
+        return Period(PeriodKind.SCHEDULED, period_starting(day, cadence))
+    n_days = active_days(day, cadence)
+    if n_days < MIN_ACTIVE_DAYS:
+        msg = (
+            f"{partition_key!r} is no period: on {day} the {cadence} period from {period_holding(day, cadence).start} "
+            f"has {n_days} days behind it, and an active period needs {MIN_ACTIVE_DAYS}"
+        )
+        raise UnknownPartitionError(msg)
+    return Period(PeriodKind.ACTIVE, Interval(start=period_holding(day, cadence).start, end=day))
 
 
 class Periods(BaseModel):
@@ -90,13 +176,15 @@ class Periods(BaseModel):
         ------
         ConfigurationError
             If the period leaves too little history to train on.
+        UnknownPartitionError
+            If the key means no period.
         """
-        start = dt.date.fromisoformat(partition_key)
-        return plan_windows(period_starting(start, self.cadence), self.history_start, self.policy)
+        days = read_key(partition_key, self.cadence).days
+        return plan_windows(days, self.history_start, self.policy, partition_key)
 
     def span_of(self, partition_keys: Sequence[str]) -> Interval:
         """From the first period's start to the last one's end."""
-        spans = [period_starting(dt.date.fromisoformat(key), self.cadence) for key in partition_keys]
+        spans = [read_key(key, self.cadence).days for key in partition_keys]
         return Interval(start=min(span.start for span in spans), end=max(span.end for span in spans))
 
     def check_key(self, partition_key: str, now: dt.datetime) -> str:

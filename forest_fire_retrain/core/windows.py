@@ -5,7 +5,8 @@ Rules
 - Intervals are half-open `[start, end)` in valid time.
 - `as_of` is the partition's end: nothing recorded at or after it is known to the partition.
 - The holdout window is the partition shifted back by the label delay, so that every label in it is
-  mature at `as_of`; consecutive holdout windows tile time without overlap.
+  mature at `as_of`; holdout windows of consecutive scheduled periods tile time without overlap, and that of an active
+  one lies in the next scheduled one's (`core.periods`).
 - The gap lies before the holdout window and is at least as long as the label delay.
 - Training ends where the gap begins.
 - Days are those of the park's time zone; a day reaches from its own midnight to the next day's, 23 to 25 hours later
@@ -146,7 +147,9 @@ class RetrainingWindows(BaseModel):
         return self.training.end
 
 
-def plan_windows(partition: Interval, history_start: dt.date, policy: WindowPolicy) -> RetrainingWindows:
+def plan_windows(
+    partition: Interval, history_start: dt.date, policy: WindowPolicy, partition_key: str | None = None
+) -> RetrainingWindows:
     """Lay out the windows of `partition`.
 
     Parameters
@@ -157,6 +160,8 @@ def plan_windows(partition: Interval, history_start: dt.date, policy: WindowPoli
         First day of the data to use.
     policy : WindowPolicy
         Lengths of delay, gap and training window.
+    partition_key : str, optional
+        What the period is called, by default its start.
 
     Raises
     ------
@@ -169,14 +174,14 @@ def plan_windows(partition: Interval, history_start: dt.date, policy: WindowPoli
     if available < policy.min_training_days:
         first = earliest_partition_start(history_start, policy)
         msg = (
-            f"partition {partition.start} has {available} days of history to train on, needs "
+            f"partition {partition_key or partition.start} has {available} days of history to train on, needs "
             f"{policy.min_training_days}; the first partition may start on {first}. "
             "Choose a later partition or set FOREST_FIRE_START_DATE earlier."
         )
         raise ConfigurationError(msg)
     start = max(history_start, cutoff - dt.timedelta(days=policy.training_window_days))
     return RetrainingWindows(
-        partition_key=partition.start.isoformat(),
+        partition_key=partition_key or partition.start.isoformat(),
         partition=partition,
         training=Interval(start=start, end=cutoff),
         gap=Interval(start=cutoff, end=holdout.start),

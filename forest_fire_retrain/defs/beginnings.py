@@ -6,6 +6,7 @@ Rules
   `forest-fire up` would decide. Days begin with the oldest predicted one; where there is none, with today.
 - A run notes its oldest partition in the home before its first step. What was noted once only moves back: a partition
   that may hold a materialization never disappears, and `backfill --from` brings earlier ones.
+- An active period begins nothing: a scheduled one was decided before it.
 - Nothing begins before the first trainable period, or the first day after it.
 - Every process that loads the definitions of a home on the same day finds the same beginnings.
 """
@@ -23,7 +24,7 @@ from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.core.ledger.entries import EntryKind
-from forest_fire_retrain.core.periods import align_to_cadence, period_starting
+from forest_fire_retrain.core.periods import align_to_cadence, is_active, period_starting
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import day_of
@@ -82,7 +83,7 @@ def note_beginning(folder: Path, name: str, day: dt.date) -> None:
 def note_run(instance: dg.DagsterInstance, tags: Mapping[str, str], name: str) -> None:
     """Note the oldest partition of a run beside the instance it is recorded in; a run without partitions has none."""
     key = tags.get(RANGE_START_TAG) or tags.get(PARTITION_TAG)
-    if key is None or not instance.is_persistent:
+    if key is None or is_active(key) or not instance.is_persistent:
         return
     note_beginning(Path(instance.root_directory), name, dt.date.fromisoformat(key))
 
@@ -103,7 +104,8 @@ def _decided(settings: Settings) -> list[dt.date]:
         return []
     kinds = (EntryKind.DECISION, EntryKind.REPLAY)
     own = [row for row in rows if row.model_name == settings.model_name and row.kind in kinds]
-    return [dt.date.fromisoformat(row.partition_key) for row in own if row.partition_key is not None]
+    keys = [row.partition_key for row in own if row.partition_key is not None]
+    return [dt.date.fromisoformat(key) for key in keys if not is_active(key)]
 
 
 def _first_day(settings: Settings, lake: Lake, clock: Callable[[], dt.datetime], noted: dt.date | None) -> dt.date:

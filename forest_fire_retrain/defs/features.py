@@ -14,7 +14,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.replay_report import keys_to_check
-from forest_fire_retrain.defs.run_context import tell
+from forest_fire_retrain.defs.run_context import periods_of, tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 
@@ -25,8 +25,9 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
     """`features`, downstream of the ingested tables."""
 
     @dg.asset(
+        key=shape.key("features"),
         deps=upstream,
-        group_name="features",
+        group_name=shape.group("features"),
         kinds={"duckdb", "deltalake"},
         owners=OWNERS,
         code_version=code_version_of("features"),
@@ -34,7 +35,9 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         description="Daily features per cell: Canadian fire weather codes with carried state, rolling rain and "
         "temperature, dry spell, season, fire history as known then. One period equals a full rebuild bit for bit.",
         check_specs=[
-            dg.AssetCheckSpec(COVERAGE_CHECK, asset="features", description="One row per cell and day of the period.")
+            dg.AssetCheckSpec(
+                COVERAGE_CHECK, asset=shape.key("features"), description="One row per cell and day of the period."
+            )
         ],
         **shape.shared,
     )
@@ -42,7 +45,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
     def features(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
-        window = installation.settings.periods.span_of(context.partition_keys)
+        window = installation.settings.periods.span_of(periods_of(context, installation))
         report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)

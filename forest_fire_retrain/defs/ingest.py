@@ -22,7 +22,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.replay_report import keys_to_check
-from forest_fire_retrain.defs.run_context import tell, warn
+from forest_fire_retrain.defs.run_context import periods_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
@@ -36,7 +36,8 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     """`weather` and `fire_reports`."""
 
     @dg.asset(
-        group_name=GROUP,
+        key=shape.key("weather"),
+        group_name=shape.group(GROUP),
         kinds={"deltalake", "python"},
         owners=OWNERS,
         code_version=code_version_of("weather"),
@@ -46,7 +47,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         check_specs=[
             dg.AssetCheckSpec(
                 GAPS_CHECK,
-                asset="weather",
+                asset=shape.key("weather"),
                 description="Every cell has a row of weather for every day that became final in the period.",
             )
         ],
@@ -57,7 +58,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         settings = installation.settings
-        window = settings.periods.span_of(context.partition_keys)
+        window = settings.periods.span_of(periods_of(context, installation))
         report = ingest_weather(operations.intake_of(installation), window)
         _describe(context, installation, report)
         lag_days = settings.weather_lag_days
@@ -68,7 +69,8 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         )
 
     @dg.asset(
-        group_name=GROUP,
+        key=shape.key("fire_reports"),
+        group_name=shape.group(GROUP),
         kinds={"deltalake", "python"},
         owners=OWNERS,
         code_version=code_version_of("fire_reports"),
@@ -82,7 +84,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         settings = installation.settings
-        window = settings.periods.span_of(context.partition_keys)
+        window = settings.periods.span_of(periods_of(context, installation))
         report = ingest_fire_reports(operations.intake_of(installation), window)
         _describe(context, installation, report)
         return dg.MaterializeResult()
@@ -100,7 +102,7 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
         f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
         f"{report.n_withdrawn} withdrawn"
     )
-    step = context.asset_key.to_user_string()
+    step = context.asset_key.path[-1]
     tell(context, installation, step, context.partition_keys[-1], sentence)
     installation.records.put(INGEST_KIND.format(table=report.table), context.partition_keys[-1], report)
     for warning in report.warnings:

@@ -78,19 +78,21 @@ def build_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinition:
         waiting = find_waiting(installation, installation.clock())
         if not waiting:
             return dg.SkipReason(f"every closed period is decided, or {NOTHING_DECIDED}")
-        return _request(context.instance, waiting[0], installation.clock())
+        return request_run(context.instance, JOB_NAME, waiting[0], installation.clock())
 
     return undecided_partition_sensor
 
 
-def _request(instance: dg.DagsterInstance, key: str, now: dt.datetime) -> dg.RunRequest | dg.SkipReason:
-    """A source that is mended by another day is found so: attempts are bounded by the day."""
+def request_run(
+    instance: dg.DagsterInstance, job_name: str, key: str, now: dt.datetime
+) -> dg.RunRequest | dg.SkipReason:
+    """Ask for a period, a bounded number of times a day: a source that is mended by another day is found so."""
     tags = {PARTITION_TAG: key}
-    runs = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags=tags))
+    runs = instance.get_runs(filters=dg.RunsFilter(job_name=job_name, tags=tags))
     if any(not run.is_finished for run in runs):
         return dg.SkipReason(f"{key} is being retrained")
     since = now - RETRIED_AFTER
-    recent = instance.get_runs(filters=dg.RunsFilter(job_name=JOB_NAME, tags=tags, created_after=since))
+    recent = instance.get_runs(filters=dg.RunsFilter(job_name=job_name, tags=tags, created_after=since))
     if len(recent) >= MAX_ATTEMPTS:
         return dg.SkipReason(
             f"{key} failed {len(recent)} times within a day, and is tried again after it; look at its runs. "

@@ -113,7 +113,7 @@ def describe_adjudication(adjudication: Adjudication) -> Metadata:
     }
     replay = adjudication.standing is Standing.REPLAY
     return {
-        "decision": text(f"REPLAY — {decision.sentence}" if replay else decision.sentence),
+        "decision": text(f"REPLAY — {payload.summary}" if replay else payload.summary),
         "standing": text(adjudication.standing.upper()),
         "outcome": text(decision.outcome),
         "reason": text(decision.reason_code),

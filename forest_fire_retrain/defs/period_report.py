@@ -5,12 +5,13 @@ from functools import partial
 
 import dagster as dg
 
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.reigns import Reign
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
-from forest_fire_retrain.defs.asset_arguments import DECISION, REGISTRY_STATE
+from forest_fire_retrain.defs.asset_arguments import DECISION, REGISTRY_STATE, asset_of
 from forest_fire_retrain.defs.metadata import (
     Metadata,
     describe_adjudication,
@@ -35,9 +36,9 @@ def report_partition(
     """Attach what a person asks next to the two assets of the operation; what comes back draws the pictures."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
     shown = describe_adjudication(standing_decision(adjudication, state, key))
-    context.add_asset_metadata(shown, asset_key=DECISION, partition_key=key)
+    context.add_asset_metadata(shown, asset_key=asset_of(key, DECISION), partition_key=key)
     registry = _describe_registry(installation, adjudication, state)
-    context.add_asset_metadata(registry, asset_key=REGISTRY_STATE, partition_key=key)
+    context.add_asset_metadata(registry, asset_key=asset_of(key, REGISTRY_STATE), partition_key=key)
     tell(context, installation, DECISION, key, adjudication.entry.summary)
     payload = adjudication.payload
     against = "climatology" if payload.champion is None else f"version {payload.champion.version}"
@@ -57,13 +58,13 @@ def attach_pictures(
     if adjudication.standing is Standing.REPLAY:
         observe_replay(context, key, {**describe_adjudication(adjudication), **links})
     else:
-        context.add_asset_metadata(links, asset_key=DECISION, partition_key=key)
+        context.add_asset_metadata(links, asset_key=asset_of(key, DECISION), partition_key=key)
 
 
 def draw_present_champion(installation: Installation) -> None:
     """Draw anew the picture that stands on the page of `registry_state`: who was champion when, and how good."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
-    windows = [read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN)]
+    windows = leave_out_shared(read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN))
     if not windows:
         return
     png = draw_champion(

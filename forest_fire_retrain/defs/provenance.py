@@ -48,8 +48,9 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     """`provenance`, downstream of the decision and its execution."""
 
     @dg.asset(
-        deps=[dg.AssetKey(REGISTRY_STATE)],
-        group_name="provenance",
+        key=shape.key(PROVENANCE),
+        deps=[shape.key(REGISTRY_STATE)],
+        group_name=shape.group("provenance"),
         kinds={"duckdb", "parquet"},
         owners=OWNERS,
         code_version=code_version_of("provenance"),
@@ -75,12 +76,13 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     return [provenance]
 
 
-def build_custody_checks() -> dg.AssetChecksDefinition:
+def build_custody_checks(shape: Shape) -> dg.AssetChecksDefinition:
     """The checks on `provenance`: after it in a run, and each on its own whenever somebody asks."""
+    provenance = shape.key(PROVENANCE)
 
     @dg.multi_asset_check(
-        name="check_custody",
-        specs=[dg.AssetCheckSpec(name, asset=PROVENANCE, description=sentence) for name, sentence in CHECKS.items()],
+        name=shape.op("check_custody"),
+        specs=[dg.AssetCheckSpec(name, asset=provenance, description=sentence) for name, sentence in CHECKS.items()],
         can_subset=True,
     )
     @foreseen

@@ -15,7 +15,8 @@ import dagster as dg
 
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.state import LedgerState
-from forest_fire_retrain.defs.asset_arguments import DECISION
+from forest_fire_retrain.core.periods import is_active
+from forest_fire_retrain.defs.asset_arguments import DECISION, asset_of
 from forest_fire_retrain.defs.metadata import Metadata, text
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudication_of
 
@@ -24,7 +25,7 @@ SHOWN_AGAIN = "shown again"
 
 def observe_replay(context: dg.AssetExecutionContext, key: str, metadata: Metadata) -> None:
     """Put what a replay came to beside the decision that stands."""
-    context.log_event(dg.AssetObservation(DECISION, partition=key, metadata=metadata))
+    context.log_event(dg.AssetObservation(asset_of(key, DECISION), partition=key, metadata=metadata))
 
 
 def standing_decision(adjudication: Adjudication, state: LedgerState, key: str) -> Adjudication:
@@ -57,15 +58,16 @@ def keep_current(
     if newest is None:
         return
     for asset in assets:
-        wanted = dg.AssetRecordsFilter(dg.AssetKey(asset), asset_partitions=[newest])
+        wanted = dg.AssetRecordsFilter(asset_of(newest, asset), asset_partitions=[newest])
         for record in context.instance.fetch_materializations(wanted, limit=1).records:
             if record.asset_materialization is not None:
                 context.log_event(_again(record.asset_materialization, keys))
 
 
 def _newer_than(keys: Sequence[str], state: LedgerState) -> str | None:
-    """The newest period that was decided live, if a run over `keys` was over earlier ones."""
-    newest = max(state.decisions, default=None, key=lambda key: (state.decisions[key].as_of, key))
+    """The newest period of their kind that was decided live, if a run over `keys` was over earlier ones."""
+    decided = (key for key in state.decisions if is_active(key) is is_active(keys[0]))
+    newest = max(decided, default=None, key=lambda key: (state.decisions[key].as_of, key))
     return None if newest is None or max(keys) >= newest else newest
 
 

@@ -13,9 +13,11 @@ import dagster as dg
 from pydantic import Field
 
 from forest_fire_retrain.adapters.worker_processes import run_tasks
+from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError, TrackingError
+from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.ledger.state import fold, state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
@@ -30,9 +32,9 @@ from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candida
 from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
 from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
-from forest_fire_retrain.defs.run_context import stamp_of, tell, warn
+from forest_fire_retrain.defs.run_context import periods_of, stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import describe_passed_over
+from forest_fire_retrain.operations import describe_passed_over, find_alarm_behind
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
@@ -82,8 +84,9 @@ def build_retraining_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -
 
 def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     @dg.asset(
+        key=shape.key("holdout_set"),
         deps=upstream,
-        group_name=GROUP,
+        group_name=shape.group(GROUP),
         kinds={"duckdb", "python"},
         owners=OWNERS,
         code_version=code_version_of("holdout_set"),
@@ -91,7 +94,9 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
         "come from. Persisted, hashed, recorded with the decision.",
         check_specs=[
             dg.AssetCheckSpec(
-                POSTDATES_CHECK, asset="holdout_set", description="The holdout lies a full gap behind the training."
+                POSTDATES_CHECK,
+                asset=shape.key("holdout_set"),
+                description="The holdout lies a full gap behind the training.",
             )
         ],
         **shape.shared,
@@ -102,7 +107,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
     ) -> dg.MaterializeResult:
         lake, settings = installation.lake, installation.settings
         entries = installation.ledger.entries(settings.model_name)
-        for key in context.partition_keys:
+        for key in periods_of(context, installation):
             windows = settings.periods.windows_of(key)
             original = original_decision(entries, key)
             snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
@@ -129,8 +134,9 @@ def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
 
 def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
     @dg.asset(
+        key=shape.key("candidate_model"),
         deps=upstream,
-        group_name=GROUP,
+        group_name=shape.group(GROUP),
         kinds={"scikitlearn", "mlflow"},
         owners=OWNERS,
         code_version=code_version_of("candidate_model"),
@@ -157,7 +163,7 @@ def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) ->
 
 def _train_all(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[tuple[str, Candidate]]:
     """The candidates of all partitions of the run, in their order, trained side by side where they are many."""
-    keys = context.partition_keys
+    keys = periods_of(context, installation)
     workshop = installation.workshop
     tasks = (_training_of(context, installation, workshop, key) for key in keys)
     n_processes = installation.settings.n_processes
@@ -196,9 +202,9 @@ def _build_adjudication(
     shape: Shape, holdout: dg.AssetsDefinition, candidate: dg.AssetsDefinition
 ) -> dg.AssetsDefinition:
     decision_spec = dg.AssetSpec(
-        DECISION,
+        shape.key(DECISION),
         deps=[holdout, candidate],
-        group_name=GROUP,
+        group_name=shape.group(GROUP),
         kinds={"python", "duckdb"},
         owners=OWNERS,
         code_version=code_version_of(DECISION),
@@ -206,9 +212,9 @@ def _build_adjudication(
         "appended to the ledger. A past period is judged as a replay and moves nothing.",
     )
     registry_spec = dg.AssetSpec(
-        REGISTRY_STATE,
+        shape.key(REGISTRY_STATE),
         deps=[decision_spec],
-        group_name=GROUP,
+        group_name=shape.group(GROUP),
         kinds={"mlflow", "python"},
         owners=OWNERS,
         code_version=code_version_of(REGISTRY_STATE),
@@ -218,10 +224,10 @@ def _build_adjudication(
     )
 
     @dg.multi_asset(
-        name="adjudicate_and_promote",
+        name=shape.op("adjudicate_and_promote"),
         specs=[decision_spec, registry_spec],
         check_specs=[
-            dg.AssetCheckSpec(name, asset=DECISION, description=f"Guardrail {code}.")
+            dg.AssetCheckSpec(name, asset=shape.key(DECISION), description=f"Guardrail {code}.")
             for code, name in GUARDRAIL_CHECKS.items()
         ],
         **shape.shared,
@@ -230,7 +236,7 @@ def _build_adjudication(
     def adjudicate_and_promote(
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.MaterializeResult]:
-        keys, adjudications = context.partition_keys, list[Adjudication]()
+        keys, adjudications = periods_of(context, installation), list[Adjudication]()
 
         def decide_all() -> Iterator[Callable[[], dict[str, bytes]]]:
             for key in keys:
@@ -244,8 +250,8 @@ def _build_adjudication(
         draw_present_champion(installation)
         state = fold(installation.ledger.entries(installation.settings.model_name))
         checked = current_decisions(adjudications, keys, state)
-        yield dg.MaterializeResult(asset_key=DECISION, check_results=check_guardrails(checked))
-        yield dg.MaterializeResult(asset_key=REGISTRY_STATE)
+        yield dg.MaterializeResult(asset_key=shape.key(DECISION), check_results=check_guardrails(checked))
+        yield dg.MaterializeResult(asset_key=shape.key(REGISTRY_STATE))
         keep_current(context, ("holdout_set", "candidate_model", DECISION, REGISTRY_STATE), keys, state)
 
     return adjudicate_and_promote
@@ -261,14 +267,23 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
         holdout=_read_holdout(installation, partition_key),
         candidate=Candidate.model_validate_json(candidate),
         rule=settings.decision_rule,
+        alarm=find_alarm_behind(installation, partition_key, installation.clock()),
     )
-    stamp, n_rows_before = stamp_of(context, installation), len(installation.ledger.entries())
+    stamp, n_rows_before = _stamp_of(context, installation, question), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
     _name_runs(context, installation, adjudication, question.candidate)
     passed_over = describe_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
     if passed_over is not None:
         warn(context, installation, DECISION, passed_over)
     return adjudication
+
+
+def _stamp_of(context: dg.AssetExecutionContext, installation: Installation, question: Question) -> Stamp:
+    """Who is behind a decision: an alarm, whoever opened the door, behind the first on a period that it asked for."""
+    stamp, key = stamp_of(context, installation), question.holdout.windows.partition_key
+    entries = installation.ledger.entries(question.model_name)
+    is_asked = question.alarm is not None and original_decision(entries, key) is None
+    return stamp._replace(trigger=ALARM_TRIGGER) if is_asked else stamp
 
 
 def _name_runs(

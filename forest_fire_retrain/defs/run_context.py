@@ -1,7 +1,10 @@
 """Who is behind a run, and how it says what it does."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 
+from forest_fire_retrain import operations
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.outgoing import cleared
@@ -28,6 +31,19 @@ def stamp_of(
         trigger=trigger,
         dagster_run_id=context.run.run_id,
     )
+
+
+def periods_of(context: dg.AssetExecutionContext, installation: Installation) -> Sequence[str]:
+    """The keys of a run's periods; an active one only where an alarm asked for it.
+
+    Raises
+    ------
+    RefusedRequestError
+        If nobody asked for one, or it can be decided no more.
+    """
+    for key in context.partition_keys:
+        operations.find_alarm_behind(installation, key, installation.clock())
+    return context.partition_keys
 
 
 def tell(

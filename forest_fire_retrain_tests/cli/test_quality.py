@@ -6,6 +6,7 @@ import pytest
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.cli import quality
+from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import MeasureShift
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain_tests.pipeline.monitoring.test_measuring_quality import Watched, measure, watched
@@ -50,6 +51,16 @@ def test_a_champion_without_newer_days_has_no_table_of_them(
     text = said(watched, measure(watched.installation).model_copy(update={"shift": None}), monkeypatch, capsys)
     assert "no day is newer" in text
     assert "Against the training" not in text
+
+
+def test_an_alarm_says_whether_it_asks_for_a_candidate(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    report = measure(watched.installation)
+    alarm = said(watched, report.model_copy(update={"state": QualityState.ALARM}), monkeypatch, capsys)
+    assert "no candidate off schedule is due: periods are weeks" in " ".join(alarm.split())
+    calm = said(watched, report.model_copy(update={"state": QualityState.OK}), monkeypatch, capsys)
+    assert "off schedule" not in calm
 
 
 def test_a_program_reads_the_whole_report(

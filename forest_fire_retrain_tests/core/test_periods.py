@@ -8,8 +8,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import UnknownPartitionError
-from forest_fire_retrain.core.periods import Periods, align_to_cadence, key_of, period_starting
-from forest_fire_retrain.core.windows import Cadence, WindowPolicy, midnight
+from forest_fire_retrain.core.periods import (
+    MIN_ACTIVE_DAYS,
+    Period,
+    PeriodKind,
+    Periods,
+    active_days,
+    active_key,
+    align_to_cadence,
+    day_in,
+    is_active,
+    key_of,
+    period_holding,
+    period_starting,
+    read_key,
+)
+from forest_fire_retrain.core.windows import Cadence, Interval, WindowPolicy, midnight
 from forest_fire_retrain.defs.partitions import build_partitions
 from forest_fire_retrain.settings import Settings
 
@@ -120,3 +134,48 @@ def test_before_the_first_period_is_over_its_start_is_named() -> None:
 def test_a_span_reaches_over_all_its_periods() -> None:
     span = periods_of().span_of(["2024-04-15", "2024-04-01", "2024-04-08"])
     assert (span.start, span.end) == (dt.date(2024, 4, 1), dt.date(2024, 4, 22))
+
+
+@given(CADENCES, DAYS)
+def test_the_period_that_holds_a_day_is_one_of_the_calendar(cadence: Cadence, day: dt.date) -> None:
+    held = period_holding(day, cadence)
+    assert day in held
+    assert held == period_starting(align_to_cadence(held.start, cadence), cadence)
+
+
+def test_an_active_period_begins_with_the_one_that_is_open_on_its_day() -> None:
+    days = Interval(start=dt.date(2026, 11, 1), end=dt.date(2026, 11, 24))
+    assert read_key("2026-11-24+active", Cadence.MONTHLY) == Period(PeriodKind.ACTIVE, days)
+    scheduled = Interval(start=dt.date(2026, 11, 1), end=dt.date(2026, 12, 1))
+    assert read_key("2026-11-01", Cadence.MONTHLY) == Period(PeriodKind.SCHEDULED, scheduled)
+    assert [is_active(key) for key in ("2026-11-24+active", "2026-11-24")] == [True, False]
+
+
+@given(CADENCES, DAYS)
+def test_an_active_period_lies_in_the_next_scheduled_one_and_has_a_week_or_more(cadence: Cadence, day: dt.date) -> None:
+    key = active_key(day)
+    assert day_in(key) == day
+    if active_days(day, cadence) < MIN_ACTIVE_DAYS:
+        with pytest.raises(UnknownPartitionError, match="needs 7"):
+            read_key(key, cadence)
+        return
+    assert cadence is Cadence.MONTHLY
+    days, scheduled = read_key(key, cadence).days, period_holding(day, cadence)
+    assert days.start == scheduled.start
+    assert days.end <= scheduled.end
+    periods = Periods(history_start=dt.date(2018, 1, 1), history_end=None, cadence=cadence, policy=POLICY)
+    active, next_one = periods.windows_of(key), periods.windows_of(key_of(scheduled))
+    assert (active.partition_key, active.as_of) == (key, day)
+    assert active.holdout.end == day - dt.timedelta(days=POLICY.label_delay_days)
+    assert (active.training, active.gap, active.holdout.start) == (
+        next_one.training,
+        next_one.gap,
+        next_one.holdout.start,
+    )
+    assert periods.span_of([key]) == days
+
+
+@pytest.mark.parametrize("key", ["", "soon", "2026-13-01", "+active", "2026-11-24+ACTIVE", "2026-11-24active"])
+def test_a_key_that_means_no_period_says_how_one_is_called(key: str) -> None:
+    with pytest.raises(UnknownPartitionError, match="YYYY-MM-DD"):
+        read_key(key, Cadence.MONTHLY)

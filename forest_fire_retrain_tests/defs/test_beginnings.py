@@ -101,4 +101,5 @@ def test_a_run_notes_its_oldest_partition_beside_its_record(tmp_path: Path, tag:
     with dg.DagsterInstance.local_temp(str(tmp_path)) as instance:
         note_run(instance, {tag: "2025-01-06"}, PERIODS)
         note_run(instance, {}, DAYS)
+        note_run(instance, {tag: "2024-12-23+active"}, PERIODS)  # it begins nothing
     assert read_noted(tmp_path) == {PERIODS: EARLY}

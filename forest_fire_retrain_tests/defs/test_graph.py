@@ -72,6 +72,26 @@ def test_the_graph_has_these_assets_edges_groups_and_checks(definitions: dg.Defi
         assert found[name][2] >= checks
 
 
+def test_active_periods_have_the_same_graph_below_their_name(tmp_path: Path) -> None:
+    settings = example_settings(tmp_path, cadence="monthly", active="retrain")
+    definitions = build_definitions(settings)
+    graph = definitions.resolve_asset_graph()
+    active = {node.key.path[1]: node for node in graph.asset_nodes if node.key.path[0] == "active"}
+    shared = set(EXPECTED) - {"risk_predictions", "prediction_quality"}
+    assert set(active) == shared
+    for name, node in active.items():
+        parents = {parent.to_user_string() for parent in node.parent_keys}
+        assert parents == {f"active/{parent}" for parent in EXPECTED[name][1]}
+        assert {check.name for check in node.check_keys} >= EXPECTED[name][2]
+        assert (node.group_name, node.owners, len(node.code_version or "")) == ("active", ["team:fire-risk"], 64)
+        assert node.partitions_def == dg.DynamicPartitionsDefinition(name="active_periods")
+    assert {node.key.to_user_string() for node in graph.asset_nodes} == set(EXPECTED) | {f"active/{n}" for n in shared}
+    sensor = definitions.resolve_sensor_def("active_retraining_sensor")
+    assert sensor.default_status is dg.DefaultSensorStatus.RUNNING
+    keys = definitions.resolve_job_def("active_retraining_job").asset_layer.selected_asset_keys
+    assert keys == {dg.AssetKey(["active", name]) for name in shared}
+
+
 def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it(definitions: dg.Definitions) -> None:
     graph = definitions.resolve_asset_graph()
     for node in graph.asset_nodes:

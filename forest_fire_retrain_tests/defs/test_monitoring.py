@@ -98,7 +98,7 @@ def test_a_home_that_is_not_active_has_no_schedule_and_keeps_the_asset(tmp_path:
     settings = installation.settings.model_copy(update={"active": mode})
     definitions = build_definitions(settings, {"installation": replace(installation, settings=settings)})
     scheduled = QUALITY_SCHEDULE in {schedule.name for schedule in definitions.schedules or ()}
-    assert scheduled is (mode is ActiveMode.ALERT)
+    assert scheduled is (mode is not ActiveMode.OFF)
     assert definitions.resolve_job_def(QUALITY_JOB)
 
 

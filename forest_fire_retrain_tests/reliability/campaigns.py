@@ -1,6 +1,7 @@
 """Which campaigns there are, at full size and reduced; every one runs on homes that are made here."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from forest_fire_retrain_tests.reliability import crashing
@@ -8,7 +9,7 @@ from forest_fire_retrain_tests.reliability.faults import inject_faults
 from forest_fire_retrain_tests.reliability.instants import cut_at_instants
 from forest_fire_retrain_tests.reliability.ordering import ORDERS
 from forest_fire_retrain_tests.reliability.orders import cut_orders
-from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, make_template, park
+from forest_fire_retrain_tests.reliability.parks import ALARMED, FRESH, REIGNING, Template, make_template, park
 from forest_fire_retrain_tests.reliability.processes import Ended, forest_fire, import_everything, run_in_slots
 from forest_fire_retrain_tests.reliability.racing import mix_doors, race_for_head
 from forest_fire_retrain_tests.reliability.ranges import cut_ranges
@@ -38,7 +39,8 @@ def run_campaigns(
     rehearsal = work / "rehearsal"
     rehearsal.mkdir()
     import_everything(forest_fire("retrain"), rehearsal / "log", park(rehearsal, 1))
-    needed = [] if set(names) <= WITH_OWN_HOMES else [_make_templates] * n_slots
+    templates = (FRESH, REIGNING, *((ALARMED,) if "crash" in names else ()))
+    needed = [] if set(names) <= WITH_OWN_HOMES else [partial(_make_templates, templates=templates)] * n_slots
     answers = run_in_slots(needed, slots)
     failed = [answer for answer in answers if isinstance(answer, Ended)]
     if failed:
@@ -47,8 +49,8 @@ def run_campaigns(
     return [tally for name in names for tally in _run(name, slots, n_rounds, quick=quick, orders=(order, seed))]
 
 
-def _make_templates(slot: Path) -> None:
-    for template in (FRESH, REIGNING):
+def _make_templates(slot: Path, *, templates: Sequence[Template]) -> None:
+    for template in templates:
         make_template(slot, template)
 
 
@@ -61,7 +63,7 @@ def _run(
     campaigns: dict[str, Callable[[], list[Tally]]] = {
         "crash": lambda: crashing.crash(
             slots,
-            (*promotions, *rollbacks),
+            (*promotions, *rollbacks, crashing.OFF_SCHEDULE),
             only=PROTOCOL if quick else (),
             sides=crashing.AFTER if quick else crashing.SIDES,
         ),

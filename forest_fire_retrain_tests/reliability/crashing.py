@@ -9,7 +9,15 @@ from typing import NamedTuple
 
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.reliability.invariants import Found, examine
-from forest_fire_retrain_tests.reliability.parks import FRESH, REIGNING, Template, lay_out, park
+from forest_fire_retrain_tests.reliability.parks import (
+    ALARMED,
+    ASKED,
+    FRESH,
+    REIGNING,
+    Template,
+    lay_out,
+    park,
+)
 from forest_fire_retrain_tests.reliability.processes import Child, ask, forest_fire, run_in_slots, start
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, find_bad_ending, read_verdicts
 from forest_fire_retrain_tests.reliability.watching import (
@@ -52,7 +60,7 @@ class Operation(NamedTuple):
 
     def environment(self, slot: Path) -> dict[str, str]:
         """Environment of the slot's installation."""
-        return park(slot, self.newest_week)
+        return park(slot, self.newest_week, dict(self.template.changes))
 
 
 INAUGURAL = Operation("inaugural promotion", FRESH, ("retrain",), FRESH.head)
@@ -60,6 +68,14 @@ SUPERIOR = Operation("promotion over a champion", REIGNING, ("retrain",), REIGNI
 ROLLBACK = Operation("rollback", REIGNING, ("rollback", "--reason", "a trial"), REIGNING.n_decided)
 ORDERED_AGAIN = ROLLBACK._replace(name="rollback, ordered again", next_words=ROLLBACK.words)
 """Wherever it is cut, the same order given again comes to one rollback."""
+OFF_SCHEDULE = Operation(
+    "promotion that an alarm asked for",
+    ALARMED,
+    ("retrain", "--partition", ASKED),
+    ALARMED.head,
+    ("retrain", "--partition", ASKED),
+)
+"""The sensor asks for it again as long as it is not decided, and whoever runs next finishes what was cut."""
 
 
 class Rehearsal(NamedTuple):
@@ -168,7 +184,7 @@ def _watched(task: Callable[[], None], watch: Watch) -> Callable[[], None]:
 def follow_up(slot: Path, operation: Operation) -> Found:
     """The command that comes after, in a process of its own, then what is there."""
     ended = start(forest_fire(*operation.next_words), slot / "follow_up", operation.environment(slot)).wait()
-    found = examine_slot(slot, operation.newest_week)
+    found = examine_slot(slot, operation.newest_week, operation.environment(slot))
     return found._replace(violations=[*find_bad_ending(ended), *found.violations])
 
 

@@ -7,11 +7,12 @@ home of a trial, makes its own templates there and puts them aside.
 import datetime as dt
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from forest_fire_retrain_tests.reliability.processes import forest_fire, start
+from forest_fire_retrain_tests.reliability.shifted_clock import shifted
 
 FIRST_WEEK = dt.date(2024, 7, 29)
 """First period that has 180 days to train on, two weeks of gap and two of label delay."""
@@ -35,10 +36,25 @@ RULE = {
 
 
 class Template(NamedTuple):
-    """A home with some weeks decided."""
+    """A home with some weeks decided.
+
+    Attributes
+    ----------
+    name : str
+        For people, and of its folder.
+    n_decided : int
+        How many weeks.
+    changes : tuple
+        Settings in which it differs from the small park, whenever it is used.
+    months : tuple of str, optional
+        The first and the last month that are decided in place of weeks, under the usual rule; behind them the
+        predictions are looked at, which raises an alarm.
+    """
 
     name: str
     n_decided: int
+    changes: tuple[tuple[str, object], ...] = ()
+    months: tuple[str, str] | None = None
 
     @property
     def head(self) -> int:
@@ -50,6 +66,26 @@ FRESH = Template("fresh", 0)
 """Nothing decided: the first week is an inaugural promotion."""
 REIGNING = Template("reigning", 4)
 """Versions 1 and 2 reigned: the fifth week is a promotion over version 2, and a rollback has a target."""
+ALARMED = Template(
+    "alarmed",
+    0,
+    (
+        ("CADENCE", "monthly"),
+        ("START_DATE", "2023-01-01"),
+        ("END_DATE", "2025-07-20"),
+        ("MIN_TRAINING_DAYS", 365),
+        ("TRAINING_WINDOW_DAYS", 800),
+        ("SIMULATOR__FIRE_RATE", 0.06),
+        ("SIMULATOR__SEED", 8),
+        ("SIMULATOR__DRIFT", json.dumps({"kind": "sudden", "start": "2025-05-01", "strength": 2})),
+        ("ACTIVE", "retrain"),
+    ),
+    ("2025-01-01", "2025-06-01"),
+)
+"""Version 1 reigned while fires began to follow from weather in another way; an alarm of July asks for a candidate."""
+DECIDED = dt.datetime(2025, 7, 1, 6, tzinfo=dt.UTC)
+LOOKED = dt.datetime(2025, 7, 14, 8, 30, tzinfo=dt.UTC)
+ASKED = "2025-07-14+active"
 
 
 def week(number: int) -> str:
@@ -84,15 +120,27 @@ def park(slot: Path, newest_week: int, changes: Mapping[str, object] | None = No
 def make_template(slot: Path, template: Template) -> None:
     """Make the template's home in `slot` and put it aside."""
     clear(slot)
-    words = ("backfill", "--from", week(1), "--to", week(template.n_decided)) if template.n_decided else None
-    task = _prepare if words is None else forest_fire(*words)
-    ended = start(task, slot / "making", park(slot, max(template.n_decided, 1))).wait()
-    if ended.code:
-        msg = f"the home {template.name} could not be made: {ended}"
-        raise RuntimeError(msg)
+    environment = park(slot, max(template.n_decided, 1), dict(template.changes))
+    if template.months is not None:
+        environment = {name: value for name, value in environment.items() if "ADJUDICATION" not in name}
+    for task in _steps_to(template):
+        ended = start(task, slot / "making", environment).wait()
+        if ended.code:
+            msg = f"the home {template.name} could not be made: {ended}"
+            raise RuntimeError(msg)
     aside = slot / "templates" / template.name
     aside.parent.mkdir(exist_ok=True)
     (slot / "home").rename(aside)
+
+
+def _steps_to(template: Template) -> list[Callable[[], None]]:
+    if template.months is not None:
+        first, last = template.months
+        behind = dt.datetime.now(dt.UTC) - DECIDED
+        return [shifted(forest_fire("backfill", "--from", first, "--to", last), behind), _look]
+    if template.n_decided:
+        return [forest_fire("backfill", "--from", week(1), "--to", week(template.n_decided))]
+    return [_prepare]
 
 
 def lay_out(slot: Path, template: Template) -> None:
@@ -105,6 +153,25 @@ def clear(slot: Path) -> None:
     """Remove the home of the last trial, and what it left among temporary files."""
     for folder in (slot / "home", slot / "tmp"):
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _look() -> None:
+    """Look at the champion's predictions, as the asset does on a Monday.
+
+    Raises
+    ------
+    RuntimeError
+        If that raises no alarm.
+    """
+    from forest_fire_retrain import operations  # noqa: PLC0415 - imported in the child
+    from forest_fire_retrain.core.monitoring.last_look import QualityState  # noqa: PLC0415 - as above
+    from forest_fire_retrain.installation import build_installation  # noqa: PLC0415 - as above
+    from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - as above
+
+    report = operations.look_at_quality(build_installation(load_settings()), LOOKED)
+    if report.state is not QualityState.ALARM:
+        msg = f"no alarm was raised: {report.sentence}"
+        raise RuntimeError(msg)
 
 
 def _prepare() -> None:

@@ -10,6 +10,7 @@ Rules
   weather is no evidence of what they say with it.
 - A window that gave no usable figures, or that does not lie a gap behind both trainings, never comes back.
 - Tainted challengers are compared with tainted evidence only, clean ones with clean evidence only.
+- Of windows that share days only the one decided last counts: no day is evidence twice.
 """
 
 import datetime as dt
@@ -17,6 +18,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any, with_neighbours
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared, name_successor
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.windows import Interval
@@ -46,7 +48,7 @@ def pool_windows(
     newest : WindowEvidence
         The partition's own window.
     earlier : iterable of WindowEvidence
-        Windows of earlier live decisions.
+        Windows of earlier live decisions, in the order of these.
     suspect : sequence of Interval
         Windows under a flag that was not lifted.
     rule : DecisionRule
@@ -54,16 +56,23 @@ def pool_windows(
     cleared : sequence of Interval
         Windows whose labels a person vouched for.
     """
-    held = sorted(earlier, key=lambda window: window.window.start)
+    decided = list(earlier)
+    counted = leave_out_shared([*decided, newest])
+    held = sorted(counted[:-1], key=lambda window: window.window.start)
     stale = [count_of(w).window for w in held if w.labels_are_suspect and not overlaps_any(w.window, cleared)]
     oldest_day = newest.window.end - dt.timedelta(days=rule.evidence_days)
     left_out = with_neighbours([*suspect, *stale])
     used: list[WindowEvidence] = []
-    dropped: dict[str, str] = {}
+    kept = {window.partition_key for window in counted}
+    dropped = {
+        window.partition_key: f"its days are in the window of {name_successor(window, counted)}"
+        for window in decided
+        if window.partition_key not in kept and window.window.start >= oldest_day and _is_of_reign(window, newest)
+    }
     for window in held:
         if window.window.start < oldest_day or window.window.end > newest.window.start:
             continue
-        if window.champion_version != newest.champion_version:
+        if not _is_of_reign(window, newest):
             continue  # another champion's reign: nobody expects it here
         reason = _why_left_out(window, newest, left_out)
         if reason is None:
@@ -75,6 +84,10 @@ def pool_windows(
     elif newest.feed_is_silent:
         dropped[newest.partition_key] = FEED_SILENT
     return EvidencePool(tuple(used), dropped)
+
+
+def _is_of_reign(window: WindowEvidence, newest: WindowEvidence) -> bool:
+    return window.champion_version == newest.champion_version
 
 
 def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval]) -> str | None:

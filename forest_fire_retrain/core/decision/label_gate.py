@@ -8,6 +8,7 @@ Rules
   alone, one quiet week in some years would taint whatever is trained afterwards.
 - The models' is the larger of challenger's and champion's: a challenger that learned from the unrecorded
   weeks expects few fires itself, and would excuse the weeks after them.
+- Of windows that share days only the one decided last is counted.
 - A window in which the weather feed was silent is never suspect, and is not counted with others.
 - A flag is lifted when late reports bring the count back, or by a person; never by time. Only a person
   brings the window's recorded sums back into the evidence.
@@ -19,6 +20,7 @@ import datetime as dt
 import math
 from collections.abc import Iterable, Sequence
 
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.windows import Interval
@@ -41,12 +43,12 @@ def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule:
     newest : WindowEvidence
         The partition's own window.
     before : iterable of WindowEvidence
-        Windows of earlier live decisions, of any reign.
+        Windows of earlier live decisions, of any reign, in the order of these.
     rule : DecisionRule
         Thresholds.
     """
     first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
-    by_end = {window.window.end: window for window in before if not window.feed_is_silent}
+    by_end = {window.window.end: window for window in leave_out_shared(before) if not window.feed_is_silent}
     counted = [newest]
     while counted[-1].window.start > first_day and (previous := by_end.get(counted[-1].window.start)) is not None:
         counted.append(previous)

@@ -48,6 +48,7 @@ def render_decision_page(draft: EntryDraft, payload: DecisionPayload) -> str:
         f'<p class="said">{escape(draft.summary)}</p>',
         *([f"<p>{escape(decision.sentence)}</p>"] if replay else []),
         render_facts("The decision", _describe_decision(draft, payload)),
+        *_describe_alarm(payload),
         render_facts("Candidate against champion, on rows that neither has seen", _describe_comparison(payload)),
         render_table("The models on the newest window", *_tabulate_quality(payload)),
         render_table("Guardrails", ("guardrail", "verdict", "value", "limit", "what"), _list_guardrails(payload)),
@@ -142,6 +143,22 @@ def _describe_decision(draft: EntryDraft, payload: DecisionPayload) -> Facts:
         "Dagster run": draft.dagster_run_id,
         "MLflow run": draft.mlflow_run_id,
     }
+
+
+def _describe_alarm(payload: DecisionPayload) -> list[str]:
+    """What asked for an active period; the pages of all others are as they were before there were any."""
+    alarm = payload.alarm
+    if alarm is None:
+        return []
+    facts = {
+        "version that was looked at": alarm.version,
+        "looked at (UTC)": f"{alarm.looked_at:%Y-%m-%d %H:%M:%S}",
+        "the change began in the week from": str(alarm.change),
+        "chart": alarm.chart,
+        "limit of the chart": alarm.limit,
+        "what was said": alarm.said,
+    }
+    return [render_facts("The alarm that asked for it", facts)]
 
 
 def _describe_comparison(payload: DecisionPayload) -> Facts:

@@ -2,6 +2,9 @@
 
 from collections.abc import Iterable, Sequence
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
+from forest_fire_retrain.core.alarms import Alarm
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
@@ -64,6 +67,8 @@ class DecisionPayload(Record):
     suspect : tuple of LabelCount, optional
         What earlier windows under a flag held as known at the decision, without the flags that had been lifted;
         `None` in rows that are older than this field.
+    alarm : Alarm, optional
+        What asked for an active period; it is not written where there is none.
     """
 
     holdout: HoldoutSet
@@ -81,6 +86,19 @@ class DecisionPayload(Record):
     attribution: Attribution | None = None
     page_sha256: str | None = None
     suspect: tuple[LabelCount, ...] | None = None
+    alarm: Alarm | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_no_alarm_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """What no alarm asked for is written as it was before alarms could ask, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if name != "alarm" or value is not None}
+
+    @property
+    def summary(self) -> str:
+        """What was decided and why, for people, and who asked for it where that was an alarm."""
+        sentence = self.decision.sentence
+        return sentence if self.alarm is None else f"{sentence} {self.alarm}"
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""

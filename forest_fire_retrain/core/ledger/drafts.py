@@ -39,7 +39,7 @@ def draft_decision(
     return EntryDraft(
         kind=EntryKind.DECISION,
         model_name=model_name,
-        summary=decision.sentence,
+        summary=payload.summary,
         partition_key=windows.partition_key,
         as_of=windows.as_of,
         decision_id=identify(EntryKind.DECISION, idempotency_key),

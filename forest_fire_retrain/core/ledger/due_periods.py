@@ -6,12 +6,14 @@ Rules
   the rule by which a materialization is live or a replay (`promotion.classify`).
 - A period was passed over when it lies behind the start of the first decided one, in no decided one, and waits no more.
 - Periods are compared by their days, not by their keys: the cadence may have been another one.
+- An active period is none of these: it waits for nobody, and decides no scheduled period.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 
 from forest_fire_retrain.core.ledger.state import LedgerState
+from forest_fire_retrain.core.periods import is_active
 from forest_fire_retrain.core.windows import Interval
 
 DUE_HOUR = 6
@@ -37,7 +39,11 @@ def list_passed_over(state: LedgerState, closed: Sequence[Interval]) -> list[Int
     newest = state.newest_as_of
     if newest is None:
         return []
-    decided = [_days(dt.date.fromisoformat(key), entry.as_of) for key, entry in state.decisions.items() if entry.as_of]
+    decided = [
+        _days(dt.date.fromisoformat(key), entry.as_of)
+        for key, entry in state.decisions.items()
+        if entry.as_of and not is_active(key)
+    ]
     covered = {day for days in decided for day in days}
     first = min(covered)
     return [

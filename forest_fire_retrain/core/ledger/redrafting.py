@@ -59,7 +59,7 @@ def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload)
     """Names of the columns of a decision's row that do not follow from what it embeds."""
     windows, decision = payload.holdout.windows, payload.decision
     follows = {
-        "summary": decision.sentence,
+        "summary": payload.summary,
         "partition_key": windows.partition_key,
         "as_of": windows.as_of,
         "outcome": decision.outcome,

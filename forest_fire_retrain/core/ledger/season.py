@@ -5,6 +5,7 @@ Rules
 - A decision belongs to the season that its period begins in, and so do its window's fires and losses.
 - An order of a person belongs to the season of the day on which it was recorded, in the park's zone, and to that of the
   period it is about, if it is about one; a reign belongs to every season that it touches by either clock.
+- Days that an active and a scheduled period share are counted once, by the one decided last.
 - The model in production is the champion of then; where there was none, nothing is counted for it.
 """
 
@@ -14,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from forest_fire_retrain.core.decision.alerts import FEED_SILENT, FEW_FIRES
 from forest_fire_retrain.core.decision.label_gate import count_of
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -116,9 +118,7 @@ def look_back_on(entries: Sequence[LedgerEntry], model_name: str, year: int | No
     """
     own, zone = [entry for entry in entries if entry.model_name == model_name], ZoneInfo(time_zone)
     decisions = [row for row in own if row.kind is EntryKind.DECISION and _is_of(row.partition_key, year)]
-    decided = sorted(
-        (Decided(row, read_payload(row)) for row in decisions), key=lambda one: str(one.entry.partition_key)
-    )
+    decided = sorted((Decided(row, read_payload(row)) for row in decisions), key=_place)
     rows = {one.entry.decision_id for one in decided}
     return Season(
         model_name=model_name,
@@ -165,6 +165,11 @@ def _is_of(partition_key: str | None, year: int | None) -> bool:
     return partition_key is not None and (year is None or partition_key.startswith(f"{year:04d}-"))
 
 
+def _place(one: Decided) -> tuple[dt.date, str]:
+    """By the days at which knowledge ends: an active period comes before the scheduled one that holds its days."""
+    return one.entry.as_of or dt.date.min, str(one.entry.partition_key)
+
+
 def _touches(reign: Reign, year: int | None, zone: ZoneInfo) -> bool:
     if year is None:
         return True
@@ -175,7 +180,7 @@ def _touches(reign: Reign, year: int | None, zone: ZoneInfo) -> bool:
 
 
 def _count_months(decided: Sequence[Decided]) -> list[Month]:
-    windows = [one.payload.evidence for one in decided if one.payload.evidence.loss_champion]
+    windows = leave_out_shared(one.payload.evidence for one in decided if one.payload.evidence.loss_champion)
     months = sorted({f"{window.window.start:%Y-%m}" for window in windows})
     counted_months = []
     for month in months:

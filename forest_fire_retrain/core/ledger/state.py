@@ -84,8 +84,8 @@ class LedgerState:
 
     @property
     def newest_partition(self) -> str | None:
-        """Key of the latest partition that was decided live, if any."""
-        return max(self.decisions, default=None)
+        """Key of the partition with the latest knowledge that was decided live, if any."""
+        return max(self.decisions, default=None, key=lambda key: (self.decisions[key].as_of or dt.date.min, key))
 
     @property
     def last_decision(self) -> LedgerEntry | None:

@@ -8,7 +8,9 @@ Rules
 
 import datetime as dt
 import json
+from collections.abc import Mapping
 from enum import StrEnum
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -51,6 +53,8 @@ class LastLook(Record):
         Raw measures and predictions that have moved beyond `limit`, the farthest first.
     limit : float, optional
         The limit; `None` where nothing was measured of it.
+    chart, chart_limit : float, optional
+        Where the chart that alarms stood after the last week, and where it alarms; `None` without a week.
     """
 
     version: int
@@ -60,6 +64,8 @@ class LastLook(Record):
     change: dt.date | None
     moved: tuple[Moved, ...] = ()
     limit: float | None = None
+    chart: float | None = None
+    chart_limit: float | None = None
 
     def __str__(self) -> str:
         """One line."""
@@ -85,7 +91,13 @@ def read_look(text: str) -> LastLook:
             change=record["change"],
             moved=tuple(Moved(name=moved["name"], index=moved["index"]) for moved in shift.get("moved", ())),
             limit=shift.get("limit"),
+            **_read_chart(record),
         )
     except (AttributeError, KeyError, TypeError, ValueError, ValidationError) as error:
         msg = f"the newest record of {QUALITY_KIND} cannot be read ({type(error).__name__}); look at the asset's runs"
         raise HomeError(msg) from error
+
+
+def _read_chart(record: Mapping[str, Any]) -> dict[str, float]:
+    weeks = record.get("weeks") or []
+    return {"chart": weeks[-1]["cusum"], "chart_limit": record["rule"]["cusum_limit"]} if weeks else {}

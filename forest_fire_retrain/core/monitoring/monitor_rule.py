@@ -17,6 +17,7 @@ class ActiveMode(StrEnum):
 
     OFF = "off"
     ALERT = "alert"
+    RETRAIN = "retrain"
 
 
 class MonitorRule(BaseModel):

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator
 
 from forest_fire_retrain.core.decision import alerts
 from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.ledger.decision_payload import read_evidence, read_flagged, read_suspect
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
@@ -70,7 +71,8 @@ def find_doubts(state: LedgerState) -> Iterator[Matter]:
     evidence = None if newest is None else read_evidence(newest)
     if newest is None or evidence is None or not (evidence.challenger_is_tainted or evidence.labels_are_suspect):
         return
-    counts = [count_of(flagged) for flagged in read_flagged(state.decisions.values(), state.cleared)]
+    flagged = leave_out_shared(read_flagged(state.decisions.values(), state.cleared))
+    counts = [count_of(window) for window in flagged]
     counted_again = read_suspect(newest)
     if counted_again is not None:
         known = {count.window: count for count in (*counted_again, count_of(evidence))}
@@ -104,7 +106,7 @@ def _beginning_of(state: LedgerState, kind: MatterKind) -> str:
     if kind is MatterKind.CHAMPION_OLD:
         return str(state.champion)
     first, reason = "", state.last_decision.reason_code if state.last_decision is not None else None
-    for key, decision in sorted(state.decisions.items(), reverse=True):
+    for key, decision in reversed(state.decisions.items()):
         if kind is MatterKind.GUARDRAIL_REPEATS:
             goes_on = decision.reason_code == reason
         else:

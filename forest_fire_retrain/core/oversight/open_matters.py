@@ -23,6 +23,7 @@ from forest_fire_retrain.core.oversight.overdue import find_overdue_decision, fi
 VERIFY_JOB = "verify_job"
 DONE_BY = {
     "retraining_job": EntryKind.DECISION,
+    "active_retraining_job": EntryKind.DECISION,
     "rollback_job": EntryKind.ROLLBACK,
     "freeze_job": EntryKind.FREEZE,
     "unfreeze_job": EntryKind.UNFREEZE,

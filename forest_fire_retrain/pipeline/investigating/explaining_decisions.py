@@ -103,7 +103,7 @@ def explain_decision(archive: Archive, partition_key: str) -> DecisionExplanatio
 def _read_decision(state: LedgerState, partition_key: str) -> tuple[DecisionPayload, ChampionFacts]:
     entry = state.decisions.get(partition_key)
     if entry is None:
-        msg = f"partition {partition_key} was not decided live; there are: {list_capped(sorted(state.decisions)[-5:])}"
+        msg = f"partition {partition_key} was not decided live; there are: {list_capped(list(state.decisions)[-5:])}"
         raise RefusedRequestError(msg)
     payload = read_payload(entry)
     if payload.champion is None:
@@ -159,7 +159,7 @@ def _describe(archive: Archive, replayed: Replayed, moved: Contributions) -> Dec
         partition_key=payload.holdout.windows.partition_key,
         outcome=payload.decision.outcome,
         reason_code=payload.decision.reason_code,
-        sentence=payload.decision.sentence,
+        sentence=payload.summary,
         champion_version=facts.version,
         candidate_id=payload.candidate.candidate_id,
         holdout=str(payload.holdout.windows.holdout),

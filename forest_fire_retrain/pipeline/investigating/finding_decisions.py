@@ -1,12 +1,12 @@
 """Find the live decision that a person names: by its period, or by the version that came of it."""
 
-import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold, origin_of
+from forest_fire_retrain.core.periods import day_in
 
 N_NEAREST = 4
 MAX_DIGITS = 9
@@ -68,7 +68,7 @@ def _version_of(entries: Sequence[LedgerEntry], decision: LedgerEntry) -> int | 
 def _nearest(name: str, keys: list[str]) -> list[str]:
     """Periods that start nearest to the day that was named; the newest ones if it is none."""
     try:
-        day = dt.date.fromisoformat(name)
+        day = day_in(name)
     except ValueError:
         return keys[-N_NEAREST:]
-    return sorted(sorted(keys, key=lambda key: abs(dt.date.fromisoformat(key) - day))[:N_NEAREST])
+    return sorted(sorted(keys, key=lambda key: abs(day_in(key) - day))[:N_NEAREST])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow.compute as pc
 
+from forest_fire_retrain.core.alarms import Alarm
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
@@ -46,12 +47,15 @@ class Question(NamedTuple):
         Records of the partition.
     rule : DecisionRule
         The thresholds.
+    alarm : Alarm, optional
+        What asked for an active period.
     """
 
     model_name: str
     holdout: HoldoutSet
     candidate: Candidate
     rule: DecisionRule
+    alarm: Alarm | None = None
 
     @property
     def key(self) -> str:
@@ -122,6 +126,7 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         decision=decision,
         attribution=attribution,
         suspect=tuple(suspect),
+        alarm=question.alarm,
     )
     return payload, scored.rows
 

@@ -1,14 +1,17 @@
 """A decision's row says everything: it reads back whole, is decided again from rows alone, and names differences."""
 
+import datetime as dt
 import json
 import math
 
 import pytest
 
+from forest_fire_retrain.core.alarms import Alarm
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.ledger.decision_page import render_decision_page
 from forest_fire_retrain.core.ledger.decision_payload import (
     OLDER_FACTS,
     DecisionPayload,
@@ -20,8 +23,10 @@ from forest_fire_retrain.core.ledger.decision_payload import (
     read_evidence,
     read_payload,
 )
+from forest_fire_retrain.core.ledger.drafts import draft_decision
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.recomputation import WORDED_SINCE, is_same, recompute
+from forest_fire_retrain.core.ledger.redrafting import find_other_columns_of_decision
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import (
@@ -29,6 +34,7 @@ from forest_fire_retrain_tests.example_evidence import (
     FIRST_DAY,
     MODEL,
     RULE,
+    STAMP,
     draft,
     example_case,
     example_payload,
@@ -240,3 +246,42 @@ def test_the_row_is_canonical_json_without_nan() -> None:
     text = example_payload(CASES["too few"]).to_json()
     assert "NaN" not in text
     assert json.dumps(json.loads(text), sort_keys=True, separators=(",", ":"), ensure_ascii=False) == text
+
+
+ALARM = Alarm(
+    version=1,
+    change=FIRST_DAY,
+    looked_at=dt.datetime(2024, 5, 20, 8, 30, tzinfo=dt.UTC),
+    chart=6.5,
+    limit=5.0,
+    said="the champion loses more than it expects to",
+)
+
+
+def test_a_row_that_no_alarm_asked_for_is_written_as_it_was_before_alarms_could_ask() -> None:
+    payload = example_payload(example_case(GAINS))
+    assert '"alarm"' not in payload.to_json().replace('"alarm_', "")
+    assert payload.summary == payload.decision.sentence
+    assert payload.model_dump().keys() == set(DecisionPayload.model_fields) - {"alarm"}
+
+
+def test_a_row_that_an_alarm_asked_for_says_so_in_one_sentence_and_reads_back() -> None:
+    plain = example_payload(example_case(GAINS))
+    payload = plain.model_copy(update={"alarm": ALARM})
+    assert read_payload(entry_of(payload)) == payload
+    row = draft_decision(payload, model_name=MODEL, idempotency_key="k", champion=1, stamp=STAMP)
+    said = "An alarm of 2024-05-20 on version 1 asked for it: the champion loses more than it expects to."
+    assert row.summary == f"{plain.decision.sentence} {said}"
+    page = render_decision_page(row, payload)
+    assert said in page
+    assert "The alarm that asked for it" in page
+    assert "The alarm that asked for it" not in render_decision_page(row, plain)
+
+
+def test_a_row_whose_alarm_was_edited_does_not_follow_from_its_payload() -> None:
+    payload = example_payload(example_case(GAINS)).model_copy(update={"alarm": ALARM})
+    key = draft_decision(payload, model_name=MODEL, idempotency_key="k", champion=1, stamp=STAMP)
+    entry = FakeLedger().append(key)
+    assert find_other_columns_of_decision(entry, payload) == []
+    other = payload.model_copy(update={"alarm": ALARM.model_copy(update={"said": "all is well"})})
+    assert find_other_columns_of_decision(entry, other) == ["summary"]

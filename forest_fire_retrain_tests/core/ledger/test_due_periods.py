@@ -94,3 +94,33 @@ def test_what_waits_is_exactly_what_would_be_decided_live(places: list[int]) -> 
         standing, _ = classify(state, partition_key=key_of(week), as_of=week.end, idempotency_key="new")
         assert (week in waiting) == (standing is Standing.LIVE)
         assert (week in passed_over) == (places[0] < place < places[-1] and place not in places)
+
+
+def test_an_active_period_neither_waits_nor_keeps_the_next_scheduled_one_from_it() -> None:
+    """It ends within the open month, which is decided, or passed over, as if it had not been."""
+    asked = draft(
+        EntryKind.DECISION,
+        partition_key="2026-07-20+active",
+        as_of=dt.date(2026, 7, 20),
+        decision_id="asked",
+        outcome=Outcome.KEPT,
+    )
+    ledger = FakeLedger()
+    ledger.rows.extend(decided(MONTHS[0]).decisions.values())
+    assert [key_of(month) for month in MONTHS] == ["2026-06-01", "2026-07-01", "2026-08-01"]
+    ledger.append(asked)
+    state = fold(ledger.rows)
+    assert state.newest_partition == "2026-07-20+active"
+    assert list_waiting(state, MONTHS) == MONTHS[1:]
+    assert list_passed_over(state, MONTHS) == []
+    last = draft(
+        EntryKind.DECISION,
+        partition_key=key_of(MONTHS[2]),
+        as_of=MONTHS[2].end,
+        decision_id="last",
+        outcome=Outcome.KEPT,
+    )
+    ledger.append(last)
+    after = fold(ledger.rows)
+    assert after.newest_partition == key_of(MONTHS[2])
+    assert list_passed_over(after, MONTHS) == [MONTHS[1]]

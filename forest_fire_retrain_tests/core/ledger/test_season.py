@@ -18,6 +18,7 @@ from forest_fire_retrain_tests.example_evidence import (
     draft,
     example_case,
     example_payload,
+    example_window,
     findings,
     steady_gains,
 )
@@ -90,6 +91,21 @@ def test_what_the_champion_expected_is_held_against_what_happened() -> None:
     assert month.n_expected == pytest.approx(sum(window.expected_champion))
     assert month.skill == pytest.approx(1 - sum(window.loss_champion) / sum(window.loss_climatology))
     assert season_of(2024, loss_champion=()).months == []
+
+
+def test_days_that_an_active_and_a_scheduled_period_share_are_counted_once() -> None:
+    ledger = FakeLedger()
+    for key, n_days, as_of in (("2024-03-01+active", 14, 1), ("2024-02-12", 28, 15)):
+        evidence = example_window(6, n_days=n_days, partition_key=key)
+        payload = example_payload(example_case([0.5])).model_copy(update={"evidence": evidence})
+        row = draft_decision(
+            payload, model_name=MODEL, idempotency_key=key, champion=1, stamp=Stamp(DECIDED_AT, "ada", "cli")
+        )
+        ledger.append(row.model_copy(update={"partition_key": key, "as_of": dt.date(2024, 3, as_of)}))
+    season = look_back_on(ledger.rows, MODEL, 2024, "UTC")
+    assert [one.entry.partition_key for one in season.decided] == ["2024-03-01+active", "2024-02-12"]
+    (month,) = season.months
+    assert (month.n_windows, month.n_fires) == (1, 28)
 
 
 def test_months_add_up_and_climatology_without_a_loss_gives_no_skill() -> None:

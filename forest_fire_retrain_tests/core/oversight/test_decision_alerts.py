@@ -22,6 +22,7 @@ from forest_fire_retrain_tests.example_evidence import (
     decision_draft,
     draft,
     example_case,
+    example_window,
     findings,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -129,6 +130,28 @@ def test_doubts_are_those_that_the_newest_decision_found_when_it_counted_again()
     earlier, own = find_doubts(doubted_state(*windows, suspect=[count_in(20, 26, 9)]))
     assert "9 fires were recorded" in earlier.sentence
     assert own.key == "labels_doubted/2024-02-10"
+def test_an_alert_goes_on_over_an_active_period_whose_key_sorts_behind_the_next_scheduled_one() -> None:
+    state = state_with([SILENT], [SILENT], [SILENT])
+    first, second, third = state.decisions.values()
+    renamed = second.model_copy(update={"partition_key": "2024-12-24+active"})
+    ordered = fold([first, renamed, third])
+    assert ordered.newest_partition == third.partition_key
+    (matter,) = find_in_decisions(ordered)
+    assert matter.key == f"feed/{first.partition_key}"
+
+
+def test_the_doubt_about_days_that_two_periods_share_is_one_matter() -> None:
+    flagged = example_window(0, n_days=14, labels_are_suspect=True, partition_key="2024-01-29+active")
+    again = example_window(0, n_days=28, labels_are_suspect=True)
+    ledger = FakeLedger()
+    for week, evidence in enumerate((flagged, again)):
+        row = decision_draft(week)
+        payload = {**json.loads(row.payload_json), "evidence": evidence.model_dump(mode="json")}
+        key = {"partition_key": evidence.partition_key}
+        ledger.append(row.model_copy(update={**key, "payload_json": canonical_json(payload)}))
+    doubts = list(decision_alerts.find_doubts(fold(ledger.rows)))
+    assert [doubt.key for doubt in doubts] == ["labels_doubted/2024-01-01"]
+    assert "2024-01-28" in doubts[0].sentence
 
 
 def test_fires_that_stay_away_are_no_matter_once_a_person_vouched_for_them() -> None:

@@ -52,6 +52,15 @@ def test_an_unknown_period_is_answered_with_those_nearest(name: str) -> None:
         find_decision(rows_of(*DRAFTS), name)
 
 
+def test_an_active_period_is_found_by_its_key_and_is_near_to_its_day() -> None:
+    plain = decision_draft(3, Outcome.KEPT, before=4)
+    asked = plain.model_copy(update={"partition_key": "2024-02-20+active", "decision_id": "asked"})
+    rows = rows_of(*DRAFTS, asked)
+    assert find_decision(rows, "2024-02-20+active").entry.decision_id == "asked"
+    with pytest.raises(RefusedRequestError, match=r"nearest: 2024-01-15, 2024-01-22, 2024-01-29, 2024-02-20\+active"):
+        find_decision(rows, "2024-02-19+active")
+
+
 def test_where_nothing_was_decided_the_answer_says_how_to_start() -> None:
     with pytest.raises(RefusedRequestError, match="forest-fire up"):
         find_decision([], "4")
