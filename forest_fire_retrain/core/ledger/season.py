@@ -29,6 +29,8 @@ ORDERS = (
     EntryKind.LABELS_CLEARED,
     EntryKind.SOURCE_ACCEPTED,
     EntryKind.DELIVERY_ACCEPTED,
+    EntryKind.SHADOW,
+    EntryKind.SHADOW_ENDED,
     EntryKind.ABANDONMENT,
 )
 """Kinds of rows that tell of a person's order, or of something that did not go as decided."""
