@@ -235,7 +235,11 @@ def predict_days(
         )
         raise RefusedRequestError(msg)
     rules = ServingRules(
-        settings.model_name, settings.classes, forecast_days=settings.forecast_days, hour=settings.prediction_hour
+        settings.model_name,
+        settings.classes,
+        forecast_days=settings.forecast_days,
+        hour=settings.prediction_hour,
+        shadows=settings.shadow_rules,
     )
     desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
     return predicting.predict_days(desk, days, now, retro=retro)

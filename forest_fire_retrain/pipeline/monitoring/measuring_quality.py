@@ -38,7 +38,7 @@ from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.serving.issues import list_issues, newest_issues
+from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, list_issues, newest_issues
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
 from forest_fire_retrain.core.windows import Interval, day_of
@@ -47,10 +47,7 @@ from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 from forest_fire_retrain.pipeline.serving.reading_predictions import read_log
 
 DAY = dt.timedelta(days=1)
-LOG_COLUMNS = (
-    *("date", "cell_id", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version"),
-    "probability",
-)
+LOG_COLUMNS = (*ISSUE_COLUMNS, "cell_id", "probability")
 NO_CHAMPION = "there is no champion yet, so no prediction can be judged. Run: forest-fire up, or: forest-fire backfill"
 
 
