@@ -155,6 +155,16 @@ def candidate_in(payload: Mapping[str, object]) -> Candidate | None:
     return None if embedded is None else Candidate.model_validate(embedded)
 
 
+def find_candidate(state: LedgerState, candidate_id: str) -> Candidate | None:
+    """The candidate of this name, of a version or of a live decision; `None` if the ledger's state holds none."""
+    registered = next((held for held in state.candidates.values() if held.candidate_id == candidate_id), None)
+    if registered is not None:
+        return registered
+    rows = sorted(state.decisions.values(), key=lambda row: candidate_id not in row.payload_json)
+    found = (candidate for row in rows if (candidate := candidate_of(row)) is not None)
+    return next((candidate for candidate in found if candidate.candidate_id == candidate_id), None)
+
+
 def origin_of(entries: Sequence[LedgerEntry], version: int) -> LedgerEntry | None:
     """The decision that a version was registered for; `None` if no confirmation ever named the version."""
     confirmed = {

@@ -7,16 +7,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
+from forest_fire_retrain.adapters.shap_explainer import ShapExplainer
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.drafts import draft_shadow
 from forest_fire_retrain.core.ledger.payloads import ShadowPayload
 from forest_fire_retrain.core.records import Candidate
+from forest_fire_retrain.core.serving.explanation_words import say_champion, say_explanation
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day
 from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import FEATURE_COLUMNS, PREDICTIONS, Role
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.investigating.archive import Archive
+from forest_fire_retrain.pipeline.investigating.explaining import explain_prediction
+from forest_fire_retrain.pipeline.investigating.reading_log import read_predictions
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_last_live_of, read_log
-from forest_fire_retrain_tests.example_reigns import NEXT_WEEK, Reigns, retrain, stamp_at, three_reigns
+from forest_fire_retrain_tests.example_reigns import NEXT_WEEK, PARK, Reigns, retrain, stamp_at, three_reigns
 from forest_fire_retrain_tests.pipeline.serving.test_predicting import (
     AT_EIGHT,
     DAY,
@@ -123,14 +129,20 @@ def test_newer_data_make_another_issue_of_each_and_none_takes_the_place_of_anoth
     assert [said.count(which) for which in ((Role.CHAMPION, 3), (Role.SHADOW, 2), (Role.SHADOW, 1))] == [3, 3, 3]
 
 
+def _decide_against(reigns: Reigns, key: str = NEXT_WEEK) -> Adjudication:
+    """A period whose candidate is not promoted."""
+    settings = reigns.installation.settings
+    strict = settings.adjudication.model_copy(update={"min_fires": 10_000})
+    (decided,) = retrain(
+        replace(reigns.installation, settings=settings.model_copy(update={"adjudication": strict})), [key]
+    )
+    assert decided.entry.outcome is not Outcome.PROMOTED
+    return decided
+
+
 def test_two_candidates_without_a_version_stand_beside_each_other() -> None:
     reigns = three_reigns()
-    strict = reigns.installation.settings.model_copy(
-        update={"adjudication": reigns.installation.settings.adjudication.model_copy(update={"min_fires": 10_000})}
-    )
-    (kept,) = retrain(replace(reigns.installation, settings=strict), [NEXT_WEEK])
-    (later,) = retrain(replace(reigns.installation, settings=strict), ["2025-08-04"])
-    assert Outcome.PROMOTED not in {kept.entry.outcome, later.entry.outcome}
+    kept, later = _decide_against(reigns), _decide_against(reigns, "2025-08-04")
     for decided in (kept, later):
         order(reigns, decided.payload.candidate)
     said = [*predict(reigns.installation), *predict(reigns.installation, now=LATER)]
@@ -165,3 +177,31 @@ def test_a_shadow_that_fails_is_a_warning_and_changes_nothing(fault: str) -> Non
     assert shadow_rows(reigns).num_rows == 0
     predict(alone.installation)
     assert champion_rows(reigns).equals(champion_rows(alone))
+
+
+def test_what_a_shadow_said_is_explained_where_its_issue_is_named_and_says_what_it_is() -> None:
+    reigns = three_reigns()
+    order(reigns, _decide_against(reigns).payload.candidate)
+    predict(warm(reigns))
+    archive = Archive(reigns.lake, reigns.installation.engine, reigns.tracker, ShapExplainer(), reigns.ledger.entries())
+    cell = str(champion_rows(reigns)["cell_id"][0])
+    served = explain_prediction(archive, cell, TODAY)
+    assert (served.prediction.role, served.prediction.model_version, served.other_issues) == ("champion", 3, ())
+    said = {}
+    for issue in issues(reigns):
+        if issue.role is Role.SHADOW:
+            answer = explain_prediction(archive, cell, TODAY, issue.name)
+            assert answer.notes[0] == "It was a shadow: it was scored beside the champion, and nobody was served by it."
+            assert answer.prediction.candidate_id == issue.candidate_id
+            said[issue.version] = say_explanation(answer)[0].partition(" said ")[0]
+            assert say_champion(answer).startswith(f"{said[issue.version].removesuffix(',')}, trained on days")
+    (other,) = (issue.candidate_id for issue in issues(reigns) if issue.version == 0)
+    assert said == {2: "Version 2, a shadow,", 0: f"The candidate {other}, a shadow,"}
+
+
+def test_the_history_of_a_cell_is_what_was_served() -> None:
+    reigns = three_reigns()
+    predict(warm(reigns))
+    served = read_predictions(reigns.lake)
+    assert set(served["role"].to_pylist()) == {"champion"}
+    assert served.num_rows == PARK.n_cells

@@ -1,0 +1,162 @@
+"""Hold what shadows said against what the champion said of the same days, as the fire reports are known now.
+
+Rules
+-----
+- What counts was said live, on the day itself, in the champion's present reign, of every cell by both on the very same
+  features; of several issues of a day the newest.
+- A day counts once its reports are due, unless they are doubted.
+- Nothing is carried from one comparison to the next.
+"""
+
+import datetime as dt
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from forest_fire_retrain.core.decision.label_gate import overlaps_any
+from forest_fire_retrain.core.decision.thresholds import DecisionRule
+from forest_fire_retrain.core.ledger.state import LedgerState, find_candidate
+from forest_fire_retrain.core.losses import log_losses
+from forest_fire_retrain.core.models.model_rows import label_array
+from forest_fire_retrain.core.monitoring.shadow_comparison import PairedDay, ShadowComparison, describe_pairs
+from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
+from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
+from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, Issue, list_issues, newest_issues
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
+from forest_fire_retrain.core.serving.shadows import ShadowRules, list_shadows
+from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.pipeline.monitoring.doubted_days import find_doubted
+from forest_fire_retrain.pipeline.serving.reading_predictions import read_log
+
+DAY = dt.timedelta(days=1)
+PAIR_KEYS = ["date", "cell_id", "feature_hash"]
+COLUMNS = (*ISSUE_COLUMNS, "cell_id", "feature_hash", "probability")
+
+
+class ComparingDesk(NamedTuple):
+    """Everything that comparing needs.
+
+    Attributes
+    ----------
+    lake, engine : Lake, SqlEngine
+        Where the log and the reports are.
+    label_delay_days : int
+        Days after which a day's reports are due.
+    decision_rule : DecisionRule
+        Thresholds of the label gate.
+    shadows : ShadowRules
+        Who is a shadow; its time zone says whose days they are.
+    """
+
+    lake: Lake
+    engine: SqlEngine
+    label_delay_days: int
+    decision_rule: DecisionRule
+    shadows: ShadowRules
+
+
+def compare_shadows(desk: ComparingDesk, state: LedgerState, known_at: dt.datetime) -> list[ShadowComparison]:
+    """Every shadow of the champion's present reign, those first that hold now; empty without a champion.
+
+    Parameters
+    ----------
+    desk : ComparingDesk
+        Stores and rules.
+    state : LedgerState
+        The state whose champion is compared.
+    known_at : datetime.datetime
+        Reports recorded before it are used.
+
+    Raises
+    ------
+    LakeError
+        If the log or the reports cannot be read.
+    """
+    reign = state.reigns[-1] if state.reigns else None
+    held = None if reign is None else state.candidates.get(reign.version)
+    if reign is None or held is None:
+        return []
+    zone = desk.shadows.time_zone
+    today = day_of(known_at, zone)
+    first = day_of(reign.since, zone)
+    log = read_log(desk.lake, Interval(start=first, end=max(today, first) + DAY), columns=COLUMNS)
+    said = [issue for issue in newest_issues(list_issues(log)) if _was_live(issue)]
+    served = [issue for issue in said if issue.role is Role.CHAMPION and issue.version == reign.version]
+    shadows: dict[str, list[Issue]] = {
+        shadow.candidate.candidate_id: [] for shadow in list_shadows(state, today, desk.shadows)
+    }
+    for issue in said:
+        if issue.role is Role.SHADOW and issue.candidate_id != held.candidate_id:
+            shadows.setdefault(issue.candidate_id, []).append(issue)
+    judged = _judge(desk, state, _rows_of(log, served), known_at)
+    return [_compare(state, candidate_id, _rows_of(log, found), judged) for candidate_id, found in shadows.items()]
+
+
+class _Judged(NamedTuple):
+    """What the champion said, in the order (date, cell), with labels; the days of which nothing counts yet."""
+
+    rows: pa.Table
+    open_days: frozenset[dt.date]
+
+
+def _was_live(issue: Issue) -> bool:
+    return issue.kind is PredictionKind.LIVE and issue.lead_days == 0
+
+
+def _rows_of(log: pa.Table, issues: list[Issue]) -> pa.Table:
+    names = pa.array([issue.name for issue in issues], pa.string())
+    return log.filter(pc.is_in(log["issue"], names)).select([*PAIR_KEYS, "probability"])
+
+
+def _judge(desk: ComparingDesk, state: LedgerState, rows: pa.Table, known_at: dt.datetime) -> _Judged:
+    """Label what the champion said, where anything was."""
+    if not rows.num_rows:
+        return _Judged(rows.append_column("label", pa.array([], pa.bool_())), frozenset())
+    fires = desk.lake.read(TableName.FIRES)
+    doubted = find_doubted(desk.lake, desk.engine, desk.decision_rule, state, fires=fires, known_at=known_at)
+    due_end = day_of(known_at, desk.shadows.time_zone) - desk.label_delay_days * DAY
+    is_open = (
+        day
+        for day in rows["date"].unique().to_pylist()
+        if day >= due_end or overlaps_any(Interval(start=day, end=day + DAY), doubted)
+    )
+    labelled = labelled_rows(desk.engine, features=rows, fires=fires, known_at=known_at)
+    return _Judged(labelled, frozenset(is_open))
+
+
+def _compare(state: LedgerState, candidate_id: str, rows: pa.Table, judged: _Judged) -> ShadowComparison:
+    pairs = _pair(rows, judged.rows)
+    candidate = find_candidate(state, candidate_id)
+    versions = (version for version, held in state.candidates.items() if held.candidate_id == candidate_id)
+    figures = describe_pairs([pair for pair in pairs if pair.date not in judged.open_days])
+    known = {
+        "candidate_id": candidate_id,
+        "partition_key": "" if candidate is None else candidate.windows.partition_key,
+        "version": max(versions, default=None),
+        "champion": state.champion,
+        "n_days_open": sum(pair.date in judged.open_days for pair in pairs),
+    }
+    return ShadowComparison.model_validate({**known, **figures})
+
+
+def _pair(rows: pa.Table, served: pa.Table) -> list[PairedDay]:
+    """The days of which every cell was scored by both on the same features, in their order."""
+    ours = rows.rename_columns([*PAIR_KEYS, "shadow"])
+    both = served.join(ours, PAIR_KEYS, join_type="inner").sort_by([(name, "ascending") for name in PAIR_KEYS])
+    n_served, n_both = _count_days(served), _count_days(both)
+    dates = both["date"].to_numpy().astype("datetime64[D]")
+    labels, theirs, mine = label_array(both), both["probability"].to_numpy(), both["shadow"].to_numpy()
+    losses = log_losses(labels, theirs), log_losses(labels, mine)
+    found = []
+    for day in sorted(day for day, n_rows in n_both.items() if n_rows == n_served[day]):
+        of_day = dates == np.datetime64(day)
+        sums = (float(column[of_day].sum()) for column in (theirs, mine, *losses))
+        found.append(PairedDay(day, int(of_day.sum()), int(labels[of_day].sum()), *sums))
+    return found
+
+
+def _count_days(rows: pa.Table) -> dict[dt.date, int]:
+    return {held["values"].as_py(): held["counts"].as_py() for held in rows["date"].value_counts()}
