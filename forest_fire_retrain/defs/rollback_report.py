@@ -23,5 +23,6 @@ def _describe(done: Rollback) -> Metadata:
         "ordered through": text(entry.trigger),
         "ordered at": dg.MetadataValue.timestamp(entry.recorded_at),
         "promotions frozen until": text(done.frozen_until or "not frozen"),
+        **({} if done.cost is None else {"what it costs": text(done.cost)}),
         "ledger row": dg.MetadataValue.int(entry.sequence),
     }

@@ -45,6 +45,8 @@ class Rollback(NamedTuple):
         Promotions are frozen before this day now, by this order or an earlier one.
     is_repeated : bool
         Whether an earlier order had asked for it, and this one changed no version.
+    cost : str, optional
+        What going back costs, by what both said since the promotion; `None` where nobody looked.
     """
 
     entry: LedgerEntry
@@ -52,6 +54,7 @@ class Rollback(NamedTuple):
     to_version: int
     frozen_until: dt.date | None
     is_repeated: bool = False
+    cost: str | None = None
 
 
 class _Order(NamedTuple):

@@ -153,8 +153,8 @@ def _choose(state: LedgerState, model_name: str, which: str) -> _Chosen:
     chosen = _find_version(state, model_name, int(which)) if which.isdecimal() else _find_decided(state, which)
     champion = state.candidates[state.champion]
     if chosen.candidate.candidate_id == champion.candidate_id:
-        msg = f"{chosen.name} is the champion, version {state.champion}, and is scored anyway; {NOTHING}"
-        raise RefusedRequestError(msg.replace(f"version {state.champion} is the champion, version", "version", 1))
+        msg = f"{chosen.name} is the champion, which is scored anyway; {NOTHING}. See: forest-fire status"
+        raise RefusedRequestError(msg)
     return chosen
 
 

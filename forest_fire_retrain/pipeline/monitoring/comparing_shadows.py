@@ -9,6 +9,7 @@ Rules
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import pyarrow.compute as pc
 
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
-from forest_fire_retrain.core.ledger.state import LedgerState, find_candidate
+from forest_fire_retrain.core.ledger.state import LedgerState, find_candidate, previous_reign
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.models.model_rows import label_array
 from forest_fire_retrain.core.monitoring.shadow_comparison import PairedDay, ShadowComparison, describe_pairs
@@ -93,6 +94,43 @@ def compare_shadows(desk: ComparingDesk, state: LedgerState, known_at: dt.dateti
             shadows.setdefault(issue.candidate_id, []).append(issue)
     judged = _judge(desk, state, _rows_of(log, served), known_at)
     return [_compare(state, candidate_id, _rows_of(log, found), judged) for candidate_id, found in shadows.items()]
+
+
+def weigh_rollback(
+    desk: ComparingDesk, state: LedgerState, to_version: int | None, known_at: dt.datetime
+) -> str | None:
+    """What going back from the champion costs, by what both said since its promotion; `None` where nobody can go back.
+
+    Whatever is in the way of the answer is the answer: a rollback may be urgent, and this is no condition of it.
+
+    Parameters
+    ----------
+    desk, state, known_at
+        As `compare_shadows` takes them.
+    to_version : int, optional
+        The version to take; by default that of the last reign which was not rolled back from.
+    """
+    previous = previous_reign(state)
+    target = to_version if previous is None or to_version is not None else previous.version
+    if target is None or target == state.champion:
+        return None
+    try:
+        found = compare_shadows(desk, state, known_at)
+    except Exception as error:  # noqa: BLE001 - nothing that is only said stands in the way of a rollback
+        return f"What going back costs cannot be said: {' '.join(str(error).split()).rstrip('.')}."
+    return _describe_cost(found, state, target)
+
+
+def _describe_cost(found: Sequence[ShadowComparison], state: LedgerState, target: int) -> str:
+    compared = next((comparison for comparison in found if comparison.version == target), None)
+    if compared is None:
+        return (
+            f"Nothing can be said of what going back costs: version {target} was not scored beside version "
+            f"{state.champion} (FOREST_FIRE_WARM_DAYS, forest-fire shadow)."
+        )
+    if compared.n_days == 0:
+        return f"Nothing can be said yet of what going back costs, {compared}."
+    return f"Going back costs {compared.describe_difference()} in log loss, {compared}."
 
 
 class _Judged(NamedTuple):
