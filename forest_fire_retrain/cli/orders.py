@@ -64,18 +64,18 @@ def shadow(
         dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="Scored beside the champion until this day.")
     ] = None,
     end: Annotated[bool, typer.Option("--end", help="End an order that holds.")] = False,
-    reason: Annotated[str, typer.Option("--reason", help="Why; it stands in the ledger.")] = "",
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; it stands in the ledger.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Have a candidate scored beside the champion, or compare what was: nobody is served by a shadow."""
     from forest_fire_retrain.cli.shadowing import end_shadow, order_shadow, print_shadows  # noqa: PLC0415 - as above
 
-    if which is None and until is None and not (end or reason):
+    if which is None and until is None and reason is None and not end:
         print_shadows(settings_now(), as_json=as_json)
     elif which is not None and until is not None and not end:
-        order_shadow(settings_now(), which, until, reason, as_json=as_json)
+        order_shadow(settings_now(), which, until, reason or "", as_json=as_json)
     elif which is not None and until is None and end:
-        end_shadow(settings_now(), which, reason, as_json=as_json)
+        end_shadow(settings_now(), which, reason or "", as_json=as_json)
     else:
         raise typer.BadParameter("VERSION, candidate or PARTITION with --until DATE, or with --end; or nothing at all")
 

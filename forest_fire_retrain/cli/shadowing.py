@@ -1,18 +1,18 @@
 """`forest-fire shadow`: who is scored beside the champion, what that came to, and the orders to begin and to end it."""
 
 import datetime as dt
+from collections.abc import Sequence
 
 from forest_fire_retrain import shadows
 from forest_fire_retrain.cli.console import out, print_json, print_table, stamp_now
 from forest_fire_retrain.clock import read_clock
-from forest_fire_retrain.core.monitoring.shadow_comparison import ShadowComparison
+from forest_fire_retrain.core.monitoring.shadow_comparison import ShadowComparison, cells_of
 from forest_fire_retrain.core.serving.shadows import Shadow
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.pipeline.custody.shadowing import Shadowing, describe_repeated_shadow
 from forest_fire_retrain.settings import Settings
 
 NOBODY = "Nobody is scored beside the champion. To have somebody: forest-fire shadow candidate --until DATE --reason …"
-COLUMNS = ("shadow", "champion", "days", "open", "fires", "expected", "log loss", "against the champion")
 
 
 def print_shadows(settings: Settings, *, as_json: bool) -> None:
@@ -33,7 +33,15 @@ def print_shadows(settings: Settings, *, as_json: bool) -> None:
     if not held:
         out.print(NOBODY, markup=False)
     if compared:
-        print_table("On the same days and features", COLUMNS, [list(cells_of(row).values()) for row in compared])
+        print_comparisons(compared)
+
+
+def print_comparisons(compared: Sequence[ShadowComparison]) -> None:
+    """What shadows said beside what the champion said, one row each."""
+    rows = [cells_of(row) for row in compared]
+    print_table(
+        "Scored beside the champion, on the same days and features", list(rows[0]), [[*r.values()] for r in rows]
+    )
 
 
 def order_shadow(settings: Settings, which: str, until: dt.date, reason: str, *, as_json: bool) -> None:
@@ -58,22 +66,6 @@ def end_shadow(settings: Settings, which: str, reason: str, *, as_json: bool) ->
     """
     installation = build_installation(settings)
     _show(shadows.end_shadow(installation, which, reason=reason, stamp=stamp_now()), as_json=as_json)
-
-
-def cells_of(row: ShadowComparison) -> dict[str, str]:
-    """A comparison as a row for people, by `COLUMNS`."""
-    losses = (row.log_loss_shadow, row.log_loss_champion)
-    cells = (
-        row.name,
-        f"version {row.champion}",
-        str(row.n_days),
-        str(row.n_days_open),
-        str(row.n_fires),
-        f"{row.expected_shadow:.1f} / {row.expected_champion:.1f}",
-        " / ".join("-" if loss is None else f"{loss:.5f}" for loss in losses),
-        row.describe_difference(),
-    )
-    return dict(zip(COLUMNS, cells, strict=True))
 
 
 def _describe(shadow: Shadow) -> dict[str, object]:

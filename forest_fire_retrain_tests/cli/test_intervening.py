@@ -31,6 +31,10 @@ from forest_fire_retrain_tests.prepared_store import copy_store
 pytestmark = pytest.mark.slow
 
 MODEL = "forest_fire_risk"
+NOT_COMPARED = (
+    "Nothing can be said of what going back costs: version 1 was not scored beside version 2 (FOREST_FIRE_WARM_DAYS, "
+    "forest-fire shadow)."
+)
 CLEAN = "No fault: ledger, registry, copy, models and lake agree."
 
 
@@ -76,6 +80,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert answer.code == 0, answer.err
     assert answer.out.splitlines() == [
         "Version 1 is champion, version 2 is quarantined.",
+        NOT_COMPARED,
         "Promotions are frozen until 2025-09-01.",
     ]
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]

@@ -123,6 +123,21 @@ class ShadowComparison(Record):
         return f"{said} ({CONFIDENCE:.0%}: {self.low:+.1%} to {self.high:+.1%}, {counted(self.n_weeks, 'week')})"
 
 
+def cells_of(row: ShadowComparison) -> dict[str, str]:
+    """A comparison as a row of a table, by the heading of each column; of two figures the shadow's is the first."""
+    losses = (row.log_loss_shadow, row.log_loss_champion)
+    return {
+        "shadow": row.name,
+        "champion": f"version {row.champion}",
+        "days": str(row.n_days),
+        "reports not in": str(row.n_days_open),
+        "fires": str(row.n_fires),
+        "expected": f"{row.expected_shadow:.1f} / {row.expected_champion:.1f}",
+        "log loss": " / ".join("-" if loss is None else f"{loss:.5f}" for loss in losses),
+        "against the champion": row.describe_difference(),
+    }
+
+
 def describe_pairs(days: list[PairedDay]) -> Mapping[str, object]:
     """The figures of a comparison over its days, in any order; nothing without any.
 
