@@ -9,7 +9,7 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -33,6 +33,8 @@ from forest_fire_retrain.pipeline.monitoring.doubted_days import find_doubted
 from forest_fire_retrain.pipeline.serving.reading_predictions import read_log
 
 DAY = dt.timedelta(days=1)
+CHUNK_DAYS = 28
+"""Days of the log that are held at once."""
 PAIR_KEYS = ["date", "cell_id", "feature_hash"]
 COLUMNS = (*ISSUE_COLUMNS, "cell_id", "feature_hash", "probability")
 
@@ -81,19 +83,20 @@ def compare_shadows(desk: ComparingDesk, state: LedgerState, known_at: dt.dateti
     if reign is None or held is None:
         return []
     zone = desk.shadows.time_zone
-    today = day_of(known_at, zone)
-    first = day_of(reign.since, zone)
-    log = read_log(desk.lake, Interval(start=first, end=max(today, first) + DAY), columns=COLUMNS)
-    said = [issue for issue in newest_issues(list_issues(log)) if _was_live(issue)]
-    served = [issue for issue in said if issue.role is Role.CHAMPION and issue.version == reign.version]
-    shadows: dict[str, list[Issue]] = {
-        shadow.candidate.candidate_id: [] for shadow in list_shadows(state, today, desk.shadows)
-    }
-    for issue in said:
-        if issue.role is Role.SHADOW and issue.candidate_id != held.candidate_id:
-            shadows.setdefault(issue.candidate_id, []).append(issue)
-    judged = _judge(desk, state, _rows_of(log, served), known_at)
-    return [_compare(state, candidate_id, _rows_of(log, found), judged) for candidate_id, found in shadows.items()]
+    today, first = (day_of(instant, zone) for instant in (known_at, reign.since))
+    holding = list_shadows(state, today, desk.shadows)
+    pairs: dict[str, list[PairedDay]] = {shadow.candidate.candidate_id: [] for shadow in holding}
+    fires = None
+    for window in _in_chunks(first, today + DAY):
+        said = _read_said(desk.lake, window, reign.version)
+        said.shadows.pop(held.candidate_id, None)
+        if said.shadows:
+            fires = desk.lake.read(TableName.FIRES) if fires is None else fires
+            served = labelled_rows(desk.engine, features=said.served, fires=fires, known_at=known_at)
+            for candidate_id, rows in said.shadows.items():
+                pairs.setdefault(candidate_id, []).extend(_pair(rows, served))
+    is_open = _find_open(desk, state, fires, known_at)
+    return [_compare(state, candidate_id, found, is_open) for candidate_id, found in pairs.items()]
 
 
 def weigh_rollback(
@@ -133,15 +136,33 @@ def _describe_cost(found: Sequence[ShadowComparison], state: LedgerState, target
     return f"Going back costs {compared.describe_difference()} in log loss, {compared}."
 
 
-class _Judged(NamedTuple):
-    """What the champion said, in the order (date, cell), with labels; the days of which nothing counts yet."""
+class _Said(NamedTuple):
+    """What the champion said on the days themselves, and each shadow, by candidate."""
 
-    rows: pa.Table
-    open_days: frozenset[dt.date]
+    served: pa.Table
+    shadows: dict[str, pa.Table]
 
 
-def _was_live(issue: Issue) -> bool:
-    return issue.kind is PredictionKind.LIVE and issue.lead_days == 0
+def _in_chunks(first: dt.date, end: dt.date) -> Iterator[Interval]:
+    """Spans of days that together are those from `first` to before `end`."""
+    while first < end:
+        last = min(first + CHUNK_DAYS * DAY, end)
+        yield Interval(start=first, end=last)
+        first = last
+
+
+def _read_said(lake: Lake, window: Interval, champion: int) -> _Said:
+    """What was said live on the days of `window`: of several issues the newest."""
+    log = read_log(lake, window, columns=COLUMNS)
+    live = [
+        issue for issue in newest_issues(list_issues(log)) if issue.kind is PredictionKind.LIVE and issue.lead_days == 0
+    ]
+    served = [issue for issue in live if issue.role is Role.CHAMPION and issue.version == champion]
+    beside: dict[str, list[Issue]] = {}
+    for issue in live:
+        if issue.role is Role.SHADOW:
+            beside.setdefault(issue.candidate_id, []).append(issue)
+    return _Said(_rows_of(log, served), {who: _rows_of(log, issues) for who, issues in beside.items()})
 
 
 def _rows_of(log: pa.Table, issues: list[Issue]) -> pa.Table:
@@ -149,35 +170,31 @@ def _rows_of(log: pa.Table, issues: list[Issue]) -> pa.Table:
     return log.filter(pc.is_in(log["issue"], names)).select([*PAIR_KEYS, "probability"])
 
 
-def _judge(desk: ComparingDesk, state: LedgerState, rows: pa.Table, known_at: dt.datetime) -> _Judged:
-    """Label what the champion said, where anything was."""
-    if not rows.num_rows:
-        return _Judged(rows.append_column("label", pa.array([], pa.bool_())), frozenset())
-    fires = desk.lake.read(TableName.FIRES)
-    doubted = find_doubted(desk.lake, desk.engine, desk.decision_rule, state, fires=fires, known_at=known_at)
+def _find_open(
+    desk: ComparingDesk, state: LedgerState, fires: pa.Table | None, known_at: dt.datetime
+) -> Callable[[dt.date], bool]:
+    """Tells whether the reports of a day are not due yet, or doubted."""
     due_end = day_of(known_at, desk.shadows.time_zone) - desk.label_delay_days * DAY
-    is_open = (
-        day
-        for day in rows["date"].unique().to_pylist()
-        if day >= due_end or overlaps_any(Interval(start=day, end=day + DAY), doubted)
-    )
-    labelled = labelled_rows(desk.engine, features=rows, fires=fires, known_at=known_at)
-    return _Judged(labelled, frozenset(is_open))
+    doubted: list[Interval] = []
+    if fires is not None:
+        doubted = find_doubted(desk.lake, desk.engine, desk.decision_rule, state, fires=fires, known_at=known_at)
+    return lambda day: day >= due_end or overlaps_any(Interval(start=day, end=day + DAY), doubted)
 
 
-def _compare(state: LedgerState, candidate_id: str, rows: pa.Table, judged: _Judged) -> ShadowComparison:
-    pairs = _pair(rows, judged.rows)
+def _compare(
+    state: LedgerState, candidate_id: str, pairs: list[PairedDay], is_open: Callable[[dt.date], bool]
+) -> ShadowComparison:
     candidate = find_candidate(state, candidate_id)
     versions = (version for version, held in state.candidates.items() if held.candidate_id == candidate_id)
-    figures = describe_pairs([pair for pair in pairs if pair.date not in judged.open_days])
+    counted = [pair for pair in pairs if not is_open(pair.date)]
     known = {
         "candidate_id": candidate_id,
         "partition_key": "" if candidate is None else candidate.windows.partition_key,
         "version": max(versions, default=None),
         "champion": state.champion,
-        "n_days_open": sum(pair.date in judged.open_days for pair in pairs),
+        "n_days_open": len(pairs) - len(counted),
     }
-    return ShadowComparison.model_validate({**known, **figures})
+    return ShadowComparison.model_validate({**known, **describe_pairs(counted)})
 
 
 def _pair(rows: pa.Table, served: pa.Table) -> list[PairedDay]:

@@ -162,6 +162,15 @@ def test_without_a_champion_nothing_is_compared() -> None:
     assert compare(reigns) == []
 
 
+def test_days_that_are_read_in_parts_come_to_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    reigns = crowned()
+    say(reigns, JULY, 3)
+    say(reigns, JULY, 2, Role.SHADOW)
+    whole = compare(reigns)
+    monkeypatch.setattr(comparing_shadows, "CHUNK_DAYS", 5)
+    assert compare(reigns) == whole
+
+
 # ---- what going back costs ----
 
 
@@ -196,6 +205,7 @@ def test_before_any_report_is_due_it_says_so() -> None:
 def test_what_stands_in_the_way_of_the_answer_is_the_answer() -> None:
     reigns = crowned()
     say(reigns, JULY[:3], 3)
+    say(reigns, JULY[:3], 2, Role.SHADOW)
     del reigns.lake.tables[TableName.FIRES]
     said = weigh(reigns.installation, reigns)
     assert said is not None

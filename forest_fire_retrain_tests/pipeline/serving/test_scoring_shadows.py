@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 import pytest
 
 from forest_fire_retrain.adapters.shap_explainer import ShapExplainer
+from forest_fire_retrain.cli.predicting import _choose
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.drafts import draft_shadow
 from forest_fire_retrain.core.ledger.payloads import ShadowPayload
@@ -159,6 +160,8 @@ def test_days_ahead_are_scored_too_and_past_days_are_not() -> None:
     predict(warm(reigns), dt.date(2025, 7, 24), retro=True)
     said = {(issue.role, issue.kind.value, issue.lead_days) for issue in issues(reigns)}
     assert said == {(role, "live", lead) for role in Role for lead in (0, 1)} | {(Role.CHAMPION, "retro", 0)}
+    shown = _choose(issues(reigns), [TODAY], TODAY, retro=False)
+    assert [(issue.role, issue.date) for issue in shown] == [(Role.CHAMPION, TODAY), (Role.CHAMPION, TODAY + DAY)]
 
 
 @pytest.mark.parametrize("fault", ["tampered", "gone", "bug"])
