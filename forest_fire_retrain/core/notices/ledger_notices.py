@@ -150,7 +150,7 @@ def _read_unfreeze(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
     return [_order(entry, RowNotice.UNFREEZE, "freeze lifted")]
 
 
-def _read_shadow(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
+def _read_shadow_order(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
     return [_order(entry, RowNotice.SHADOW, "a shadow", "See: forest-fire shadow")]
 
 
@@ -181,7 +181,7 @@ _READ: Mapping[EntryKind, Callable[[LedgerEntry, _Reading], list[Notice]]] = {
     EntryKind.LABELS_CLEARED: _read_labels_cleared,
     EntryKind.FREEZE: _read_freeze,
     EntryKind.UNFREEZE: _read_unfreeze,
-    EntryKind.SHADOW: _read_shadow,
+    EntryKind.SHADOW: _read_shadow_order,
     EntryKind.SHADOW_ENDED: _read_shadow_ended,
     EntryKind.EXTERNAL: _read_external,
     EntryKind.REPAIR: _read_repair,
