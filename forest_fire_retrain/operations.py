@@ -41,6 +41,7 @@ from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.monitoring import measuring_quality
+from forest_fire_retrain.pipeline.monitoring.comparing_shadows import ComparingDesk, weigh_rollback
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
@@ -82,13 +83,17 @@ def roll_back(
 ) -> Rollback:
     """Take an earlier version back into production, and quarantine the present one; see `rolling_back.roll_back`.
 
+    What going back costs is looked up before, and is no condition.
+
     Raises
     ------
     ForestFireRetrainError
         If that cannot be done; the message says whether anything was changed.
     """
+    state = fold(installation.ledger.entries(installation.settings.model_name))
+    cost = weigh_rollback(comparing_desk(installation), state, to_version, stamp.recorded_at)
     with publishing(installation.published_ledger):
-        return rolling_back.roll_back(
+        done = rolling_back.roll_back(
             installation.stores,
             installation.settings.model_name,
             to_version=to_version,
@@ -96,6 +101,7 @@ def roll_back(
             freeze_until=freeze_until,
             stamp=stamp,
         )
+    return done if done.is_repeated else done._replace(cost=cost)
 
 
 def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerEntry]:
@@ -239,7 +245,11 @@ def predict_days(
         )
         raise RefusedRequestError(msg)
     rules = ServingRules(
-        settings.model_name, settings.classes, forecast_days=settings.forecast_days, hour=settings.prediction_hour
+        settings.model_name,
+        settings.classes,
+        forecast_days=settings.forecast_days,
+        hour=settings.prediction_hour,
+        shadows=settings.shadow_rules,
     )
     desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
     return predicting.predict_days(desk, days, now, retro=retro)
@@ -265,9 +275,22 @@ def measure_quality(installation: Installation, now: dt.datetime) -> QualityRepo
         decision_rule=settings.decision_rule,
         monitor_rule=settings.monitoring,
         classes=settings.classes,
+        shadows=settings.shadow_rules,
     )
     state = fold(installation.ledger.entries(settings.model_name))
     return measuring_quality.measure_quality(desk, state, settings.model_name, now)
+
+
+def comparing_desk(installation: Installation) -> ComparingDesk:
+    """What comparing shadows of this installation needs."""
+    settings = installation.settings
+    return ComparingDesk(
+        installation.lake,
+        installation.engine,
+        settings.label_delay_days,
+        settings.decision_rule,
+        settings.shadow_rules,
+    )
 
 
 def look_at_quality(installation: Installation, now: dt.datetime) -> QualityReport:

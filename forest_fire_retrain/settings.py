@@ -36,6 +36,7 @@ from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.plain_text import one_line
 from forest_fire_retrain.core.redaction import secrets_in
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
+from forest_fire_retrain.core.serving.shadows import ShadowRules
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
 from forest_fire_retrain.outgoing import cleared, remember
 from forest_fire_retrain.places import Places
@@ -127,6 +128,8 @@ class Settings(Places, BaseSettings):
         Days ahead that are predicted, where the source has forecasts; at most `MAX_FORECAST_DAYS`.
     prediction_hour : int
         Hour of the park's day at which the schedule predicts it.
+    warm_days : int
+        Days for which a former champion is scored beside the present one.
     risk_classes : dict
         Class to the least chance that belongs to it; `classes` holds them in their order.
     max_share_without_weather : float
@@ -189,6 +192,7 @@ class Settings(Places, BaseSettings):
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
     prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
+    warm_days: Days = 28
     risk_classes: dict[str, float] = dict(DEFAULT_LIMITS)
     max_share_without_weather: Annotated[float, Field(ge=0, le=1)] = 0.2
     decision_overdue_hours: Hours = 24
@@ -286,6 +290,11 @@ class Settings(Places, BaseSettings):
     def classes(self) -> RiskClasses:
         """Risk classes in ascending order."""
         return read_classes(self.risk_classes)
+
+    @property
+    def shadow_rules(self) -> ShadowRules:
+        """Who is scored beside the champion."""
+        return ShadowRules(self.warm_days, self.time_zone)
 
     @property
     def window_policy(self) -> WindowPolicy:

@@ -197,6 +197,8 @@ USUAL_PAYLOADS: dict[EntryKind, dict[str, object]] = {
     EntryKind.ROLLBACK: {"reason": "For a test"},
     EntryKind.FREEZE: {"reason": "For a test"},
     EntryKind.LABELS_CLEARED: {"reason": "For a test", "partitions": []},
+    EntryKind.SHADOW: {"reason": "For a test", "partition_key": "2024-01-15", "until": "2024-12-24"},
+    EntryKind.SHADOW_ENDED: {"reason": "For a test", "partition_key": "2024-01-15", "was_until": "2024-12-24"},
 }
 
 

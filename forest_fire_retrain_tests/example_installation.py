@@ -37,6 +37,7 @@ def example_settings(home: Path, **changes: object) -> Settings:
         "recipe_names": ("logistic",),
         "up_periods": 1_000,  # every period that is over is a partition, also before anything is decided
         "simulator": SimulatorConfig(n_cells=6, fire_rate=0.05, seed=8),
+        "warm_days": 0,  # the log holds what is served, unless a test is about shadows
     }
     return Settings(**{**given, **changes})  # type: ignore[arg-type] # validated by pydantic
 

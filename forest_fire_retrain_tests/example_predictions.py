@@ -8,7 +8,7 @@ import pyarrow as pa
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
+from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, read_classes
 from forest_fire_retrain.core.serving.scored_days import Occasion, ServingModel, log_rows
 from forest_fire_retrain.core.windows import Interval
@@ -26,6 +26,7 @@ def log_predictions(
     scored_at: dt.datetime | None = None,
     version: int | None = None,
     issue: str | None = None,
+    role: Role = Role.CHAMPION,
 ) -> pa.Table:
     """One issue per day, by the champion of then unless `version` says who; the rows that were written."""
     lake, at = installation.lake, scored_at or installation.clock()
@@ -36,7 +37,12 @@ def log_predictions(
         features = lake.read(TableName.FEATURES, day_column="date", window=window).sort_by(ROW_ORDER)
         serving = _serving(installation, day, version)
         occasion = Occasion(
-            kind=kind, lead_days={}, table_versions=versions, known_at=dict.fromkeys(days, at), scored_at=at
+            kind=kind,
+            lead_days={},
+            table_versions=versions,
+            known_at=dict.fromkeys(days, at),
+            scored_at=at,
+            role=role,
         )
         chances = predict(installation.models.load(serving.candidate.stored), features)
         tables.append(log_rows(features, chances, serving, occasion, CLASSES))

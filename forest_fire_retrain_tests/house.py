@@ -21,7 +21,7 @@ def room(*imports: str) -> Room:
 
 
 TOP_LEVEL = {
-    *("clock", "settings", "installation", "operations", "production", "oversight", "notifying", "proofs"),
+    *("clock", "settings", "installation", "operations", "shadows", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
     *("definitions", "defs", "backtest", "cli"),
 }
@@ -225,6 +225,16 @@ HOUSE: dict[str, Room] = {
         "core/monitoring",
         "core/oversight",
     ),
+    "shadows": room(
+        "operations",
+        "installation",
+        "pipeline/custody",
+        "pipeline/monitoring",
+        *BASE,
+        "core/ledger",
+        "core/monitoring",
+        "core/serving",
+    ),
     "verification": room(
         "operations",
         "installation",
@@ -344,6 +354,7 @@ HOUSE: dict[str, Room] = {
         "proofs",
         "scoring",
         "settings",
+        "shadows",
         *CORE,
         "core/matters",
         "core/oversight",

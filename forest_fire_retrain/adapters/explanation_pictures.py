@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from forest_fire_retrain.core.serving.chances import chance_of, show_chance, show_factor
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
-from forest_fire_retrain.core.serving.explanation_words import name_of
+from forest_fire_retrain.core.serving.explanation_words import name_model, name_of
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf, line
 
 N_BARS = 10
@@ -23,8 +23,9 @@ def draw_explanation(answer: Explanation) -> Figure:
     """The largest parts of a prediction; where it starts from and where it ends stands above."""
     level, end = answer.breakdown.general_level.log_odds, answer.breakdown.log_odds
     prediction = answer.prediction
+    who = name_model(prediction).removesuffix(",")
     title = (
-        f"{name_of(prediction, answer.cell_name)}, {prediction.date}, version {prediction.model_version}: from the "
+        f"{name_of(prediction, answer.cell_name)}, {prediction.date}, {who[0].lower()}{who[1:]}: from the "
         f"general level, {show_chance(chance_of(level))}, to {show_chance(chance_of(end))}"
     )
     return draw_lines(answer.breakdown.lines, title)

@@ -25,6 +25,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "rollback": ('--reason "missed two fires" --freeze-until 2027-01-04',),
     "freeze": ('--until 2027-01-04 --reason "the sensors are replaced"',),
     "unfreeze": ('--reason "the sensors are in place"',),
+    "shadow": ("", '3 --until 2027-01-04 --reason "look at it over the winter"'),
     "clear-labels": ('--from 2026-06-01 --to 2026-06-28 --reason "the district confirmed its reports"',),
     "accept-source": ('--reason "the share was mounted under another name"',),
     "accept-delivery": ('--reason "the station was taken down"',),

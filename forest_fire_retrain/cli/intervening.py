@@ -34,6 +34,8 @@ def roll_champion_back(settings: Settings, to_version: int | None, reason: str, 
     if done.is_repeated:
         out.print(describe_repeated(done), markup=False)
     out.print(f"Version {done.to_version} is champion, version {done.from_version} is quarantined.", markup=False)
+    if done.cost is not None:
+        out.print(done.cost, markup=False)
     _print_freeze(settings, asked=freeze_until)
 
 

@@ -8,7 +8,7 @@ import typer
 
 from forest_fire_retrain.cli.days import read_day
 from forest_fire_retrain.cli.examples import add_examples
-from forest_fire_retrain.cli.options import DAY, Reason, settings_now
+from forest_fire_retrain.cli.options import DAY, AsJson, Reason, settings_now
 
 orders = typer.Typer()
 ledger_app = typer.Typer(help="Back the ledger up, restore it, export its copy for readers.", no_args_is_help=True)
@@ -51,6 +51,36 @@ def unfreeze(*, reason: Reason) -> None:
     from forest_fire_retrain.cli.intervening import unfreeze_promotions  # noqa: PLC0415 - imports DuckDB
 
     unfreeze_promotions(settings_now(), reason)
+
+
+@orders.command()
+def shadow(
+    *,
+    which: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="VERSION|candidate|PARTITION",
+            help="Whom: a version, the newest candidate, or that of a period; without it, what shadows said so far.",
+        ),
+    ] = None,
+    until: Annotated[
+        dt.date | None, typer.Option(parser=read_day, metavar=DAY, help="Scored beside the champion until this day.")
+    ] = None,
+    end: Annotated[bool, typer.Option("--end", help="End an order that holds.")] = False,
+    reason: Annotated[str | None, typer.Option("--reason", help="Why; it stands in the ledger.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Have a candidate scored beside the champion, or compare what was: nobody is served by a shadow."""
+    from forest_fire_retrain.cli.shadowing import end_shadow, order_shadow, print_shadows  # noqa: PLC0415 - as above
+
+    if which is None and until is None and reason is None and not end:
+        print_shadows(settings_now(), as_json=as_json)
+    elif which is not None and until is not None and not end:
+        order_shadow(settings_now(), which, until, reason or "", as_json=as_json)
+    elif which is not None and until is None and end:
+        end_shadow(settings_now(), which, reason or "", as_json=as_json)
+    else:
+        raise typer.BadParameter("VERSION, candidate or PARTITION with --until DATE, or with --end; or nothing at all")
 
 
 @orders.command()

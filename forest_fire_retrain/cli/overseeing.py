@@ -26,6 +26,8 @@ from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport, Record
+from forest_fire_retrain.core.serving.shadows import list_shadows
+from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.oversight import find_matters, observe
 from forest_fire_retrain.settings import Settings
 
@@ -132,8 +134,15 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "predictions": _describe_look(settings, observed),
         "off_schedule": _describe_active(settings, observed),
         "frozen_until": state.frozen_until,
+        "shadows": _list_shadows(settings, observed),
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
+
+
+def _list_shadows(settings: Settings, observed: Observed) -> list[str]:
+    """Who is scored beside the champion today, and why."""
+    today = day_of(observed.now, settings.time_zone)
+    return [f"{shadow.name}: {shadow.why}" for shadow in list_shadows(observed.state, today, settings.shadow_rules)]
 
 
 def _read_last_rollback(state: LedgerState) -> str | None:

@@ -18,6 +18,7 @@ from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedReque
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, newest_issues
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
@@ -125,6 +126,7 @@ def _issues_about(lake: Lake, days: Sequence[dt.date], today: dt.date) -> list[I
 
 def _choose(issues: list[Issue], days: Sequence[dt.date], today: dt.date, *, retro: bool) -> list[Issue]:
     """What answers for each day, and for those ahead of today; asked for `retro`, nothing that was said ahead of it."""
+    issues = [issue for issue in issues if issue.role is Role.CHAMPION]
     asked = [issue for issue in issues if not (retro and issue.lead_days)]
     shown = [issue for day in days if (issue := answer_of_day(asked, day)) is not None]
     return shown + [issue for issue in newest_issues(issues) if issue.date > days[-1] and _is_ahead_of(issue, today)]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
+from forest_fire_retrain.cli.shadowing import print_comparisons
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import MeasureShift
@@ -39,6 +40,8 @@ def print_quality(settings: Settings, *, as_json: bool) -> None:
         )
     if report.shift is not None and report.shift.measures:
         print_table("Against the training", SHIFT_COLUMNS, [_shift(row) for row in report.shift.measures])
+    if report.shadows:
+        print_comparisons(report.shadows)
     tallies = [*((f"class {row.name.replace('_', ' ')}", row) for row in report.by_class)]
     tallies += [(f"region {row.name}", row) for row in report.by_region]
     tallies += [(f"said {row.name} days ahead", row) for row in report.by_lead]

@@ -10,6 +10,7 @@ from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally
+from forest_fire_retrain.core.monitoring.shadow_comparison import cells_of
 from forest_fire_retrain.defs.asset_arguments import OWNERS, REGISTRY_STATE
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
@@ -132,6 +133,7 @@ def describe_quality(report: QualityReport) -> Metadata:
         "measured": text(f"{len(report.weeks)} weeks from {report.since} to {report.due_end}"),
         **({"weeks": weeks_table(report)} if report.weeks else {}),
         **({"against the training": shift_table(report.shift)} if report.shift is not None else {}),
+        **({"shadows": table([cells_of(row) for row in report.shadows])} if report.shadows else {}),
         **({"where": tally_table(_tallies(report))} if overall is not None else {}),
     }
 

@@ -24,5 +24,6 @@ def _describe(done: Rollback) -> Metadata:
         "ordered through": text(entry.trigger),
         "ordered at": dg.MetadataValue.timestamp(entry.recorded_at),
         "promotions": text("not frozen" if done.frozen_until is None else say_freeze(done.frozen_until)),
+        **({} if done.cost is None else {"what it costs": text(done.cost)}),
         "ledger row": dg.MetadataValue.int(entry.sequence),
     }

@@ -32,6 +32,10 @@ pytestmark = pytest.mark.slow
 
 MODEL = "forest_fire_risk"
 DUE = ", in every period that is due before that day"
+NOT_COMPARED = (
+    "Nothing can be said of what going back costs: version 1 was not scored beside version 2 (FOREST_FIRE_WARM_DAYS, "
+    "forest-fire shadow)."
+)
 CLEAN = "No fault: ledger, registry, copy, models and lake agree."
 
 
@@ -77,6 +81,7 @@ def test_a_rollback_moves_the_alias_says_so_and_shows_it_to_readers(reigned: Pat
     assert answer.code == 0, answer.err
     assert answer.out.splitlines() == [
         "Version 1 is champion, version 2 is quarantined.",
+        NOT_COMPARED,
         f"Promotions are frozen until 2025-09-01{DUE}.",
     ]
     assert [row.kind for row in rows_of(reigned)[4:]] == [EntryKind.ROLLBACK, EntryKind.CONFIRMATION]

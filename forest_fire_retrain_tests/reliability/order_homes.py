@@ -1,4 +1,4 @@
-"""Homes on which orders are tried: one with two reigns and a period that waits, one with faults, one with a torn file.
+"""Homes on which orders are tried: one with two reigns, a shadow and a week that waits, one with faults, one torn.
 
 They live in the summer of the small park: the product's clock is put back to the day after the newest period.
 """
@@ -79,6 +79,7 @@ def _make_order_homes(slot: Path) -> None:
     for words in (
         ("backfill", "--from", week(1), "--to", week(N_DECIDED)),
         ("predict", "--retro", "--from", day_before_today(20), "--to", day_before_today(19)),
+        ("shadow", "candidate", "--until", day_before_today(-30), "--reason", "a trial"),
         ("ledger", "backup", str(slot / BACKUP)),
     ):
         _succeed(place, forest_fire(*words))

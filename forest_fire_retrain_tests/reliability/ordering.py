@@ -103,6 +103,8 @@ ORDERS = (
         "predict --retro", "predict", "--retro", "--from", day_before_today(18), "--to", day_before_today(10), share=25
     ),
     ROLLBACK,
+    command("shadow", "shadow", "candidate", "--until", day_before_today(-60), "--reason", "longer", share=25),
+    command("shadow --end", "shadow", "candidate", "--end", "--reason", "seen enough", share=15),
     command("ledger restore", "ledger", "restore", f"{{slot}}/{BACKUP}", share=40, home=TORN),
     command("verify --repair", "verify", "--repair", share=40, home=FAULTY),
     job(

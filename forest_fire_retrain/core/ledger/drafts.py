@@ -21,6 +21,8 @@ from forest_fire_retrain.core.ledger.payloads import (
     RestorationPayload,
     RollbackPayload,
     RowPayload,
+    ShadowEndedPayload,
+    ShadowPayload,
     SourceAcceptedPayload,
     UnfreezePayload,
 )
@@ -200,6 +202,28 @@ def draft_delivery_accepted(
     )
 
 
+def draft_shadow(payload: ShadowPayload, *, model_name: str, champion: int | None, stamp: Stamp) -> EntryDraft:
+    """A candidate is scored beside the champion until a day."""
+    who = _name_shadow(payload)
+    summary = f"{who} is a shadow until {payload.until}, scored beside the champion: {as_sentence(payload.reason)}"
+    return _draft_note(
+        EntryKind.SHADOW, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
+    )
+
+
+def draft_shadow_ended(
+    payload: ShadowEndedPayload, *, model_name: str, champion: int | None, stamp: Stamp
+) -> EntryDraft:
+    """A candidate is scored no more before its day."""
+    summary = (
+        f"{_name_shadow(payload)}, a shadow until {payload.was_until}, is scored no more: "
+        f"{as_sentence(payload.reason)}"
+    )
+    return _draft_note(
+        EntryKind.SHADOW_ENDED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
+    )
+
+
 def draft_repair(faults: Sequence[RepairedFault], *, model_name: str, champion: int | None, stamp: Stamp) -> EntryDraft:
     """A repair brings `faults` to what the ledger says."""
     listed = "; ".join(fault.what for fault in faults)
@@ -258,3 +282,9 @@ def identify(*parts: str) -> str:
 
 def _name(version: int | None) -> str:
     return "nothing" if version is None else f"version {version}"
+
+
+def _name_shadow(payload: ShadowPayload | ShadowEndedPayload) -> str:
+    if payload.version is not None:
+        return f"Version {payload.version}"
+    return f"The candidate of {payload.partition_key}"

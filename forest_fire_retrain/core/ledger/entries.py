@@ -42,6 +42,8 @@ class EntryKind(StrEnum):
     LABELS_CLEARED = "labels_cleared"
     SOURCE_ACCEPTED = "source_accepted"
     DELIVERY_ACCEPTED = "delivery_accepted"
+    SHADOW = "shadow"
+    SHADOW_ENDED = "shadow_ended"
 
 
 class Stamp(NamedTuple):

@@ -114,6 +114,38 @@ class DeliveryAcceptedPayload(RowPayload):
     reason: str
 
 
+class ShadowPayload(RowPayload):
+    """Whom a person has scored beside the champion.
+
+    Attributes
+    ----------
+    candidate_id, partition_key : str
+        The candidate, and the period whose live decision embeds it.
+    version : int, optional
+        Its version; `None` of a candidate that was never promoted.
+    until : datetime.date
+        Day before which it is scored.
+    reason : str
+        Why.
+    """
+
+    candidate_id: str
+    partition_key: str
+    version: int | None = None
+    until: dt.date
+    reason: str
+
+
+class ShadowEndedPayload(RowPayload):
+    """Whom a person has scored no more, until when it would have been, and why."""
+
+    candidate_id: str
+    partition_key: str
+    version: int | None = None
+    was_until: dt.date
+    reason: str
+
+
 class ExternalPayload(RowPayload):
     """Where the registry's alias was seen, and where the ledger says it should be."""
 

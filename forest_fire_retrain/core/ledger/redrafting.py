@@ -23,6 +23,8 @@ from forest_fire_retrain.core.ledger.payloads import (
     RepairPayload,
     RestorationPayload,
     RollbackPayload,
+    ShadowEndedPayload,
+    ShadowPayload,
     SourceAcceptedPayload,
     UnfreezePayload,
 )
@@ -127,7 +129,17 @@ def _redraft_note(entry: LedgerEntry) -> EntryDraft:
             return drafts.draft_unfreeze(
                 lifted.was_frozen_until, lifted.reason, model_name=name, champion=champion, stamp=stamp
             )
+        case EntryKind.SHADOW | EntryKind.SHADOW_ENDED:
+            return _redraft_shadow(entry)
     return _redraft_consent(entry)
+
+
+def _redraft_shadow(entry: LedgerEntry) -> EntryDraft:
+    name, champion, stamp = entry.model_name, entry.champion_before, _stamp_of(entry)
+    if entry.kind is EntryKind.SHADOW:
+        return drafts.draft_shadow(ShadowPayload.read(entry), model_name=name, champion=champion, stamp=stamp)
+    ended = ShadowEndedPayload.read(entry)
+    return drafts.draft_shadow_ended(ended, model_name=name, champion=champion, stamp=stamp)
 
 
 def _redraft_consent(entry: LedgerEntry) -> EntryDraft:

@@ -9,6 +9,7 @@ Rules
 - The model in production is the champion of then; where there was none, nothing is counted for it.
 """
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -30,6 +31,8 @@ ORDERS = (
     EntryKind.LABELS_CLEARED,
     EntryKind.SOURCE_ACCEPTED,
     EntryKind.DELIVERY_ACCEPTED,
+    EntryKind.SHADOW,
+    EntryKind.SHADOW_ENDED,
     EntryKind.ABANDONMENT,
 )
 """Kinds of rows that tell of a person's order, or of something that did not go as decided."""

@@ -6,6 +6,7 @@ Rules
 - A promotion or rollback is open until a confirmation or an abandonment names its `decision_id`.
 - A confirmed rollback quarantines the candidate it rolled back from. A freeze that was asked for with it holds
   even if the rollback is abandoned.
+- A candidate that is a shadow by order is none any more once it is champion, or once a person ends it.
 - A meddled registry stays noted until it agrees again, is repaired, or a new champion is confirmed.
 """
 
@@ -20,6 +21,8 @@ from forest_fire_retrain.core.ledger.payloads import (
     FreezePayload,
     LabelsClearedPayload,
     RollbackPayload,
+    ShadowEndedPayload,
+    ShadowPayload,
     SourceAcceptedPayload,
 )
 from forest_fire_retrain.core.ledger.quarantine import Quarantine, quarantine_by
@@ -54,6 +57,8 @@ class LedgerState:
         The source that a person accepted last in the place of another one.
     accepted_deliveries : set of str
         What the losses of a delivery are recognised by that a person accepted.
+    shadows : dict
+        Candidate to the row by which a person has it scored beside the champion, also where its day is over.
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
@@ -66,6 +71,7 @@ class LedgerState:
     cleared: list[Interval] = field(default_factory=list)
     accepted_source: str | None = None
     accepted_deliveries: set[str] = field(default_factory=set)
+    shadows: dict[str, LedgerEntry] = field(default_factory=dict)
 
     @property
     def reigns(self) -> list[Reign]:
@@ -118,6 +124,16 @@ def fold(entries: Sequence[LedgerEntry]) -> LedgerState:
     return state
 
 
+def previous_reign(state: LedgerState) -> Reign | None:
+    """The last reign before the present one that is of another version, one that was not rolled back from."""
+    for reign in reversed(state.reigns[:-1]):
+        held = state.candidates.get(reign.version)
+        is_quarantined = held is not None and held.candidate_id in state.quarantined
+        if reign.version != state.champion and not is_quarantined:
+            return reign
+    return None
+
+
 def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
     """State as it was when the partition with this knowledge cut-off was, or would have been, decided."""
     later = (
@@ -137,6 +153,16 @@ def candidate_in(payload: Mapping[str, object]) -> Candidate | None:
     """The candidate that the payload of a decision's row embeds, if it embeds one."""
     embedded = payload.get("candidate")
     return None if embedded is None else Candidate.model_validate(embedded)
+
+
+def find_candidate(state: LedgerState, candidate_id: str) -> Candidate | None:
+    """The candidate of this name, of a version or of a live decision; `None` if the ledger's state holds none."""
+    registered = next((held for held in state.candidates.values() if held.candidate_id == candidate_id), None)
+    if registered is not None:
+        return registered
+    rows = sorted(state.decisions.values(), key=lambda row: candidate_id not in row.payload_json)
+    found = (candidate for row in rows if (candidate := candidate_of(row)) is not None)
+    return next((candidate for candidate in found if candidate.candidate_id == candidate_id), None)
 
 
 def origin_of(entries: Sequence[LedgerEntry], version: int) -> LedgerEntry | None:
@@ -159,6 +185,9 @@ def _apply_reign(state: LedgerState, intent: LedgerEntry) -> None:
     candidate = candidate_of(intent)
     if candidate is not None and state.champion is not None:
         state.candidates[state.champion] = candidate
+    reigning = None if state.champion is None else state.candidates.get(state.champion)
+    if reigning is not None:
+        state.shadows.pop(reigning.candidate_id, None)
     left = quarantine_by(intent) if intent.kind is EntryKind.ROLLBACK else None
     if left is not None:
         state.quarantined.add(left.candidate_id)
@@ -204,6 +233,14 @@ def _apply_delivery_accepted(state: LedgerState, entry: LedgerEntry) -> None:
     state.accepted_deliveries.update(DeliveryAcceptedPayload.read(entry).fingerprints)
 
 
+def _apply_shadow(state: LedgerState, entry: LedgerEntry) -> None:
+    state.shadows[ShadowPayload.read(entry).candidate_id] = entry
+
+
+def _apply_shadow_ended(state: LedgerState, entry: LedgerEntry) -> None:
+    state.shadows.pop(ShadowEndedPayload.read(entry).candidate_id, None)
+
+
 _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.DECISION: _apply_decision,
     EntryKind.ROLLBACK: _apply_rollback,
@@ -214,4 +251,6 @@ _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.LABELS_CLEARED: _apply_labels_cleared,
     EntryKind.SOURCE_ACCEPTED: _apply_source_accepted,
     EntryKind.DELIVERY_ACCEPTED: _apply_delivery_accepted,
+    EntryKind.SHADOW: _apply_shadow,
+    EntryKind.SHADOW_ENDED: _apply_shadow_ended,
 }

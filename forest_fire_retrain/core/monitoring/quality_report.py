@@ -16,6 +16,7 @@ from forest_fire_retrain.core.monitoring.charts import ChartedWeek
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
 from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
+from forest_fire_retrain.core.monitoring.shadow_comparison import ShadowComparison
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
 
@@ -109,6 +110,8 @@ class QualityReport(Record):
         Thresholds.
     shift : PopulationShift, optional
         What the champion sees and says against its training; `None` where there is no day after it.
+    shadows : tuple of ShadowComparison
+        What was scored beside the champion; none in reports that are older than the field.
     """
 
     model_name: str
@@ -129,6 +132,7 @@ class QualityReport(Record):
     last_recorded: dt.date | None
     rule: MonitorRule
     shift: PopulationShift | None = None
+    shadows: tuple[ShadowComparison, ...] = ()
 
     @property
     def loss_of_the_feed(self) -> float | None:

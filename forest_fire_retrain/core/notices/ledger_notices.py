@@ -150,6 +150,14 @@ def _read_unfreeze(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
     return [_order(entry, RowNotice.UNFREEZE, "freeze lifted")]
 
 
+def _read_shadow_order(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
+    return [_order(entry, RowNotice.SHADOW, "a shadow", "See: forest-fire shadow")]
+
+
+def _read_shadow_ended(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
+    return [_order(entry, RowNotice.SHADOW_ENDED, "a shadow ended")]
+
+
 def _read_external(entry: LedgerEntry, _reading: _Reading) -> list[Notice]:
     seen = ExternalPayload.read(entry)
     subject = "alias settled" if seen.observed == seen.expected else "alias moved by somebody"
@@ -173,6 +181,8 @@ _READ: Mapping[EntryKind, Callable[[LedgerEntry, _Reading], list[Notice]]] = {
     EntryKind.LABELS_CLEARED: _read_labels_cleared,
     EntryKind.FREEZE: _read_freeze,
     EntryKind.UNFREEZE: _read_unfreeze,
+    EntryKind.SHADOW: _read_shadow_order,
+    EntryKind.SHADOW_ENDED: _read_shadow_ended,
     EntryKind.EXTERNAL: _read_external,
     EntryKind.REPAIR: _read_repair,
 }

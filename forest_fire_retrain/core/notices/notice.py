@@ -35,6 +35,8 @@ class RowNotice(StrEnum):
     LABELS_CLEARED = "labels_cleared"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"
+    SHADOW = "shadow"
+    SHADOW_ENDED = "shadow_ended"
     REGISTRY = "registry"
     REPAIR = "repair"
 

@@ -18,6 +18,7 @@ from forest_fire_retrain.core.serving.explanations import (
     UsualChance,
     WhatIf,
 )
+from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED, Role
 
 N_LINES = 12
 """Lines that are shown one by one; the smaller ones are added up in one."""
@@ -38,11 +39,19 @@ def name_of(prediction: LoggedPrediction, cell_name: str) -> str:
     return cell_name if cell_name == prediction.cell_id else f"{cell_name} ({prediction.cell_id})"
 
 
+def name_model(prediction: LoggedPrediction) -> str:
+    """Who said it, at the beginning of a sentence."""
+    if prediction.model_version == UNREGISTERED:
+        return f"The candidate {prediction.candidate_id}, a shadow,"
+    shadow = ", a shadow," if prediction.role == Role.SHADOW else ""
+    return f"Version {prediction.model_version}{shadow}"
+
+
 def say_prediction(prediction: LoggedPrediction, cell_name: str) -> str:
     """What was said, by whom, and on what."""
     ahead = f", {count(prediction.lead_days, 'day')} ahead" if prediction.lead_days else ""
     return (
-        f"Version {prediction.model_version} said {show_chance(prediction.probability)} for "
+        f"{name_model(prediction)} said {show_chance(prediction.probability)} for "
         f"{name_of(prediction, cell_name)} on {prediction.date}: class {prediction.risk_class}, place "
         f"{prediction.rank} of {prediction.n_cells} cells ({prediction.kind}{ahead}, what was known at "
         f"{prediction.known_at:%Y-%m-%d %H:%M} UTC)."
@@ -71,9 +80,8 @@ def say_champion(answer: Explanation) -> str:
     then = answer.champion_then
     why = f" {then.why.rstrip('.')}." if then.why else ""
     period = f", decided in period {then.partition_key}" if then.partition_key else ""
-    return (
-        f"Version {then.version}, trained on days from {then.trained_from} to before {then.trained_until}{period}.{why}"
-    )
+    who = name_model(answer.prediction).removesuffix(",")
+    return f"{who}, trained on days from {then.trained_from} to before {then.trained_until}{period}.{why}"
 
 
 def say_history(history: CellHistory) -> list[str]:
@@ -106,7 +114,7 @@ def say_what_if(answer: WhatIf) -> list[str]:
     return [
         say_prediction(answer.prediction, answer.cell_name),
         f"SUPPOSED, never predicted and not logged: {told}.",
-        f"Version {answer.prediction.model_version} would have said {chance} ({effect}).",
+        f"{name_model(answer.prediction)} would have said {chance} ({effect}).",
         *(f"Beware: {warning}" for warning in answer.warnings),
         *([TOGETHER_WITH] if any(_is_unchanged(part, answer) for part in answer.difference.lines) else []),
     ]
@@ -135,13 +143,18 @@ def facts_of_proof(answer: Explanation) -> dict[str, str]:
     return {
         "issue": prediction.issue,
         "scored at": f"{prediction.scored_at:%Y-%m-%d %H:%M} UTC",
-        "model": f"{prediction.model_name}, version {prediction.model_version}, candidate {prediction.candidate_id}",
+        "model": f"{prediction.model_name}, {_version_of(prediction)}, candidate {prediction.candidate_id}",
         "artifact SHA-256": prediction.artifact_sha256,
         "feature values SHA-256": f"{prediction.feature_hash} (version {prediction.feature_version} of the features)",
         "chance": repr(prediction.probability),
         "log odds": f"{answer.breakdown.log_odds:.6f}, the parts miss it by {answer.breakdown.deviation:.1g}",
         **({"other issues": ", ".join(answer.other_issues)} if answer.other_issues else {}),
     }
+
+
+def _version_of(prediction: LoggedPrediction) -> str:
+    registered = prediction.model_version != UNREGISTERED
+    return f"version {prediction.model_version}" if registered else "never promoted"
 
 
 def _is_unchanged(part: Line, answer: WhatIf) -> bool:

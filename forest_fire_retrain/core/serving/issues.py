@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from forest_fire_retrain.core.canonical_json import fingerprint_mapping
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 
-ISSUE_COLUMNS = ("date", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version")
+ISSUE_COLUMNS = ("date", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version", "candidate_id")
 HIGHEST_FIRST = [("date", "ascending"), ("issue", "ascending"), ("rank", "ascending"), ("cell_id", "ascending")]
 
 
@@ -29,7 +29,9 @@ class Issue(NamedTuple):
     name : str
         Its name, by content.
     version : int
-        The version that scored it.
+        The version that scored it; `UNREGISTERED` of a shadow that was never promoted.
+    candidate_id : str
+        The candidate that became it.
     n_rows : int
         Cells.
     """
@@ -42,6 +44,7 @@ class Issue(NamedTuple):
     scored_at: dt.datetime
     name: str
     version: int
+    candidate_id: str
     n_rows: int
 
 
@@ -58,6 +61,7 @@ def list_issues(rows: pa.Table) -> list[Issue]:
             scored_at=row["scored_at"],
             name=row["issue"],
             version=row["model_version"],
+            candidate_id=row["candidate_id"],
             n_rows=row["count_all"],
         )
         for row in counted.to_pylist()
@@ -66,7 +70,10 @@ def list_issues(rows: pa.Table) -> list[Issue]:
 
 
 def newest_issues(issues: list[Issue]) -> list[Issue]:
-    """Of each day, role, kind and lead the issue that knew most, and of those the one that was scored last."""
+    """Of each day, role, kind and lead the issue that knew most, and of those the one that was scored last.
+
+    There is one of each shadow, and one of the champion, whichever version that was.
+    """
     newest = {_series_of(issue): issue for issue in issues}
     return list(newest.values())
 
@@ -101,8 +108,10 @@ def settle_name(issue: Issue, held: list[Issue]) -> str:
     return name
 
 
-def _series_of(issue: Issue) -> tuple[dt.date, Role, PredictionKind, int]:
-    return issue.date, issue.role, issue.kind, issue.lead_days
+def _series_of(issue: Issue) -> tuple[dt.date, Role, PredictionKind, int, str]:
+    """What takes the place of what: a champion follows the one before it, shadows stand beside each other."""
+    shadow = issue.candidate_id if issue.role is Role.SHADOW else ""
+    return issue.date, issue.role, issue.kind, issue.lead_days, shadow
 
 
 def rows_of_issue(rows: pa.Table, name: str) -> pa.Table:

@@ -8,6 +8,7 @@ Rules
   became of the data and of the code that computes features.
 - A row is `live` if it was scored before its day was over, by the champion of that moment. It is `retro` if it was
   asked for later: by the champion of then, on the features as they became final.
+- A `shadow` was scored beside the champion, on the same features, and was served to nobody. Its rows are live ones.
 - Instants are UTC, dates are days of the park's time zone.
 """
 
@@ -27,6 +28,11 @@ class Role(StrEnum):
     """What a scored version is to the department."""
 
     CHAMPION = "champion"
+    SHADOW = "shadow"
+
+
+UNREGISTERED = 0
+"""Version of a shadow that was never promoted, and so is none in the registry; `candidate_id` names it."""
 
 
 class PredictionKind(StrEnum):
@@ -46,7 +52,7 @@ _KEYS = (
     ),
     _field("date", pa.date32(), "Day predicted for"),
     _field("cell_id", pa.string(), "Cell"),
-    _field("role", pa.string(), "champion"),
+    _field("role", pa.string(), "champion, or shadow"),
     _field("kind", pa.string(), "live, or retro"),
     _field("lead_days", pa.int32(), "From the day of scoring to the day predicted for; 0 of a retro row", "days"),
 )
@@ -60,7 +66,7 @@ _ANSWERS = (
 )
 _ORIGIN = (
     _field("model_name", pa.string(), "Registered model"),
-    _field("model_version", pa.int32(), "Its version"),
+    _field("model_version", pa.int32(), "Its version; 0 of a shadow that was never promoted"),
     _field("model_id", pa.string(), "Address of the stored model"),
     _field("candidate_id", pa.string(), "Name of the candidate that became the version"),
     _field("artifact_sha256", pa.string(), "SHA-256 of the artifact that was scored"),

@@ -21,7 +21,7 @@ from forest_fire_retrain.core.ledger.drafts import draft_freeze, draft_rollback
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import RollbackPayload
 from forest_fire_retrain.core.ledger.promotion import RegistryView
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState, fold, previous_reign
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
 from forest_fire_retrain.pipeline.custody.proving_versions import prove_version
@@ -45,6 +45,8 @@ class Rollback(NamedTuple):
         Promotions are frozen before this day now, by this order or an earlier one.
     is_repeated : bool
         Whether an earlier order had asked for it, and this one changed no version.
+    cost : str, optional
+        What going back costs, by what both said since the promotion; `None` where nobody looked.
     """
 
     entry: LedgerEntry
@@ -52,6 +54,7 @@ class Rollback(NamedTuple):
     to_version: int
     frozen_until: dt.date | None
     is_repeated: bool = False
+    cost: str | None = None
 
 
 class _Order(NamedTuple):
@@ -134,12 +137,8 @@ def roll_back(
 
 def previous_version(state: LedgerState) -> int | None:
     """Version of the last reign before the present one that is another one and was not rolled back from."""
-    for reign in reversed(state.reigns[:-1]):
-        held = state.candidates.get(reign.version)
-        is_quarantined = held is not None and held.candidate_id in state.quarantined
-        if reign.version != state.champion and not is_quarantined:
-            return reign.version
-    return None
+    reign = previous_reign(state)
+    return None if reign is None else reign.version
 
 
 def describe_repeated(done: Rollback) -> str:

@@ -5,11 +5,13 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import NotReproducedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState, find_candidate, fold
 from forest_fire_retrain.core.models.ports import ModelStore
-from forest_fire_retrain.core.records import StoredModel
+from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
+from forest_fire_retrain.core.serving.explanations import LoggedPrediction
 from forest_fire_retrain.core.serving.ports import TreeExplainer
+from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED
 
 
 class Archive(NamedTuple):
@@ -39,22 +41,27 @@ class Archive(NamedTuple):
         return fold(self.entries)
 
 
-def stored_model_of(state: LedgerState, version: int, artifact_sha256: str) -> StoredModel:
-    """Where the model lies that was served as `version`.
+def candidate_behind(state: LedgerState, prediction: LoggedPrediction) -> Candidate:
+    """Who said it: the version, or of a shadow that was never promoted the candidate.
 
     Raises
     ------
     NotReproducedError
-        If the ledger does not know the version, or knows other bytes by it.
+        If the ledger knows none, or knows other bytes by it.
     """
-    candidate = state.candidates.get(version)
+    version = prediction.model_version
+    candidate, who = state.candidates.get(version), f"version {version}"
+    if version == UNREGISTERED:
+        candidate = find_candidate(state, prediction.candidate_id)
+        who = f"candidate {prediction.candidate_id}"
     if candidate is None:
-        msg = f"the ledger knows no version {version}. Run: forest-fire verify"
+        msg = f"the ledger knows no {who}. Run: forest-fire verify"
         raise NotReproducedError(msg)
-    if candidate.stored.artifact_sha256 != artifact_sha256:
+    held, named = candidate.stored.artifact_sha256, prediction.artifact_sha256
+    if held != named:
         msg = (
-            f"version {version} has the artifact {candidate.stored.artifact_sha256[:12]} in the ledger, the prediction "
-            f"names {artifact_sha256[:12]}. Run: forest-fire verify"
+            f"{who} has the artifact {held[:12]} in the ledger, the prediction names {named[:12]}. "
+            "Run: forest-fire verify"
         )
         raise NotReproducedError(msg)
-    return candidate.stored
+    return candidate

@@ -35,8 +35,8 @@ from forest_fire_retrain.core.serving.explanations import (
     shares_of,
 )
 from forest_fire_retrain.core.serving.feature_words import Values
-from forest_fire_retrain.core.serving.prediction_log import PredictionKind
-from forest_fire_retrain.pipeline.investigating.archive import Archive
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
+from forest_fire_retrain.pipeline.investigating.archive import Archive, candidate_behind
 from forest_fire_retrain.pipeline.investigating.cell_history import read_history
 from forest_fire_retrain.pipeline.investigating.reading_log import Found, find_prediction
 from forest_fire_retrain.pipeline.investigating.reproducing_predictions import frame_for, reproduce_prediction
@@ -87,11 +87,13 @@ def values_of(row: pa.Table, names: tuple[str, ...]) -> Values:
 
 
 def find_reign(state: LedgerState, prediction: LoggedPrediction) -> Reign | None:
-    """The reign that a prediction was made in; `None` if its version was not champion then.
+    """The reign that a prediction was made in; `None` if its version was not champion then, and of a shadow.
 
     That of a live one held when it was scored. A retro one may go by the clock or by partition time: any reign of its
     version that had begun by then will do.
     """
+    if prediction.role == Role.SHADOW:
+        return None
     if prediction.kind == PredictionKind.LIVE:
         held = state.champion_on(prediction.scored_at)
         return held if held is not None and held.version == prediction.model_version else None
@@ -107,8 +109,7 @@ def find_reign(state: LedgerState, prediction: LoggedPrediction) -> Reign | None
 def _describe_champion(
     archive: Archive, state: LedgerState, prediction: LoggedPrediction, reign: Reign | None
 ) -> ChampionThen:
-    version = prediction.model_version
-    training = state.candidates[version].windows.training
+    version, training = prediction.model_version, candidate_behind(state, prediction).windows.training
     intent = None if reign is None else _intent_of(archive, reign)
     return ChampionThen(
         version=version,
@@ -153,11 +154,17 @@ def _in_one_line(error: ForestFireRetrainError) -> str:
     return " ".join(str(error).split()).rstrip(".")
 
 
+def _describe_no_reign(prediction: LoggedPrediction) -> str:
+    if prediction.role == Role.SHADOW:
+        return "It was a shadow: it was scored beside the champion, and nobody was served by it."
+    return f"By the ledger version {prediction.model_version} was not the champion then."
+
+
 def _find_notes(found: Found, model: RiskModel, reign: Reign | None) -> list[str]:
     prediction = found.prediction
     notes = []
     if reign is None:
-        notes.append(f"By the ledger version {prediction.model_version} was not the champion then.")
+        notes.append(_describe_no_reign(prediction))
     if prediction.kind == PredictionKind.RETRO:
         notes.append("This prediction was made afterwards, on the features as they became final.")
     if not prediction.has_weather:

@@ -3,6 +3,7 @@
 Rules
 -----
 - Of a day with several issues the one answers that stands for it (`core/serving/issues.py`), unless another is named.
+- What a shadow said answers only where its issue is named.
 """
 
 import datetime as dt
@@ -55,30 +56,38 @@ def read_predictions(lake: Lake, days: Interval = ALWAYS) -> pa.Table:
     RefusedRequestError
         If nothing was ever predicted.
     """
-    if lake.version(PREDICTIONS) is None:
-        msg = "nothing was predicted yet. Run: forest-fire predict"
-        raise RefusedRequestError(msg)
-    rows = read_log(lake, days)
-    served = rows.filter(pc.equal(rows["role"], Role.CHAMPION.value))
+    served = _served(_read_all(lake, days))
     return served.sort_by([(name, "ascending") for name in ("date", "scored_at", "issue", "cell_id")])
 
 
+def _read_all(lake: Lake, days: Interval) -> pa.Table:
+    """Predictions of champions and shadows."""
+    if lake.version(PREDICTIONS) is None:
+        msg = "nothing was predicted yet. Run: forest-fire predict"
+        raise RefusedRequestError(msg)
+    return read_log(lake, days)
+
+
+def _served(rows: pa.Table) -> pa.Table:
+    return rows.filter(pc.equal(rows["role"], Role.CHAMPION.value))
+
+
 def find_prediction(lake: Lake, cell_id: str, day: dt.date, issue: str | None = None) -> Found:
-    """The logged prediction of a cell and day; `issue` may be given by its first letters.
+    """The logged prediction of a cell and day; `issue` may be given by its first letters, and be a shadow's.
 
     Raises
     ------
     RefusedRequestError
         If the cell, the day or the issue is not in the log; the message says what is.
     """
-    of_day = read_predictions(lake, Interval(start=day, end=day + DAY))
+    of_day = _read_all(lake, Interval(start=day, end=day + DAY))
     of_cell = of_day.filter(pc.equal(of_day["cell_id"], cell_id))
     cell_name = name_cell(lake, cell_id, is_logged=of_cell.num_rows > 0)
-    issues = list_issues(of_cell)
+    issues = list_issues(_served(of_cell))
     answer = answer_of_day(issues, day)
     if answer is None:
         raise RefusedRequestError(_describe_missing(lake, cell_id, day))
-    chosen = answer if issue is None else find_issue(issues, issue)
+    chosen = answer if issue is None else find_issue(list_issues(of_cell), issue)
     row = of_cell.filter(pc.equal(of_cell["issue"], chosen.name))
     n_cells = pc.sum(pc.equal(of_day["issue"], chosen.name)).as_py()
     others = tuple(other.name for other in reversed(issues) if other.name != chosen.name)

@@ -21,7 +21,7 @@ from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.feature_catalogue import INPUTS
 from forest_fire_retrain.core.serving.explanations import LoggedPrediction
 from forest_fire_retrain.core.serving.scored_days import hash_features
-from forest_fire_retrain.pipeline.investigating.archive import stored_model_of
+from forest_fire_retrain.pipeline.investigating.archive import candidate_behind
 
 
 class Reproduced(NamedTuple):
@@ -87,7 +87,7 @@ def _reproduce(models: ModelStore, state: LedgerState, prediction: LoggedPredict
             "changed. Run: forest-fire verify"
         )
         raise NotReproducedError(msg)
-    model = models.load(stored_model_of(state, prediction.model_version, prediction.artifact_sha256))
+    model = models.load(candidate_behind(state, prediction).stored)
     frame_for(model, row)
     _refuse_another_chance(predict(model, row), prediction)
     return Reproduced(model, row)

@@ -16,12 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.decision.case_building import find_suspect_windows
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.regions import region_names
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.ledger.decision_payload import read_flagged
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.models.climatology import Climatology, fit_climatology
@@ -38,19 +36,19 @@ from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.serving.issues import list_issues, newest_issues
+from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, list_issues, newest_issues
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
+from forest_fire_retrain.core.serving.shadows import ShadowRules
 from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.pipeline.monitoring.comparing_shadows import ComparingDesk, compare_shadows
+from forest_fire_retrain.pipeline.monitoring.doubted_days import find_doubted
 from forest_fire_retrain.pipeline.monitoring.measuring_shift import measure_population_shift
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 from forest_fire_retrain.pipeline.serving.reading_predictions import read_log
 
 DAY = dt.timedelta(days=1)
-LOG_COLUMNS = (
-    *("date", "cell_id", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version"),
-    "probability",
-)
+LOG_COLUMNS = (*ISSUE_COLUMNS, "cell_id", "probability")
 NO_CHAMPION = "there is no champion yet, so no prediction can be judged. Run: forest-fire up, or: forest-fire backfill"
 
 
@@ -71,6 +69,8 @@ class QualityDesk(NamedTuple):
         Thresholds of monitoring.
     classes : RiskClasses
         How chances are named.
+    shadows : ShadowRules
+        Who is scored beside the champion.
     """
 
     lake: Lake
@@ -81,6 +81,12 @@ class QualityDesk(NamedTuple):
     decision_rule: DecisionRule
     monitor_rule: MonitorRule
     classes: RiskClasses
+    shadows: ShadowRules = ShadowRules()
+
+    @property
+    def for_comparing(self) -> ComparingDesk:
+        """What comparing shadows needs of it."""
+        return ComparingDesk(self.lake, self.engine, self.label_delay_days, self.decision_rule, self.shadows)
 
 
 class _Scored(NamedTuple):
@@ -129,7 +135,7 @@ def measure_quality(desk: QualityDesk, state: LedgerState, model_name: str, know
     fires = _read_fires(desk)
     served_days = Interval(start=reign.as_of, end=max(today, reign.as_of + DAY))
     scored = _score(desk, candidate, served_days, fires, known_at)
-    doubted = _find_doubted(desk, state, fires, known_at)
+    doubted = find_doubted(desk.lake, desk.engine, desk.decision_rule, state, fires=fires, known_at=known_at)
     weeks = [
         measure_week(week, *_rows_of(scored, week))._replace(doubted=overlaps_any(week, doubted))
         for week in weeks_between(reign.as_of, due_end)
@@ -169,6 +175,7 @@ def measure_quality(desk: QualityDesk, state: LedgerState, model_name: str, know
         shift=measure_population_shift(
             desk.lake, desk.models.load(candidate.stored), candidate, today, desk.monitor_rule
         ),
+        shadows=tuple(compare_shadows(desk.for_comparing, state, known_at)),
     )
 
 
@@ -200,17 +207,6 @@ def _score(
         predict(desk.models.load(candidate.stored), rows) if any_rows else np.empty(0),
         _climatology_of(desk, candidate).predict(rows) if any_rows else np.empty(0),
     )
-
-
-def _find_doubted(desk: QualityDesk, state: LedgerState, fires: pa.Table, known_at: dt.datetime) -> list[Interval]:
-    """Windows that the label gate flagged, that nobody vouched for, and that late reports have not cleared."""
-    flagged = read_flagged(state.decisions.values(), state.cleared)
-
-    def count_now(window: Interval) -> int:
-        features = desk.lake.read(TableName.FEATURES, columns=("cell_id", "date"), day_column="date", window=window)
-        return int(label_array(labelled_rows(desk.engine, features=features, fires=fires, known_at=known_at)).sum())
-
-    return [count.window for count in find_suspect_windows(flagged, count_now, desk.decision_rule)]
 
 
 def _days_in(scored: _Scored, window: Interval) -> np.ndarray:

@@ -3,11 +3,12 @@
 Rules
 -----
 - Rows are only added. What was said last is not written again; what is said again after something else is.
+- What shadows say is added with what the champion says, in one commit, and answers for no day.
 - Looking for an issue and adding it happens under the ledger's lock, so that two runs at once do not write it twice.
 """
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -70,9 +71,27 @@ class PredictedDay(NamedTuple):
 
 
 def log_predictions(
-    lake: Lake, ledger: Ledger, rows: pa.Table, *, cells: pa.Table, fires: pa.Table, warnings: tuple[str, ...] = ()
+    lake: Lake,
+    ledger: Ledger,
+    rows: pa.Table,
+    *,
+    cells: pa.Table,
+    fires: pa.Table,
+    warnings: tuple[str, ...] = (),
+    shadows: Sequence[pa.Table] = (),
 ) -> list[PredictedDay]:
-    """Add those issues of `rows` that the log does not hold; what was said of each day, in their order.
+    """Add those issues that the log does not hold; what the champion said of each day, in their order.
+
+    Parameters
+    ----------
+    lake, ledger : Lake, Ledger
+        Where the log is, and whose lock is held meanwhile.
+    rows : pyarrow.Table
+        What the champion says.
+    cells, fires, warnings
+        As `PredictedDay` has them.
+    shadows : sequence of pyarrow.Table
+        What is said beside it of the same days.
 
     Raises
     ------
@@ -85,11 +104,12 @@ def log_predictions(
     window = Interval(start=scored[0].date, end=scored[-1].date + DAY)
     with ledger.exclusive():
         before = issues_between(lake, window)
-        rows = _rename(rows, {issue.name: settle_name(issue, before) for issue in scored})
+        rows, *beside = [_settle(said, before) for said in (rows, *shadows)]
         issues, held = list_issues(rows), {issue.name: issue for issue in before}
-        names = [issue.name for issue in issues if issue.name not in held]
+        said = pa.concat_tables([rows, *beside])
+        names = [issue.name for issue in list_issues(said) if issue.name not in held]
         if names:
-            new = rows.filter(pc.is_in(rows["issue"], pa.array(names)))
+            new = said.filter(pc.is_in(said["issue"], pa.array(names)))
             lake.append(PREDICTIONS, new, notes=_notes(lake, issues, rows))
     logged = read_log(lake, window) if held else rows
     return [
@@ -111,8 +131,12 @@ def count_cells(cells: pa.Table, day: dt.date) -> int:
     return int(membership(cells, Interval(start=day, end=day + DAY)).sum())
 
 
+def _settle(rows: pa.Table, held: list[Issue]) -> pa.Table:
+    """The rows with the names that their issues have beside those of the log."""
+    return _rename(rows, {issue.name: settle_name(issue, held) for issue in list_issues(rows)})
+
+
 def _rename(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:
-    """The rows with the names that their issues have in the log."""
     settled = pa.array([names[name] for name in rows["issue"].to_pylist()], pa.string())
     return rows.set_column(rows.column_names.index("issue"), rows.schema.field("issue"), settled)
 

@@ -6,6 +6,8 @@ Rules
   is refused unless it is asked for. Then it is `retro`: on the features as they became final, by the champion of then.
 - The same inputs again write nothing. Newer data, or another champion, make another issue of the day beside the first.
 - A range is answered as a whole: if one day has to be refused, nothing is written.
+- Whoever is a shadow on a live day is scored on the champion's own features. A shadow that fails is named in a warning,
+  and changes nothing of what the champion says.
 - A model is resolved, and its bytes are proved, once for all the days that it scores.
 """
 
@@ -23,16 +25,18 @@ from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day
-from forest_fire_retrain.core.serving.prediction_log import PredictionKind
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
 from forest_fire_retrain.core.serving.scored_days import Occasion, ServingModel, log_rows
 from forest_fire_retrain.core.serving.serving_models import serve_live, serve_past_day
+from forest_fire_retrain.core.serving.shadows import ShadowRules, list_shadows
 from forest_fire_retrain.core.windows import Interval, day_of, runs_of_days
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake
 from forest_fire_retrain.pipeline.preparing.featuring import ROW_ORDER
 from forest_fire_retrain.pipeline.serving.knowing_now import know_now, pin_versions
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay, log_predictions
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_issue
+from forest_fire_retrain.pipeline.serving.scoring_shadows import score_shadows
 
 DAY = dt.timedelta(days=1)
 NO_CHAMPION = "there is no champion yet, so nothing can be predicted. Run: forest-fire up, or: forest-fire backfill"
@@ -51,12 +55,15 @@ class ServingRules(NamedTuple):
         Days ahead that are predicted at most.
     hour : int
         Hour of the park's day at which the schedule predicts it.
+    shadows : ShadowRules
+        Who is scored beside the champion.
     """
 
     model_name: str
     classes: RiskClasses
     forecast_days: int
     hour: int
+    shadows: ShadowRules = ShadowRules()
 
 
 class Desk(NamedTuple):
@@ -106,7 +113,8 @@ def predict_days(desk: Desk, days: Sequence[dt.date], instant: dt.datetime, *, r
 
 def predict_live(desk: Desk, instant: dt.datetime) -> list[PredictedDay]:
     """Predict the day of `instant`, and the days ahead that the source has a forecast for; as `predict_days`."""
-    serving = serve_live(_state_of(desk), desk.rules.model_name, instant)
+    state = _state_of(desk)
+    serving = serve_live(state, desk.rules.model_name, instant)
     if serving is None:
         raise EvidenceError(NO_CHAMPION)
     known = know_now(desk.intake, instant, desk.rules.forecast_days)
@@ -119,8 +127,20 @@ def predict_live(desk: Desk, instant: dt.datetime) -> list[PredictedDay]:
         dagster_run_id=desk.dagster_run_id,
     )
     rows = _score(desk, known.features, serving, occasion)
-    lake, ledger = desk.intake.lake, desk.ledger
-    return log_predictions(lake, ledger, rows, cells=known.cells, fires=known.fires, warnings=known.warnings)
+    beside = score_shadows(
+        list_shadows(state, known.days[0], desk.rules.shadows),
+        lambda shadow: _score(desk, known.features, shadow, occasion._replace(role=Role.SHADOW)),
+        serving,
+    )
+    return log_predictions(
+        desk.intake.lake,
+        desk.ledger,
+        rows,
+        cells=known.cells,
+        fires=known.fires,
+        warnings=(*known.warnings, *beside.warnings),
+        shadows=beside.rows,
+    )
 
 
 def _past_days(desk: Desk, days: Sequence[dt.date], instant: dt.datetime, *, retro: bool) -> list[PredictedDay]:

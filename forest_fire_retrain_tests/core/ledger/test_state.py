@@ -182,6 +182,33 @@ def test_windows_that_a_person_vouched_for_are_kept() -> None:
     assert state_of(cleared).cleared == [window]
 
 
+# ---- shadows ----
+
+
+def shadow_of(week: int, until: str = "2024-12-24") -> EntryDraft:
+    return draft(EntryKind.SHADOW, payload={"candidate_id": candidate_of_week(week).candidate_id, "until": until})
+
+
+def test_the_later_order_of_a_shadow_counts_and_a_person_ends_it() -> None:
+    candidate_id = candidate_of_week(1).candidate_id
+    ended = draft(EntryKind.SHADOW_ENDED, payload={"candidate_id": candidate_id})
+    held = state_of(*TWO_REIGNS, shadow_of(1), shadow_of(1, "2025-02-03")).shadows
+    assert [row.payload["until"] for row in held.values()] == ["2025-02-03"]
+    assert state_of(*TWO_REIGNS, shadow_of(1), ended).shadows == {}
+
+
+def test_a_shadow_that_becomes_champion_is_none_any_more() -> None:
+    ordered = (*TWO_REIGNS[:4], shadow_of(2))
+    assert list(state_of(*ordered).shadows) == [candidate_of_week(2).candidate_id]
+    assert state_of(*ordered, TWO_REIGNS[4]).shadows == {}
+    assert state_of(*ordered, TWO_REIGNS[4], *rolled_back()).shadows == {}
+
+
+def rolled_back() -> tuple[EntryDraft, ...]:
+    rollback = rollback_draft(1, 2)
+    return rollback, confirmation_draft(str(rollback.decision_id), 1)
+
+
 # ---- what changes nothing, and what was ----
 
 
@@ -192,6 +219,8 @@ def test_replays_and_migrations_change_nothing(kind: EntryKind) -> None:
 
 
 PAYLOADS: dict[EntryKind, dict[str, object]] = {
+    EntryKind.SHADOW: {"candidate_id": "other"},
+    EntryKind.SHADOW_ENDED: {"candidate_id": "shadowed"},
     EntryKind.ROLLBACK: {"target_version": 1, "until": "2024-09-01"},
     EntryKind.FREEZE: {"until": "2024-09-01"},
     EntryKind.LABELS_CLEARED: {"window": {"start": "2024-01-01", "end": "2024-01-08"}},
@@ -207,6 +236,7 @@ def test_every_kind_of_row_is_folded_or_known_to_change_nothing() -> None:
         payload = PAYLOADS.get(kind, {})
         row = draft(kind, partition_key="p", decision_id="decision-2", champion_after=2, payload=payload)
         before = (*TWO_REIGNS[:4], draft(EntryKind.FREEZE, payload={"until": "2024-08-01"}), external(1, 2))
+        before = (*before, draft(EntryKind.SHADOW, payload={"candidate_id": "shadowed"}))
         assert state_of(*before, row) != state_of(*before), kind
 
 

@@ -12,7 +12,7 @@ HOUR = dt.timedelta(hours=1)
 
 
 def row(name: str, kind: str = "live", lead: int = 0, known: int = 0, scored: int = 0) -> dict[str, object]:
-    held = (DAY, "champion", kind, lead, NOON + known * HOUR, NOON + scored * HOUR, name, 2)
+    held = (DAY, "champion", kind, lead, NOON + known * HOUR, NOON + scored * HOUR, name, 2, "c")
     return dict(zip(ISSUE_COLUMNS, held, strict=True))
 
 

@@ -23,7 +23,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind
 from forest_fire_retrain.core.windows import Interval, midnight
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.monitoring import measuring_quality
+from forest_fire_retrain.pipeline.monitoring import doubted_days
 from forest_fire_retrain_tests.example_evidence import example_window
 from forest_fire_retrain_tests.example_installation import example_installation
 from forest_fire_retrain_tests.example_predictions import log_predictions
@@ -151,7 +151,7 @@ def test_weeks_whose_reports_the_label_gate_doubts_do_not_count(
     count = LabelCount(window=doubted, n_fires=0, n_expected=1e10)
     flagged = example_window(0).model_copy(update={"label_count": count})
     before = measure(watched.installation)
-    monkeypatch.setattr(measuring_quality, "read_flagged", lambda *_: [flagged])
+    monkeypatch.setattr(doubted_days, "read_flagged", lambda *_: [flagged])
     after = measure(watched.installation)
     assert [week.week for week in after.weeks if week.doubted] == [doubted]
     assert before.overall is not None
