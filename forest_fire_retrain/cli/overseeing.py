@@ -125,6 +125,7 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "passed_over": [key_of(period) for period in list_passed_over(state, closed)],
         "last_predicted_day": "none" if last_live is None else last_live.day,
         "predictions": _describe_look(settings, observed),
+        "in_shadow": [str(shadow) for shadow in state.in_shadow],
         "frozen_until": state.frozen_until,
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }

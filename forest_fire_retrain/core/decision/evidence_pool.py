@@ -38,6 +38,8 @@ def pool_windows(
     suspect: Sequence[Interval],
     rule: DecisionRule,
     cleared: Sequence[Interval] = (),
+    *,
+    gap: dt.timedelta | None = None,
 ) -> EvidencePool:
     """Choose among the windows of earlier live decisions.
 
@@ -53,7 +55,10 @@ def pool_windows(
         Thresholds.
     cleared : sequence of Interval
         Windows whose labels a person vouched for.
+    gap : datetime.timedelta, optional
+        What has to lie between a training and a window; as it is before the newest window by default.
     """
+    gap = newest.window.start - newest.challenger_cutoff if gap is None else gap
     held = sorted(earlier, key=lambda window: window.window.start)
     stale = [count_of(w).window for w in held if w.labels_are_suspect and not overlaps_any(w.window, cleared)]
     oldest_day = newest.window.end - dt.timedelta(days=rule.evidence_days)
@@ -65,7 +70,7 @@ def pool_windows(
             continue
         if window.champion_version != newest.champion_version:
             continue  # another champion's reign: nobody expects it here
-        reason = _why_left_out(window, newest, left_out)
+        reason = _why_left_out(window, newest, left_out, gap)
         if reason is None:
             used.append(window)
         else:
@@ -77,7 +82,9 @@ def pool_windows(
     return EvidencePool(tuple(used), dropped)
 
 
-def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval]) -> str | None:
+def _why_left_out(
+    window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval], gap: dt.timedelta
+) -> str | None:
     """Why a window of the reign is left out; `None` to use it."""
     if window.metric is not newest.metric:
         return f"judged by {window.metric}"
@@ -85,7 +92,7 @@ def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Seque
         return NEXT_TO_SUSPECT
     if window.feed_is_silent:
         return FEED_SILENT
-    fault = _find_fault(window, newest.window.start - newest.challenger_cutoff)
+    fault = _find_fault(window, gap)
     if fault is not None:
         return fault
     if window.challenger_is_tainted != newest.challenger_is_tainted:

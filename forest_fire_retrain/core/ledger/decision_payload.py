@@ -1,6 +1,9 @@
 """What the row of a decision or replay embeds; reading it, and comparing two of them."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
+
+from pydantic import SerializerFunctionWrapHandler, model_serializer
 
 from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_mapping
 from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision, GuardrailFinding
@@ -28,6 +31,21 @@ class Difference(Record):
     what: str
     original: str
     replay: str
+
+
+class AfterShadow(Record):
+    """What the verdict on a shadow time holds beside what a decision does.
+
+    Attributes
+    ----------
+    decided_in : int
+        The row of the decision whose candidate went through it.
+    prediction_hash : str
+        SHA-256 over the candidate's probabilities on the shadow days.
+    """
+
+    decided_in: int
+    prediction_hash: str
 
 
 class DecisionPayload(Record):
@@ -61,6 +79,11 @@ class DecisionPayload(Record):
         Where the gain of a candidate that replaces a champion comes from.
     page_sha256 : str, optional
         SHA-256 of the decision's page, made before the row; `None` in rows that are older than the pages.
+    shadow_until : datetime.date, optional
+        The day before which the candidate is scored beside the champion, before anything is promoted; not written where
+        there is no shadow time.
+    after_shadow : AfterShadow, optional
+        Only of the verdict on a shadow time, and not written elsewhere.
     """
 
     holdout: HoldoutSet
@@ -77,6 +100,19 @@ class DecisionPayload(Record):
     differences: tuple[Difference, ...] | None = ()
     attribution: Attribution | None = None
     page_sha256: str | None = None
+    shadow_until: dt.date | None = None
+    after_shadow: AfterShadow | None = None
+
+    @model_serializer(mode="wrap")
+    def _leave_shadow_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Where there is no shadow time, a row is written as it was before there were any, to the byte."""
+        written: dict[str, object] = write(self)
+        return {name: value for name, value in written.items() if name not in SHADOW_FIELDS or value is not None}
+
+    @property
+    def prediction_hash(self) -> str:
+        """SHA-256 over the candidate's probabilities on the newest window."""
+        return self.candidate.prediction_hash if self.after_shadow is None else self.after_shadow.prediction_hash
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""
@@ -84,6 +120,7 @@ class DecisionPayload(Record):
 
 
 SUSPECT_MARK = '"labels_are_suspect":true'
+SHADOW_FIELDS = {"shadow_until", "after_shadow"}
 CASE_FACTS = {"as_of", "gap_days"}
 OLDER_FACTS = {"inconclusive_in_a_row"}
 """Facts that older rows have and nothing looks at any more."""

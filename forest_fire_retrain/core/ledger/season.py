@@ -30,8 +30,9 @@ ORDERS = (
     EntryKind.SOURCE_ACCEPTED,
     EntryKind.DELIVERY_ACCEPTED,
     EntryKind.ABANDONMENT,
+    EntryKind.SHADOW_VERDICT,
 )
-"""Kinds of rows that tell of a person's order, or of something that did not go as decided."""
+"""Kinds of rows that tell of a person's order, or of something that did not go as decided, or was decided later."""
 
 
 class Decided(NamedTuple):
