@@ -52,7 +52,7 @@ class Operation(NamedTuple):
 
     def environment(self, slot: Path) -> dict[str, str]:
         """Environment of the slot's installation."""
-        return park(slot, self.newest_week)
+        return park(slot, self.newest_week, dict(self.template.changes))
 
 
 INAUGURAL = Operation("inaugural promotion", FRESH, ("retrain",), FRESH.head)
@@ -168,7 +168,7 @@ def _watched(task: Callable[[], None], watch: Watch) -> Callable[[], None]:
 def follow_up(slot: Path, operation: Operation) -> Found:
     """The command that comes after, in a process of its own, then what is there."""
     ended = start(forest_fire(*operation.next_words), slot / "follow_up", operation.environment(slot)).wait()
-    found = examine_slot(slot, operation.newest_week)
+    found = examine_slot(slot, operation.newest_week, operation.environment(slot))
     return found._replace(violations=[*find_bad_ending(ended), *found.violations])
 
 

@@ -35,10 +35,11 @@ RULE = {
 
 
 class Template(NamedTuple):
-    """A home with some weeks decided."""
+    """A home with some weeks decided, under settings that differ from those of the others by `changes`."""
 
     name: str
     n_decided: int
+    changes: tuple[tuple[str, object], ...] = ()
 
     @property
     def head(self) -> int:
@@ -86,7 +87,7 @@ def make_template(slot: Path, template: Template) -> None:
     clear(slot)
     words = ("backfill", "--from", week(1), "--to", week(template.n_decided)) if template.n_decided else None
     task = _prepare if words is None else forest_fire(*words)
-    ended = start(task, slot / "making", park(slot, max(template.n_decided, 1))).wait()
+    ended = start(task, slot / "making", park(slot, max(template.n_decided, 1), dict(template.changes))).wait()
     if ended.code:
         msg = f"the home {template.name} could not be made: {ended}"
         raise RuntimeError(msg)
