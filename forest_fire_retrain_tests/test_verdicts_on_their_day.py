@@ -1,6 +1,10 @@
 """Verdicts are asked for between periods: the lake is brought to their day, and later periods see no difference."""
 
+import copy
 import datetime as dt
+import shutil
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
 import pytest
@@ -18,7 +22,7 @@ from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts, complete_through
 from forest_fire_retrain.pipeline.retraining.judging import Question
-from forest_fire_retrain_tests.example_installation import example_installation
+from forest_fire_retrain_tests.example_installation import example_installation, throwaway_home
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, ingest, train
 
 WEEKS = ("2025-07-07", "2025-07-14", "2025-07-21", "2025-07-28", "2025-08-04")
@@ -41,13 +45,23 @@ def decide(installation: Installation, key: str) -> tuple[HoldoutSet, Candidate]
     return holdout, candidate
 
 
-@pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    """Five weeks decided; the candidates of all but the first are in shadow."""
-    made = example_installation(tmp_path / "home", adjudication=EASY, simulator=PARK, shadow_days=N_DAYS)
+@lru_cache
+def _decide_five_weeks() -> Installation:
+    made = example_installation(throwaway_home(), adjudication=EASY, simulator=PARK, shadow_days=N_DAYS)
     for key in WEEKS:
         decide(made, key)
     return made
+
+
+@pytest.fixture
+def installation() -> Installation:
+    """Five weeks decided; the candidates of all but the first are in shadow. A copy of its own for each test."""
+    made = _decide_five_weeks()
+    names = ("lake", "records", "tracker", "models", "registry", "ledger")
+    copied = replace(made, **copy.deepcopy({name: getattr(made, name) for name in names}))
+    copied.__dict__["environment"] = made.environment  # code that is edited while tests run is no other code to them
+    shutil.rmtree(made.settings.export_folder, ignore_errors=True)
+    return copied
 
 
 def shadows_of(installation: Installation) -> list[ShadowTime]:
