@@ -3,6 +3,7 @@
 import copy
 import datetime as dt
 import shutil
+import zipfile
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -11,17 +12,24 @@ import pytest
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.adapters.ledger_export import read_export
+from forest_fire_retrain.adapters.witness_key import WitnessKey, is_signed
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.ledger.evidence_check import check_pack
 from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
 from forest_fire_retrain.core.ledger.state import fold
+from forest_fire_retrain.core.matters import MatterKind
+from forest_fire_retrain.core.oversight.open_matters import find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule, find_overdue_verdict
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge
+from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.windows import midnight
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts, complete_through
 from forest_fire_retrain.pipeline.retraining.judging import Question
+from forest_fire_retrain.proofs import write_evidence
+from forest_fire_retrain_tests.core.oversight.test_open_matters import seen
 from forest_fire_retrain_tests.example_installation import example_installation, throwaway_home
 from forest_fire_retrain_tests.example_reigns import EASY, PARK, ingest, train
 
@@ -29,6 +37,7 @@ WEEKS = ("2025-07-07", "2025-07-14", "2025-07-21", "2025-07-28", "2025-08-04")
 NEXT_WEEK = "2025-08-11"
 DAY, HOUR = dt.timedelta(days=1), dt.timedelta(hours=1)
 N_DAYS = 10
+AFTERWARDS = dt.date(2025, 9, 1)
 MODEL = "forest_fire_risk"
 
 
@@ -130,6 +139,29 @@ def test_a_verdict_that_is_not_given_becomes_overdue(installation: Installation)
     found = find_overdue_verdict(state, schedule, at + 24 * HOUR)
     assert found is not None
     assert (found.what, found.due_at, found.n_overdue) == (WEEKS[1], at, 1)
+    observed = seen(state=state, schedule=schedule, now=at + 25 * HOUR, last_live=LastLive(due + DAY, 0.0))
+    (matter,) = (one for one in find_open_matters(observed) if one.kind is MatterKind.DECISION_OVERDUE)
+    assert matter.key == f"decision_overdue/{WEEKS[1]}+shadow"
+    assert matter.sentence == (
+        f"the verdict on the shadow time of the candidate of {WEEKS[1]} was due on {at.isoformat()} and is not given "
+        "25 hours later (allowed: 24); 1 verdict overdue"
+    )
+
+
+def test_a_pack_proves_the_decision_and_the_verdict(installation: Installation, tmp_path: Path) -> None:
+    operations.give_verdicts(installation, ordered_on(shadows_of(installation)[0].due))
+    decide(installation, NEXT_WEEK)
+    for key, rows in ((WEEKS[1], "3, 7, 8"), (NEXT_WEEK, "3, 7, 8, 12")):
+        pack = tmp_path / f"{key}.zip"
+        published = installation.published_ledger._replace(signer=WitnessKey(tmp_path / "witness.key", is_made=True))
+        write_evidence(published, installation.records, key, pack, now=ordered_on(AFTERWARDS).recorded_at)
+        with zipfile.ZipFile(pack) as packed:
+            files = {name: packed.read(name) for name in packed.namelist()}
+        report = check_pack(files, is_signed)
+        assert report.holds, report.findings
+        said = " ".join(finding.sentence for finding in report.findings)
+        assert rows in said
+        assert ("the shadow verdict of" in said) == (key == WEEKS[1])
 
 
 def test_a_shadow_time_whose_end_was_cut_is_finished_by_up(installation: Installation) -> None:
