@@ -35,7 +35,7 @@ from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain.core.oversight.active_due import SWITCHED_OFF, ActiveDue, find_active, find_obstacle
 from forest_fire_retrain.core.periods import is_active, key_of
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.promoting import settle
@@ -44,7 +44,11 @@ from forest_fire_retrain.pipeline.monitoring import measuring_quality
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import ComparingDesk, weigh_rollback
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
+from forest_fire_retrain.pipeline.preparing.featuring import build_features
+from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
+from forest_fire_retrain.pipeline.retraining import giving_verdicts
+from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
 from forest_fire_retrain.pipeline.serving import predicting
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
@@ -105,7 +109,7 @@ def roll_back(
 
 
 def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerEntry]:
-    """Carry out, or abandon, a promotion or rollback that was begun and cut; the rows that say so.
+    """Carry out, or abandon, a promotion, rollback or shadow time that a cut run left open; the rows that say so.
 
     Raises
     ------
@@ -113,10 +117,55 @@ def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerE
         If a store refuses; the next run finishes what is left.
     """
     name, ledger = installation.settings.model_name, installation.ledger
-    if fold(ledger.entries(name)).open_intent is None:
+    state = fold(ledger.entries(name))
+    if state.open_intent is None and all(shadow.champion == state.champion for shadow in state.in_shadow):
         return []
     with publishing(installation.published_ledger):
         return list(settle(ledger, installation.registry, name, stamp).written)
+
+
+def give_verdicts(installation: Installation, stamp: Stamp) -> Verdicts:
+    """End the shadow times whose verdict is due today or before; see `giving_verdicts`.
+
+    A verdict waits for the periods that end before it is due. The lake is brought to the day on which it is due. What
+    the source refuses keeps it waiting, and is said.
+
+    Raises
+    ------
+    LedgerError, RegistryError
+        If a store refuses; the next run finishes what was begun.
+    """
+    settings, ledger, now = installation.settings, installation.ledger, stamp.recorded_at
+    state, today = fold(ledger.entries(settings.model_name)), day_of(now, settings.time_zone)
+    ends = [period.end for period in list_waiting(state, settings.periods.closed(now))]
+    days = [shadow.due for shadow in state.in_shadow if shadow.due <= today and not any(e < shadow.due for e in ends)]
+    rows, waiting = list[LedgerEntry](), list[str]()
+    if not days:
+        return Verdicts()
+    with publishing(installation.published_ledger):
+        for day in sorted(set(days)):
+            waiting += _bring_lake_to(installation, day)
+            given = giving_verdicts.give_verdicts(installation.stores, settings.model_name, through=day, stamp=stamp)
+            rows += given.rows
+    return Verdicts(tuple(rows), tuple(dict.fromkeys([*waiting, *given.waiting])))
+
+
+def _bring_lake_to(installation: Installation, day: dt.date) -> list[str]:
+    """Have in the lake what was recorded before `day`, as an ingest for a period does; why that cannot be, if so."""
+    lake, calendar = installation.lake, installation.settings.calendar
+    mark = giving_verdicts.complete_through(lake)
+    if mark is None or mark >= day:
+        return []
+    window = Interval(start=mark, end=day)
+    try:
+        ingest_weather(intake_of(installation), window)
+        ingest_fire_reports(intake_of(installation), window)
+        build_features(lake, installation.engine, window, calendar)
+    except LedgerError:
+        raise
+    except ForestFireRetrainError as error:
+        return [f"what was recorded before {day} cannot be ingested: {error}"]
+    return []
 
 
 def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:

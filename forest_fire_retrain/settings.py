@@ -112,6 +112,8 @@ class Settings(Places, BaseSettings):
         Seed and threads of training.
     n_processes : int
         Processes that train the candidates of a long range and draw its pictures.
+    shadow_days : int
+        Days for which a candidate that is found better than the champion is scored beside it before a verdict.
     rollback_horizon : int
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
@@ -185,6 +187,7 @@ class Settings(Places, BaseSettings):
     n_threads: Annotated[int, Field(ge=1)] = 1
     n_processes: Annotated[int, Field(ge=1)] = 2
     rollback_horizon: Annotated[int, Field(ge=1)] = 5
+    shadow_days: Annotated[int, Field(ge=0, le=366)] = 0
     adjudication: DecisionRule = DecisionRule()
     active: ActiveMode = ActiveMode.ALERT
     active_cooldown_days: Days = 28

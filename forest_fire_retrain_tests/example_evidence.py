@@ -244,6 +244,20 @@ def decision_draft(week: int, outcome: Outcome = Outcome.PROMOTED, before: int |
     )
 
 
+def shadow_draft(week: int, before: int, n_days: int = 14) -> EntryDraft:
+    """The live decision of a week whose candidate goes through a shadow time of `n_days`."""
+    until = candidate_of_week(week).windows.as_of + n_days * DAY
+    plain = decision_draft(week, before=before)
+    return plain.model_copy(update={"payload_json": canonical_json({**plain.payload, "shadow_until": str(until)})})
+
+
+def verdict_draft(week: int, outcome: Outcome = Outcome.PROMOTED, *, before: int = 1, n_days: int = 14) -> EntryDraft:
+    """The verdict on the shadow time of a week's candidate."""
+    decided = decision_draft(week, outcome, before)
+    as_of = candidate_of_week(week).windows.as_of + (n_days + DELAY_DAYS) * DAY
+    return decided.model_copy(update={"kind": EntryKind.SHADOW_VERDICT, "as_of": as_of})
+
+
 def confirmation_draft(decision_id: str, version: int, recorded_at: dt.datetime = NOON) -> EntryDraft:
     """The confirmation that `version` was made champion for that intent."""
     return draft(EntryKind.CONFIRMATION, decision_id=decision_id, champion_after=version, recorded_at=recorded_at)

@@ -218,6 +218,7 @@ HOUSE: dict[str, Room] = {
         "adapters/witness_key",
         "pipeline/custody",
         "pipeline/preparing",
+        "pipeline/retraining",
         "pipeline/serving",
         "pipeline/monitoring",
         *BASE,

@@ -133,6 +133,7 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "last_predicted_day": "none" if last_live is None else last_live.day,
         "predictions": _describe_look(settings, observed),
         "off_schedule": _describe_active(settings, observed),
+        "in_shadow": [str(shadow) for shadow in state.in_shadow],
         "frozen_until": state.frozen_until,
         "shadows": _list_shadows(settings, observed),
         "open_intent": None if state.open_intent is None else state.open_intent.summary,

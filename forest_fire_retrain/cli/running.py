@@ -33,7 +33,13 @@ from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
-from forest_fire_retrain.operations import find_alarm_behind, find_next, find_waiting, finish_interrupted
+from forest_fire_retrain.operations import (
+    find_alarm_behind,
+    find_next,
+    find_waiting,
+    finish_interrupted,
+    give_verdicts,
+)
 from forest_fire_retrain.settings import Settings
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -56,6 +62,8 @@ def retrain_partition(settings: Settings, partition_key: str | None, knowledge: 
     chosen = partition_key or find_next(build_installation(settings), now) or ""
     key = settings.periods.check_key(chosen, now)
     run_range(settings, key, key, knowledge)
+    if partition_key is None:
+        print_verdicts(build_installation(settings))
 
 
 def backfill_range(settings: Settings, first: str, last: str) -> None:
@@ -87,6 +95,14 @@ def catch_up(settings: Settings) -> None:
         run_range(settings, closed[-settings.up_periods :][0], closed[-1])
     for row in finish_interrupted(installation, stamp_now()):
         out.print(row.summary, markup=False)
+    print_verdicts(installation)
+
+
+def print_verdicts(installation: Installation) -> None:
+    """End the shadow times whose verdict is due, and say what came of them."""
+    given = give_verdicts(installation, stamp_now())
+    for sentence in (*(row.summary for row in given.rows), *given.waiting):
+        out.print(sentence, markup=False)
 
 
 def run_range(settings: Settings, first: str, last: str, knowledge: Knowledge | None = None) -> None:

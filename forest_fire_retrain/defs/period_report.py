@@ -109,6 +109,8 @@ def reign_table(reigns: Sequence[Reign]) -> dg.MetadataValue:
 def _what_happened(adjudication: Adjudication, *, moved: bool) -> str:
     if adjudication.standing is Standing.REPLAY:
         return "no change: a replay moves nothing"
+    if adjudication.payload.shadow_until is not None and not moved:
+        return f"no change: the candidate goes through a shadow time until {adjudication.payload.shadow_until}"
     return "upgraded production" if moved else "no change"
 
 

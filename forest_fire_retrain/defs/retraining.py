@@ -268,10 +268,13 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
         candidate=Candidate.model_validate_json(candidate),
         rule=settings.decision_rule,
         alarm=find_alarm_behind(installation, partition_key, installation.clock()),
+        shadow_days=settings.shadow_days,
     )
     stamp, n_rows_before = _stamp_of(context, installation, question), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
     _name_runs(context, installation, adjudication, question.candidate)
+    for sentence in (*(row.summary for row in adjudication.verdicts.rows), *adjudication.verdicts.waiting):
+        warn(context, installation, DECISION, sentence)
     passed_over = describe_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
     if passed_over is not None:
         warn(context, installation, DECISION, passed_over)

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA
 from forest_fire_retrain.core.windows import Cadence
 from forest_fire_retrain.defs.asset_arguments import OWNERS, PREDICTIONS_ASSET, REGISTRY_STATE
@@ -18,7 +19,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import column_schema
 from forest_fire_retrain.defs.picture_files import MAP, shown_at_once
 from forest_fire_retrain.defs.prediction_report import describe_prediction
-from forest_fire_retrain.defs.run_context import warn
+from forest_fire_retrain.defs.run_context import stamp_of, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.reporting import sentence_on, warnings_on
@@ -78,6 +79,8 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         context.instance.add_run_tags(context.run.run_id, liveness_tags())
         close_dead_runs(context.instance)
         keys = context.partition_keys
+        if not config.retro:
+            _give_verdicts(context, installation)
         said = operations.predict_days(
             installation,
             [dt.date.fromisoformat(key) for key in keys],
@@ -89,6 +92,20 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         return dg.MaterializeResult(check_results=check_predictions(installation, said))
 
     return [risk_predictions]
+
+
+def _give_verdicts(context: dg.AssetExecutionContext, installation: Installation) -> None:
+    """End the shadow times whose verdict is due, so that today is predicted by who is champion then.
+
+    What keeps a verdict waiting keeps no prediction waiting.
+    """
+    try:
+        given = operations.give_verdicts(installation, stamp_of(context, installation))
+    except ForestFireRetrainError as error:
+        warn(context, installation, PREDICTIONS_ASSET, f"the verdicts on shadow times wait: {error}")
+        return
+    for sentence in (*(row.summary for row in given.rows), *given.waiting):
+        warn(context, installation, PREDICTIONS_ASSET, sentence)
 
 
 def _describe(

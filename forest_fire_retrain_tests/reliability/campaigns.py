@@ -17,9 +17,10 @@ from forest_fire_retrain_tests.reliability.replaying import replay_past
 from forest_fire_retrain_tests.reliability.sabotage import sabotage
 from forest_fire_retrain_tests.reliability.tallies import Tally
 from forest_fire_retrain_tests.reliability.tampering import tamper_with_stores
+from forest_fire_retrain_tests.reliability.verdicts import cut_verdicts
 
 PROTOCOL = ("registry.", "ledger.")
-WITH_OWN_HOMES = {"orders", "sabotage", "tampering"}
+WITH_OWN_HOMES = {"orders", "sabotage", "tampering", "verdicts"}
 
 
 def run_campaigns(
@@ -75,6 +76,7 @@ def _run(
         "mixed": lambda: [mix_doors(slots, n_rounds or (1 if quick else 20))],
         "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
         "faults": lambda: inject_faults(slots, quick=quick),
+        "verdicts": lambda: cut_verdicts(slots, n_rounds or (2 if quick else 100), quick=quick),
         "tampering": lambda: tamper_with_stores(slots, quick=quick),
     }
     return campaigns[name]()

@@ -56,7 +56,7 @@ def describe(entries: list[LedgerEntry], state: LedgerState, view: RegistryView)
     decided = [
         [entry.partition_key, str(entry.outcome), str(entry.reason_code), entry.idempotency_key, entry.champion_before]
         for entry in entries
-        if entry.kind is EntryKind.DECISION
+        if entry.kind in (EntryKind.DECISION, EntryKind.SHADOW_VERDICT)
     ]
     reigns = [reign.version for reign in state.reigns]
     predictions = {version: held.prediction_hash for version, held in sorted(state.candidates.items())}
@@ -84,6 +84,8 @@ def _check_ledger(rows: list[LedgerEntry], state: LedgerState) -> Iterator[str]:
 
 def _check_decisions(entries: list[LedgerEntry]) -> Iterator[str]:
     decisions = [entry for entry in entries if entry.kind is EntryKind.DECISION]
+    verdicts = [entry.decision_id for entry in entries if entry.kind is EntryKind.SHADOW_VERDICT]
+    yield from (f"{n} verdicts on the shadow time of {key}" for key, n in Counter(verdicts).items() if n != 1)
     for what, counts in {
         "idempotency key": Counter(entry.idempotency_key for entry in decisions),
         "partition": Counter(entry.partition_key for entry in decisions),

@@ -38,6 +38,8 @@ FAULTS_INJECTED = {
     "faults, ledger locked": 2,
     "faults, lake read-only": 1,
     "tampering": 24,
+    "verdicts, instants, verdict that promotes, all of it": 1,
+    "verdicts, instants, verdict that promotes, from its first ledger row on": 1,
 }
 
 Tallies = dict[str, dict[str, object]]

@@ -84,7 +84,8 @@ def build_case(
     """
     unvouched = [window for window in just_before if not overlaps_any(window.window, cleared)]
     newest = _sum_up_newest(scored, challenger, champion, just_before=unvouched, suspect=suspect, rule=rule)
-    pool = pool_windows(newest, earlier, [count.window for count in suspect], rule, cleared)
+    gap = dt.timedelta(days=challenger.windows.gap.n_days)
+    pool = pool_windows(newest, earlier, [count.window for count in suspect], rule, cleared, gap=gap)
     return Case(
         as_of=challenger.windows.as_of,
         newest=newest,

@@ -40,6 +40,8 @@ def pool_windows(
     suspect: Sequence[Interval],
     rule: DecisionRule,
     cleared: Sequence[Interval] = (),
+    *,
+    gap: dt.timedelta | None = None,
 ) -> EvidencePool:
     """Choose among the windows of earlier live decisions.
 
@@ -55,7 +57,10 @@ def pool_windows(
         Thresholds.
     cleared : sequence of Interval
         Windows whose labels a person vouched for.
+    gap : datetime.timedelta, optional
+        What has to lie between a training and a window; as it is before the newest window by default.
     """
+    gap = newest.window.start - newest.challenger_cutoff if gap is None else gap
     decided = list(earlier)
     counted = leave_out_shared([*decided, newest])
     held = sorted(counted[:-1], key=lambda window: window.window.start)
@@ -74,7 +79,7 @@ def pool_windows(
             continue
         if not _is_of_reign(window, newest):
             continue  # another champion's reign: nobody expects it here
-        reason = _why_left_out(window, newest, left_out)
+        reason = _why_left_out(window, newest, left_out, gap)
         if reason is None:
             used.append(window)
         else:
@@ -90,7 +95,9 @@ def _is_of_reign(window: WindowEvidence, newest: WindowEvidence) -> bool:
     return window.champion_version == newest.champion_version
 
 
-def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval]) -> str | None:
+def _why_left_out(
+    window: WindowEvidence, newest: WindowEvidence, suspect: Sequence[Interval], gap: dt.timedelta
+) -> str | None:
     """Why a window of the reign is left out; `None` to use it."""
     if window.metric is not newest.metric:
         return f"judged by {window.metric}"
@@ -98,7 +105,7 @@ def _why_left_out(window: WindowEvidence, newest: WindowEvidence, suspect: Seque
         return NEXT_TO_SUSPECT
     if window.feed_is_silent:
         return FEED_SILENT
-    fault = _find_fault(window, newest.window.start - newest.challenger_cutoff)
+    fault = _find_fault(window, gap)
     if fault is not None:
         return fault
     if window.challenger_is_tainted != newest.challenger_is_tainted:

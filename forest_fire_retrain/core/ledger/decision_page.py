@@ -44,6 +44,8 @@ def render_decision_page(draft: EntryDraft, payload: DecisionPayload) -> str:
     replay = draft.kind is EntryKind.REPLAY
     decision, windows = payload.decision, payload.holdout.windows
     title = f"{'REPLAY of the' if replay else 'The'} decision of {windows.partition_key} for {draft.model_name}"
+    if payload.after_shadow is not None:
+        title = f"The verdict on the shadow time of the candidate of {draft.partition_key} for {draft.model_name}"
     sections = [
         f'<p class="said">{escape(draft.summary)}</p>',
         *([f"<p>{escape(decision.sentence)}</p>"] if replay else []),
@@ -236,7 +238,7 @@ def _describe_candidate(payload: DecisionPayload) -> Facts:
         "training cell-days": made.n_rows,
         "training fires": made.n_fires,
         "SHA-256 of the training rows": made.training_hash,
-        "SHA-256 of its probabilities on the holdout": made.prediction_hash,
+        "SHA-256 of its probabilities on the holdout": payload.prediction_hash,
         "SHA-256 of the stored model": made.stored.artifact_sha256,
         "stored as": made.stored.model_uri,
         "chosen among": [f"{score.recipe.name} {score.log_loss:.6f}" for score in made.competition],

@@ -1,5 +1,6 @@
 """What the row of a decision or replay embeds; reading it, and comparing two of them."""
 
+import datetime as dt
 from collections.abc import Iterable, Sequence
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
@@ -31,6 +32,21 @@ class Difference(Record):
     what: str
     original: str
     replay: str
+
+
+class AfterShadow(Record):
+    """What the verdict on a shadow time holds beside what a decision does.
+
+    Attributes
+    ----------
+    decided_in : int
+        The row of the decision whose candidate went through it.
+    prediction_hash : str
+        SHA-256 over the candidate's probabilities on the shadow days.
+    """
+
+    decided_in: int
+    prediction_hash: str
 
 
 class DecisionPayload(Record):
@@ -69,6 +85,11 @@ class DecisionPayload(Record):
         `None` in rows that are older than this field.
     alarm : Alarm, optional
         What asked for an active period; it is not written where there is none.
+    shadow_until : datetime.date, optional
+        The day before which the candidate is scored beside the champion, before anything is promoted; not written where
+        there is no shadow time.
+    after_shadow : AfterShadow, optional
+        Only of the verdict on a shadow time, and not written elsewhere.
     """
 
     holdout: HoldoutSet
@@ -87,18 +108,19 @@ class DecisionPayload(Record):
     page_sha256: str | None = None
     suspect: tuple[LabelCount, ...] | None = None
     alarm: Alarm | None = None
+    shadow_until: dt.date | None = None
+    after_shadow: AfterShadow | None = None
 
     @model_serializer(mode="wrap")
-    def _leave_no_alarm_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """What no alarm asked for is written as it was before alarms could ask, to the byte."""
+    def _leave_out_what_is_not(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """Without an alarm or a shadow time, a row is written as it was before there were any, to the byte."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if name != "alarm" or value is not None}
+        return {name: value for name, value in written.items() if name not in LEFT_OUT or value is not None}
 
     @property
-    def summary(self) -> str:
-        """What was decided and why, for people, and who asked for it where that was an alarm."""
-        sentence = self.decision.sentence
-        return sentence if self.alarm is None else f"{sentence} {self.alarm}"
+    def prediction_hash(self) -> str:
+        """SHA-256 over the candidate's probabilities on the newest window."""
+        return self.candidate.prediction_hash if self.after_shadow is None else self.after_shadow.prediction_hash
 
     def to_json(self) -> str:
         """The canonical JSON of the ledger row."""
@@ -106,6 +128,7 @@ class DecisionPayload(Record):
 
 
 SUSPECT_MARK = '"labels_are_suspect":true'
+LEFT_OUT = {"alarm", "shadow_until", "after_shadow"}
 CASE_FACTS = {"as_of", "gap_days"}
 OLDER_FACTS = {"inconclusive_in_a_row"}
 """Facts that older rows have and nothing looks at any more."""

@@ -28,6 +28,7 @@ from forest_fire_retrain.core.ledger.payloads import (
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay
 from forest_fire_retrain.core.ledger.row_words import as_sentence, say_freeze
+from forest_fire_retrain.core.ledger.shadow_words import describe_decision, describe_verdict
 from forest_fire_retrain.core.windows import Interval
 
 ID_LENGTH = 16
@@ -41,7 +42,7 @@ def draft_decision(
     return EntryDraft(
         kind=EntryKind.DECISION,
         model_name=model_name,
-        summary=payload.summary,
+        summary=describe_decision(payload),
         partition_key=windows.partition_key,
         as_of=windows.as_of,
         decision_id=identify(EntryKind.DECISION, idempotency_key),
@@ -73,6 +74,28 @@ def draft_replay(
     return decided.model_copy(update=columns)
 
 
+def draft_shadow_verdict(
+    payload: DecisionPayload, decision: EntryDraft, *, idempotency_key: str, champion: int | None, stamp: Stamp
+) -> EntryDraft:
+    """The verdict on the shadow time that `decision` began; `champion` is the version it was judged against."""
+    return EntryDraft(
+        kind=EntryKind.SHADOW_VERDICT,
+        model_name=decision.model_name,
+        summary=describe_verdict(payload),
+        partition_key=payload.candidate.windows.partition_key,
+        as_of=payload.holdout.windows.as_of,
+        decision_id=decision.decision_id,
+        idempotency_key=idempotency_key,
+        outcome=payload.decision.outcome,
+        reason_code=payload.decision.reason_code,
+        champion_before=champion,
+        champion_after=champion,
+        mlflow_run_id=payload.candidate.stored.mlflow_run_id,
+        payload_json=payload.to_json(),
+        **stamp._asdict(),
+    )
+
+
 def draft_confirmation(intent: LedgerEntry, version: int, stamp: Stamp) -> EntryDraft:
     """A promotion or rollback was carried out: `version` is champion."""
     return EntryDraft(
@@ -96,7 +119,7 @@ def draft_abandonment(
     return EntryDraft(
         kind=EntryKind.ABANDONMENT,
         model_name=intent.model_name,
-        summary=f"The {intent.kind} {intent.decision_id} was not carried out: {because}.",
+        summary=f"{begin_abandonment(intent)}carried out: {because}.",
         partition_key=intent.partition_key,
         as_of=intent.as_of,
         decision_id=intent.decision_id,
@@ -105,6 +128,11 @@ def draft_abandonment(
         champion_after=champion,
         **stamp._asdict(),
     )
+
+
+def begin_abandonment(intent: EntryDraft) -> str:
+    """How the sentence of an abandonment begins."""
+    return f"The {str(intent.kind).replace('_', ' ')} {intent.decision_id} was not "
 
 
 def draft_external(observed: int | None, expected: int | None, model_name: str, stamp: Stamp) -> EntryDraft:
@@ -216,8 +244,7 @@ def draft_shadow_ended(
 ) -> EntryDraft:
     """A candidate is scored no more before its day."""
     summary = (
-        f"{_name_shadow(payload)}, a shadow until {payload.was_until}, is scored no more: "
-        f"{as_sentence(payload.reason)}"
+        f"{_name_shadow(payload)}, a shadow until {payload.was_until}, is scored no more: {as_sentence(payload.reason)}"
     )
     return _draft_note(
         EntryKind.SHADOW_ENDED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp

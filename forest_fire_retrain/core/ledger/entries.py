@@ -7,7 +7,8 @@ Rules
 - A row is complete in itself: windows, counts, hashes, versions, metrics stand in its payload.
 - Two clocks: `as_of` is valid time (the partition's end), `recorded_at` is transaction time.
 - An intent (a promotion decided, a rollback asked for) is open until a confirmation or an
-  abandonment names its `decision_id`.
+  abandonment names its `decision_id`. A promotion that goes through a shadow time first becomes one
+  by its shadow verdict, which names the same `decision_id`.
 """
 
 import datetime as dt
@@ -33,6 +34,7 @@ class EntryKind(StrEnum):
     CONFIRMATION = "confirmation"
     ABANDONMENT = "abandonment"
     REPLAY = "replay"
+    SHADOW_VERDICT = "shadow_verdict"
     ROLLBACK = "rollback"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"

@@ -284,7 +284,9 @@ def _check_parts(pack: _Pack) -> list[Finding]:
 
 
 def _check_pages(pack: _Pack) -> list[Finding]:
-    decided = [row for row in pack.subject.own if row.kind in (EntryKind.DECISION, EntryKind.REPLAY)]
+    decided = [
+        row for row in pack.subject.own if row.kind in (EntryKind.DECISION, EntryKind.SHADOW_VERDICT, EntryKind.REPLAY)
+    ]
     wanted = {page_file(row.sequence): row.payload.get("page_sha256") for row in decided}
     hashes = {name: digest for name, digest in wanted.items() if digest is not None}
     faults = [
@@ -301,13 +303,22 @@ def _check_pages(pack: _Pack) -> list[Finding]:
 
 
 def _check_decision(pack: _Pack) -> list[Finding]:
-    entry = pack.subject.decision
-    if entry is None:
+    """Of the period's decision, and of the verdict on its shadow time, if there was one."""
+    decision = pack.subject.decision
+    if decision is None:
         return []
-    named = f"the decision of {entry.partition_key} in row {entry.sequence}"
+    verdicts = [entry for entry in pack.subject.own if entry.kind is EntryKind.SHADOW_VERDICT]
+    return [
+        *_take_again(pack, decision, "decision"),
+        *(finding for entry in verdicts for finding in _take_again(pack, entry, "shadow verdict", decision)),
+    ]
+
+
+def _take_again(pack: _Pack, entry: LedgerEntry, what: str, *before: LedgerEntry) -> list[Finding]:
+    named = f"the {what} of {entry.partition_key} in row {entry.sequence}"
     try:
         payload = read_payload(entry)
-        again = recompute(payload, {str(row.partition_key): row for row in pack.subject.evidence})
+        again = recompute(payload, {str(row.partition_key): row for row in (*pack.subject.evidence, *before)})
     except (ValidationError, KeyError):
         return [Finding(holds=False, sentence=f"{named} cannot be taken again from the rows in the pack")]
     if (entry.outcome, entry.reason_code) != (again.outcome, again.reason_code) or not is_same(

@@ -48,7 +48,8 @@ class Subject(NamedTuple):
     own : tuple of LedgerEntry
         All rows of the period: decision, confirmation or abandonment, replays.
     champion : tuple of LedgerEntry
-        The decision that had promoted the champion it was judged against, and its confirmation.
+        The decision that had promoted the champion it was judged against, the verdict on its shadow time, if there was
+        one, and its confirmation.
     evidence : tuple of LedgerEntry
         The earlier decisions whose windows the decision used.
     """
@@ -93,13 +94,14 @@ def find_subject(entries: Sequence[LedgerEntry], partition_key: str) -> Subject:
     used = decision.payload.get("used_partitions", [])
     return Subject(
         own,
-        () if origin is None else (origin, *_find_confirmations(before, origin)),
+        () if origin is None else (origin, *_find_what_followed(before, origin)),
         tuple(row for row in before if row.kind is EntryKind.DECISION and row.partition_key in _texts(used)),
     )
 
 
-def _find_confirmations(entries: Iterable[LedgerEntry], origin: LedgerEntry) -> list[LedgerEntry]:
-    return [row for row in entries if row.kind is EntryKind.CONFIRMATION and row.decision_id == origin.decision_id]
+def _find_what_followed(entries: Iterable[LedgerEntry], origin: LedgerEntry) -> list[LedgerEntry]:
+    kinds = (EntryKind.SHADOW_VERDICT, EntryKind.CONFIRMATION)
+    return [row for row in entries if row.kind in kinds and row.decision_id == origin.decision_id]
 
 
 def _texts(value: object) -> list[str]:

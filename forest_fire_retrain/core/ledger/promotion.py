@@ -10,6 +10,8 @@ Rules
   the intent's own; else the intent is abandoned with `CHAMPION_CHANGED` and nothing moves.
 - A rollback may also move the alias from where the person who asked for it found it: that place stands in
   its row, so a choice made by hand is accepted through the ledger and never beside it.
+- A shadow time whose champion is not in production any more is abandoned: nothing is promoted over a version that it
+  was not compared with.
 - Without an open intent, an alias that disagrees with the ledger is recorded as external, once per
   observation; it is never accepted and never moved back silently.
 - Status tags follow the ledger: `production`, `archived`, `quarantined` with its day and reason, `abandoned`.
@@ -152,7 +154,7 @@ def next_step(state: LedgerState, view: RegistryView) -> Step | None:
     """The one thing to do next; `None` when ledger and registry agree, or a person has to act."""
     if state.open_intent is not None:
         return _carry_on(state, state.open_intent, view)
-    return _note_alias(state, view) or next(iter(find_wrong_statuses(state, view)), None)
+    return _end_stale_shadow(state) or _note_alias(state, view) or next(iter(find_wrong_statuses(state, view)), None)
 
 
 def classify(
@@ -174,7 +176,7 @@ def _carry_on(state: LedgerState, intent: LedgerEntry, view: RegistryView) -> St
     if state.champion != before or view.alias not in allowed:
         observed = f"the alias points at {view.alias}, the ledger's champion is {state.champion}"
         return Abandon(intent, ReasonCode.CHAMPION_CHANGED, f"{observed}, it was judged against {before}")
-    if version is None or (intent.kind is EntryKind.DECISION and not view.is_described(version)):
+    if version is None or (intent.kind is not EntryKind.ROLLBACK and not view.is_described(version)):
         return Register(intent)
     if not view.has(version):
         return Abandon(intent, ReasonCode.CHAMPION_CHANGED, f"version {version} is not in the registry")
@@ -186,6 +188,18 @@ def _carry_on(state: LedgerState, intent: LedgerEntry, view: RegistryView) -> St
         if not _is_shown(shown, view):
             return shown
     return PointAlias(version) if view.alias != version else Confirm(intent, version)
+
+
+def _end_stale_shadow(state: LedgerState) -> Abandon | None:
+    """The first shadow time against a champion that was replaced."""
+    stale = next((shadow for shadow in state.in_shadow if shadow.champion != state.champion), None)
+    if stale is None:
+        return None
+    because = (
+        f"its shadow time ends because version {state.champion} is the champion now, and it was compared with version "
+        f"{stale.champion}"
+    )
+    return Abandon(stale.decision, ReasonCode.CHAMPION_CHANGED, because)
 
 
 def _found_at(intent: LedgerEntry) -> set[int | None]:

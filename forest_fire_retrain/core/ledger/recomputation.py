@@ -44,7 +44,7 @@ def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Deci
             "dropped": payload.dropped,
             "champion": payload.champion,
             "training_hash": payload.candidate.training_hash,
-            "prediction_hash": payload.candidate.prediction_hash,
+            "prediction_hash": payload.prediction_hash,
             "guardrails": payload.guardrails,
         }
     )

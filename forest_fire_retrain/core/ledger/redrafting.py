@@ -30,11 +30,13 @@ from forest_fire_retrain.core.ledger.payloads import (
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay, describe_replay_of_old
 from forest_fire_retrain.core.ledger.row_words import word_as_before
+from forest_fire_retrain.core.ledger.shadow_times import shadow_time_of
+from forest_fire_retrain.core.ledger.shadow_words import describe_decision
 from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
 DERIVED = ("decision_id", "reason_code")
-INTENTS = (EntryKind.DECISION, EntryKind.ROLLBACK)
+LATER_INTENTS = (EntryKind.SHADOW_VERDICT, EntryKind.ROLLBACK)
 
 
 def find_other_columns(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
@@ -52,8 +54,15 @@ def find_other_columns(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
     ValidationError
         If the payload of a replay cannot be read; decisions are left to `find_other_columns_of_decision`.
     """
-    intents = {entry.decision_id: entry for entry in entries if entry.kind in INTENTS}
-    found = {entry.sequence: _find_other(entry, intents) for entry in entries if entry.kind is not EntryKind.DECISION}
+    decisions = {entry.decision_id: entry for entry in entries if entry.kind is EntryKind.DECISION}
+    intents = decisions | {entry.decision_id: entry for entry in entries if entry.kind in LATER_INTENTS}
+    found = {
+        entry.sequence: _compare_verdict(entry, decisions)
+        if entry.kind is EntryKind.SHADOW_VERDICT
+        else _find_other(entry, intents)
+        for entry in entries
+        if entry.kind is not EntryKind.DECISION
+    }
     return {sequence: names for sequence, names in found.items() if names}
 
 
@@ -61,7 +70,7 @@ def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload)
     """Names of the columns of a decision's row that do not follow from what it embeds."""
     windows, decision = payload.holdout.windows, payload.decision
     follows = {
-        "summary": payload.summary,
+        "summary": describe_decision(payload),
         "partition_key": windows.partition_key,
         "as_of": windows.as_of,
         "outcome": decision.outcome,
@@ -80,7 +89,7 @@ def _find_other(entry: LedgerEntry, intents: Mapping[str | None, LedgerEntry]) -
         return []
     intent = intents.get(entry.decision_id)
     if entry.kind is EntryKind.ABANDONMENT:
-        begins = intent is not None and entry.summary.startswith(f"The {intent.kind} {intent.decision_id} was not ")
+        begins = intent is not None and entry.summary.startswith(drafts.begin_abandonment(intent))
         return [] if begins else ["summary"]
     if entry.kind is EntryKind.CONFIRMATION:
         return ["decision_id"] if intent is None else _compare_confirmation(entry, intent)
@@ -95,6 +104,26 @@ def _compare_confirmation(entry: LedgerEntry, intent: LedgerEntry) -> list[str]:
         return ["champion_after"]
     again = drafts.draft_confirmation(intent, entry.champion_after, _stamp_of(entry))
     return _compare(entry, again, (*COMPARED, *DERIVED, "champion_before"))
+
+
+def _compare_verdict(entry: LedgerEntry, decisions: Mapping[str | None, LedgerEntry]) -> list[str]:
+    """The verdict has to be on the shadow time, and on the candidate, of the decision that it names."""
+    decision, payload = decisions.get(entry.decision_id), read_payload(entry)
+    begun = None if decision is None else shadow_time_of(decision)
+    if decision is None or begun is None or payload.after_shadow is None:
+        return ["decision_id"]
+    if (payload.candidate, payload.holdout.windows) != (begun.candidate, begun.windows):
+        return ["payload"]
+    if payload.after_shadow.decided_in != decision.sequence:
+        return ["payload"]
+    again = drafts.draft_shadow_verdict(
+        payload,
+        decision,
+        idempotency_key=str(entry.idempotency_key),
+        champion=entry.champion_before,
+        stamp=_stamp_of(entry),
+    )
+    return _compare(entry, again, (*COMPARED, *DERIVED))
 
 
 def _find_other_of_replay(entry: LedgerEntry) -> list[str]:

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import NamedTuple
 
-from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload, RollbackPayload
+from forest_fire_retrain.core.ledger.shadow_times import is_intent, shadow_until_of
 
 
 class Movement(StrEnum):
@@ -135,6 +135,10 @@ class Succession:
         In the order of the rows, without sightings; the last is the present champion's.
     open_intent : LedgerEntry, optional
         A promotion or rollback that is neither confirmed nor abandoned.
+    in_shadow : dict
+        By `decision_id`, the decisions whose candidates go through a shadow time.
+    judged_in : LedgerEntry, optional
+        The decision that the last shadow verdict which promotes was about.
     origins : dict
         Version to the row of the decision that it was registered for, and to the beginning of its first reign.
     sightings : list of Sighting
@@ -143,13 +147,21 @@ class Succession:
 
     reigns: list[Reign] = field(default_factory=list)
     open_intent: LedgerEntry | None = None
+    in_shadow: dict[str, LedgerEntry] = field(default_factory=dict)
+    judged_in: LedgerEntry | None = None
     origins: dict[int, tuple[int, dt.datetime]] = field(default_factory=dict)
     sightings: list[Sighting] = field(default_factory=list)
 
     def follow(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the next row in; the intent that it carried out, if it began a reign."""
         intent = self.open_intent
-        if entry.kind is EntryKind.ROLLBACK or (entry.kind is EntryKind.DECISION and entry.outcome is Outcome.PROMOTED):
+        if shadow_until_of(entry) is not None:
+            self.in_shadow[str(entry.decision_id)] = entry
+        elif entry.kind is EntryKind.SHADOW_VERDICT or (
+            entry.kind is EntryKind.ABANDONMENT and entry.decision_id in self.in_shadow
+        ):
+            self._end_shadow(entry)
+        elif is_intent(entry):
             self.open_intent = entry
         elif entry.kind is EntryKind.EXTERNAL:
             observed = ExternalPayload.read(entry).observed
@@ -165,17 +177,26 @@ class Succession:
                 return intent
         return None
 
+    def _end_shadow(self, entry: LedgerEntry) -> None:
+        """A verdict that promotes is an intent, for a version that is registered for its decision."""
+        decision = self.in_shadow.pop(str(entry.decision_id), None)
+        if decision is not None and is_intent(entry):
+            self.open_intent, self.judged_in = entry, decision
+
     def _begin(self, intent: LedgerEntry, confirmation: LedgerEntry, version: int) -> None:
         since = max(intent.recorded_at, confirmation.recorded_at)
-        if intent.kind is EntryKind.DECISION:
-            self.origins.setdefault(version, (intent.sequence, since))
+        is_rollback = intent.kind is EntryKind.ROLLBACK
+        if not is_rollback:
+            judged = self.judged_in
+            origin = judged if judged is not None and judged.decision_id == intent.decision_id else intent
+            self.origins.setdefault(version, (origin.sequence, since))
         origin_row, origin_since = self.origins.get(version, (None, None))
         begun = Reign(
             model_name=intent.model_name,
             version=version,
             decision_id=str(intent.decision_id),
             as_of=intent.as_of,
-            began_by=Movement.PROMOTION if intent.kind is EntryKind.DECISION else Movement.ROLLBACK,
+            began_by=Movement.ROLLBACK if is_rollback else Movement.PROMOTION,
             why=_why(intent),
             since=since,
             decided_at=intent.recorded_at,

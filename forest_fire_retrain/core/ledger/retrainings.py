@@ -1,12 +1,13 @@
 """The ledger as people read it: one line per retraining or rollback, also for those that changed nothing."""
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.shadow_times import list_ended, shadow_until_of
 
 LISTED = (EntryKind.DECISION, EntryKind.ROLLBACK)
 
@@ -17,6 +18,8 @@ class Happening(StrEnum):
     PROMOTED = "promoted"
     NOT_PROMOTED = "not promoted"
     NOT_CARRIED_OUT = "promotion not carried out"
+    IN_SHADOW = "in shadow"
+    DROPPED = "dropped after its shadow time"
     ROLLED_BACK = "rolled back"
     ROLLBACK_NOT_CARRIED_OUT = "rollback not carried out"
 
@@ -55,18 +58,21 @@ class Retraining(NamedTuple):
 
 def list_retrainings(entries: Sequence[LedgerEntry]) -> list[Retraining]:
     """One per live decision or rollback, in the order of the rows; replays are neither."""
+    ended = list_ended(entries)
     confirmed = {entry.decision_id: entry.champion_after for entry in entries if entry.kind is EntryKind.CONFIRMATION}
-    return [_look_back(row, confirmed) for row in entries if row.kind in LISTED]
+    return [_look_back(row, confirmed, ended) for row in entries if row.kind in LISTED]
 
 
-def _look_back(row: LedgerEntry, confirmed: dict[str | None, int | None]) -> Retraining:
+def _look_back(
+    row: LedgerEntry, confirmed: Mapping[str | None, int | None], ended: Mapping[str, LedgerEntry]
+) -> Retraining:
     is_done, is_rollback = row.decision_id in confirmed, row.kind is EntryKind.ROLLBACK
     return Retraining(
         model_name=row.model_name,
         production_version=confirmed.get(row.decision_id, row.champion_before),
         updated=is_done,
         training_time=row.recorded_at,
-        what_happened=_name(row, is_done=is_done),
+        what_happened=_name(row, ended, is_done=is_done),
         quarantined_version=row.champion_before if is_done and is_rollback else None,
         partition=row.partition_key,
         outcome=row.outcome,
@@ -74,9 +80,13 @@ def _look_back(row: LedgerEntry, confirmed: dict[str | None, int | None]) -> Ret
     )
 
 
-def _name(row: LedgerEntry, *, is_done: bool) -> Happening:
+def _name(row: LedgerEntry, ended: Mapping[str, LedgerEntry], *, is_done: bool) -> Happening:
     if row.kind is EntryKind.ROLLBACK:
         return Happening.ROLLED_BACK if is_done else Happening.ROLLBACK_NOT_CARRIED_OUT
     if is_done:
         return Happening.PROMOTED
+    if shadow_until_of(row) is not None:
+        end = ended.get(str(row.decision_id))
+        if end is None or (end.kind is EntryKind.SHADOW_VERDICT and end.outcome is not Outcome.PROMOTED):
+            return Happening.IN_SHADOW if end is None else Happening.DROPPED
     return Happening.NOT_CARRIED_OUT if row.outcome is Outcome.PROMOTED else Happening.NOT_PROMOTED

@@ -34,8 +34,9 @@ ORDERS = (
     EntryKind.SHADOW,
     EntryKind.SHADOW_ENDED,
     EntryKind.ABANDONMENT,
+    EntryKind.SHADOW_VERDICT,
 )
-"""Kinds of rows that tell of a person's order, or of something that did not go as decided."""
+"""Kinds of rows that tell of a person's order, or of something that did not go as decided, or was decided later."""
 
 
 class Decided(NamedTuple):

@@ -66,7 +66,11 @@ def render_season(season: Season) -> str:
 
 
 def _sum_up(season: Season) -> str:
-    n_promoted = sum(entry.outcome is Outcome.PROMOTED for entry, _ in season.decided)
+    served = {reign.decision_id for reign in season.reigns}
+    n_promoted = sum(
+        entry.outcome is Outcome.PROMOTED and (payload.shadow_until is None or entry.decision_id in served)
+        for entry, payload in season.decided
+    )
     n_doubts = len(name_doubts(season))
     counts = [counted(len(season.decided), "decision"), counted(n_promoted, "promotion"), counted(n_doubts, "doubt")]
     said = [", ".join(counts) + "."]

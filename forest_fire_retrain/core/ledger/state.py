@@ -4,6 +4,8 @@ Rules
 -----
 - The champion is the version of the last confirmation.
 - A promotion or rollback is open until a confirmation or an abandonment names its `decision_id`.
+- A promotion with a shadow time ahead is not open: its candidate is in shadow until a verdict or an abandonment
+  names its `decision_id`.
 - A confirmed rollback quarantines the candidate it rolled back from. A freeze that was asked for with it holds
   even if the rollback is abandoned.
 - A candidate that is a shadow by order is none any more once it is champion, or once a person ends it.
@@ -27,6 +29,7 @@ from forest_fire_retrain.core.ledger.payloads import (
 )
 from forest_fire_retrain.core.ledger.quarantine import Quarantine, quarantine_by
 from forest_fire_retrain.core.ledger.reigns import Reign, Succession, reign_at, reign_for
+from forest_fire_retrain.core.ledger.shadow_times import ShadowTime, shadow_time_of
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.windows import Interval
 
@@ -82,6 +85,12 @@ class LedgerState:
     def open_intent(self) -> LedgerEntry | None:
         """A promotion or rollback that is neither confirmed nor abandoned."""
         return self.succession.open_intent
+
+    @property
+    def in_shadow(self) -> list[ShadowTime]:
+        """The candidates that go through a shadow time or wait for their verdict; whose is due first stands first."""
+        found = (shadow_time_of(entry) for entry in self.succession.in_shadow.values())
+        return sorted((one for one in found if one is not None), key=lambda one: (one.due, one.decision.sequence))
 
     @property
     def champion(self) -> int | None:

@@ -3,6 +3,8 @@
 Rules
 -----
 - A promotion or rollback is told when it is confirmed; one that is not carried out is told too.
+- A shadow time is told when it begins, and when its candidate is dropped; what it brings into production is told when
+  that is confirmed.
 - Doubted labels are told at the first decision that flags its window; again after somebody vouched for labels, or
   after a decision that flagged none.
 - A guardrail is told once per streak, at the decision that makes it long enough.
@@ -19,6 +21,7 @@ from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.decision_payload import has_suspect_labels, read_evidence
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload
+from forest_fire_retrain.core.ledger.shadow_times import shadow_until_of
 from forest_fire_retrain.core.notices.notice import Notice, RowNotice, make_notice
 
 HASH_LENGTH = 16
@@ -81,7 +84,24 @@ def _notice(entry: LedgerEntry, kind: RowNotice, subject: str, sentence: str, re
 def _read_decision(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
     if entry.decision_id is not None:
         reading.intents[entry.decision_id] = entry
-    return [*_read_doubt(entry, reading), *_read_guardrail(entry, reading)]
+    return [*_read_shadow(entry), *_read_doubt(entry, reading), *_read_guardrail(entry, reading)]
+
+
+def _read_shadow(entry: LedgerEntry) -> list[Notice]:
+    until = shadow_until_of(entry)
+    if until is None:
+        return []
+    subject = f"the candidate of {entry.partition_key} is in shadow until {until}"
+    return [_notice(entry, RowNotice.SHADOW_TIME, subject, entry.summary, "See: forest-fire status")]
+
+
+def _read_shadow_verdict(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
+    if entry.outcome is Outcome.PROMOTED:
+        reading.intents[entry.decision_id or ""] = entry
+        return []
+    reading.intents.pop(entry.decision_id or "", None)
+    subject = f"the candidate of {entry.partition_key} is dropped after its shadow time"
+    return [_notice(entry, RowNotice.SHADOW_DROPPED, subject, entry.summary, "See: forest-fire history --events")]
 
 
 def _read_doubt(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
@@ -175,6 +195,7 @@ def _order(entry: LedgerEntry, kind: RowNotice, subject: str, remedy: str = "") 
 
 _READ: Mapping[EntryKind, Callable[[LedgerEntry, _Reading], list[Notice]]] = {
     EntryKind.DECISION: _read_decision,
+    EntryKind.SHADOW_VERDICT: _read_shadow_verdict,
     EntryKind.ROLLBACK: _read_rollback,
     EntryKind.CONFIRMATION: _read_confirmation,
     EntryKind.ABANDONMENT: _read_abandonment,

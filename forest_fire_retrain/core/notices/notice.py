@@ -30,6 +30,8 @@ class RowNotice(StrEnum):
     PROMOTION = "promotion"
     ROLLBACK = "rollback"
     ABANDONMENT = "abandonment"
+    SHADOW_TIME = "shadow_time"
+    SHADOW_DROPPED = "shadow_dropped"
     GUARDRAIL = "guardrail"
     LABELS_DOUBTED = "labels_doubted"
     LABELS_CLEARED = "labels_cleared"

@@ -18,7 +18,11 @@ from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions
 from forest_fire_retrain.core.oversight.looked_at import find_in_last_look
 from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
-from forest_fire_retrain.core.oversight.overdue import find_overdue_decision, find_overdue_prediction
+from forest_fire_retrain.core.oversight.overdue import (
+    find_overdue_decision,
+    find_overdue_prediction,
+    find_overdue_verdict,
+)
 
 VERIFY_JOB = "verify_job"
 DONE_BY = {
@@ -105,6 +109,15 @@ def _about_what_is_overdue(observed: Observed) -> Iterator[Matter]:
         )
         remedy = "Look at the newest runs of retraining_job, then run: forest-fire retrain"
         yield Matter(MatterKind.DECISION_OVERDUE, f"decision_overdue/{decision.what}", what, remedy)
+    verdict = find_overdue_verdict(state, schedule, now)
+    if verdict is not None:
+        what = (
+            f"the verdict on the shadow time of the candidate of {verdict.what} was due on "
+            f"{verdict.due_at.isoformat()} and is not given {_hours(now - verdict.due_at)} hours later "
+            f"(allowed: {schedule.decision_hours}); {counted(verdict.n_overdue, 'verdict')} overdue"
+        )
+        remedy = "Run: forest-fire retrain; it says what the verdict waits for"
+        yield Matter(MatterKind.DECISION_OVERDUE, f"decision_overdue/{verdict.what}+shadow", what, remedy)
     last = None if observed.last_live is None else observed.last_live.day
     prediction = find_overdue_prediction(last, schedule, now)
     if prediction is not None:

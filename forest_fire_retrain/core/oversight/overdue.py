@@ -2,6 +2,7 @@
 
 Rules
 -----
+- The verdict on a shadow time is due like a decision, on its own day.
 - A decision is due at the schedule's hour of the day on which its period is over, a prediction at its hour of the day,
   both in the park's time zone. Each is overdue some hours later.
 - Only what is live counts: a replay or a retro prediction settles nothing.
@@ -75,6 +76,18 @@ def find_overdue_decision(state: LedgerState, schedule: Schedule, now: dt.dateti
     dues = [(period, schedule.instant(period.end, DUE_HOUR)) for period in waiting]
     late = [(period, due_at) for period, due_at in dues if due_at + allowed <= now]
     return Overdue(key_of(late[0][0]), late[0][1], len(late)) if late else None
+
+
+def find_overdue_verdict(state: LedgerState, schedule: Schedule, now: dt.datetime) -> Overdue | None:
+    """The first shadow time whose verdict is overdue at `now`, UTC; one that waits for a period's decision is not."""
+    if schedule.has_ended(now):
+        return None
+    allowed = dt.timedelta(hours=schedule.decision_hours)
+    ends = [period.end for period in list_waiting(state, schedule.periods.closed(now))]
+    due = (shadow for shadow in state.in_shadow if not any(end < shadow.due for end in ends))
+    dues = [(shadow, schedule.instant(shadow.due, DUE_HOUR)) for shadow in due]
+    late = [(shadow, due_at) for shadow, due_at in dues if due_at + allowed <= now]
+    return Overdue(str(late[0][0].decision.partition_key), late[0][1], len(late)) if late else None
 
 
 def find_overdue_prediction(last_live: dt.date | None, schedule: Schedule, now: dt.datetime) -> Overdue | None:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerTamperedError, RegistryError
 from forest_fire_retrain.core.ledger.drafts import draft_abandonment, draft_confirmation, draft_external
-from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.known_elsewhere import describe_lost_rows, find_versions_of_lost_rows
 from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.ports import Ledger, Registry
@@ -177,7 +177,7 @@ def _carry_out(step: Step, registry: Registry, state: LedgerState, model_name: s
     """Do one step; a step that belongs into the ledger comes back as a draft."""
     match step:
         case Register(intent):
-            _register(registry, model_name, intent)
+            _register(registry, model_name, _find_decision(state, intent))
         case PointAlias(version):
             registry.point_champion(model_name, version)
         case Confirm(intent, version):
@@ -187,6 +187,17 @@ def _carry_out(step: Step, registry: Registry, state: LedgerState, model_name: s
         case RecordExternal(observed, expected):
             return draft_external(observed, expected, model_name, stamp)
     return None
+
+
+def _find_decision(state: LedgerState, intent: LedgerEntry) -> LedgerEntry:
+    """The decision that an intent promotes the candidate of: itself, unless it is the verdict on a shadow time."""
+    if intent.kind is not EntryKind.SHADOW_VERDICT:
+        return intent
+    found = state.decisions.get(str(intent.partition_key))
+    if found is None or found.decision_id != intent.decision_id:
+        msg = f"the verdict in row {intent.sequence} names no decision of the ledger. Run: forest-fire verify"
+        raise RegistryError(msg)
+    return found
 
 
 def _register(registry: Registry, model_name: str, intent: LedgerEntry) -> None:

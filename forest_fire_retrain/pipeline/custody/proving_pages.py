@@ -12,7 +12,7 @@ from forest_fire_retrain.core.ports import RecordStore
 from forest_fire_retrain.pipeline.custody.comparing_registry import REPAIR, Fault
 
 RESTORE_PAGE = "restore records/decision_page from a backup"
-DECIDING = (EntryKind.DECISION, EntryKind.REPLAY)
+DECIDING = (EntryKind.DECISION, EntryKind.SHADOW_VERDICT, EntryKind.REPLAY)
 
 
 def check_pages(records: RecordStore, entries: Sequence[LedgerEntry]) -> list[Fault]:
@@ -22,7 +22,7 @@ def check_pages(records: RecordStore, entries: Sequence[LedgerEntry]) -> list[Fa
         page = records.page(digest)
         if page is not None and fingerprint_text(page) == digest:
             continue
-        named = f"the page of the {entry.kind} of {entry.partition_key} in row {entry.sequence}"
+        named = f"the page of the {str(entry.kind).replace('_', ' ')} of {entry.partition_key} in row {entry.sequence}"
         if page is not None:
             moved = f"{RESTORE_PAGE}, or move {digest}.html away to keep it and run: {REPAIR}"
             what = f"{named} was changed: it has not the SHA-256 that the row holds"

@@ -22,6 +22,8 @@ from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 
 RESTORE_LAKE = "restore the lake's folder from a backup; if the lake is right, the ledger: forest-fire ledger restore"
 RESTORE_ARTIFACTS = "restore MLflow's artifacts from a backup"
+JUDGED = (EntryKind.DECISION, EntryKind.SHADOW_VERDICT)
+"""Rows that embed what a model was judged on, besides replays."""
 Tell = Callable[[str], None]
 
 
@@ -35,7 +37,7 @@ def check_rows_of_reigns(
 
 
 def check_rows_of_decisions(stores: Stores, entries: Sequence[LedgerEntry], tell: Tell) -> list[Fault]:
-    """Whether every live decision, and the model it judged, stand on the rows and files that the ledger says.
+    """Whether every live decision and verdict, and the model it judged, stand on the recorded rows and files.
 
     Parameters
     ----------
@@ -46,10 +48,10 @@ def check_rows_of_decisions(stores: Stores, entries: Sequence[LedgerEntry], tell
     tell : callable
         Told how far it has come.
     """
-    decisions = [entry for entry in entries if entry.kind is EntryKind.DECISION]
+    decisions = [entry for entry in entries if entry.kind in JUDGED]
     faults = list[Fault]()
     for number, entry in enumerate(decisions, start=1):
-        tell(f"decision {number} of {len(decisions)}, {entry.partition_key}: rows and model")
+        tell(f"decision or verdict {number} of {len(decisions)}, {entry.partition_key}: rows and model")
         faults += _check(stores, entry)
         faults += _check_folder(stores, entry)
     return faults
@@ -60,12 +62,16 @@ def _check(stores: Stores, entry: LedgerEntry) -> list[Fault]:
         payload = read_payload(entry)
     except ValidationError:  # `check_decisions` says so
         return []
-    named = f"of the decision of {entry.partition_key} in row {entry.sequence}"
+    named = f"of the {_name_kind(entry)} of {entry.partition_key} in row {entry.sequence}"
     try:
         other = list(_find_other_rows(stores, payload))
     except ForestFireRetrainError as error:
         other = [f"rows cannot be read: {' '.join(str(error).split()).rstrip('.')}"]
     return [Fault("lake", f"the {what}, {named}", RESTORE_LAKE, repairable=False) for what in other]
+
+
+def _name_kind(entry: LedgerEntry) -> str:
+    return str(entry.kind).replace("_", " ")
 
 
 def _find_other_rows(stores: Stores, payload: DecisionPayload) -> Iterator[str]:
@@ -101,5 +107,5 @@ def _check_folder(stores: Stores, entry: LedgerEntry) -> list[Fault]:
         what = " ".join(str(error).split()).rstrip(".")
     else:
         what = f"files are not as recorded: {', '.join(other)}" if other else ""
-    named = f"the model of the decision of {entry.partition_key} in row {entry.sequence}"
+    named = f"the model of the {_name_kind(entry)} of {entry.partition_key} in row {entry.sequence}"
     return [Fault("model", f"{named}: {what}", RESTORE_ARTIFACTS, repairable=False)] if what else []

@@ -34,7 +34,12 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_closely
 from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
-from forest_fire_retrain.pipeline.custody.proving_rows import Tell, check_rows_of_decisions, check_rows_of_reigns
+from forest_fire_retrain.pipeline.custody.proving_rows import (
+    JUDGED,
+    Tell,
+    check_rows_of_decisions,
+    check_rows_of_reigns,
+)
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
 
 ReadCopy = Callable[[], list[LedgerEntry]]
@@ -162,12 +167,14 @@ def _describe(reign: Reign | None) -> str:
 
 def check_intents(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
     """Promotions and rollbacks that were begun and neither confirmed nor abandoned, or more than once."""
-    closings = [e.decision_id for e in entries if e.kind in (EntryKind.CONFIRMATION, EntryKind.ABANDONMENT)]
+    closings = [e.decision_id for e in entries if _is_closing(e)]
     faults = []
     for intent in entries:
         if intent.kind is not EntryKind.ROLLBACK and intent.outcome is not Outcome.PROMOTED:
             continue
         if intent.kind is EntryKind.REPLAY or closings.count(intent.decision_id) == 1:
+            continue
+        if intent.decision_id in state.succession.in_shadow:
             continue
         open_id = None if state.open_intent is None else state.open_intent.decision_id
         what = f"the {intent.kind} {intent.decision_id} of row {intent.sequence} was begun and not finished"
@@ -179,13 +186,20 @@ def check_intents(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fa
     return faults
 
 
+def _is_closing(entry: LedgerEntry) -> bool:
+    """Whether a row ends a promotion or rollback for good; a verdict that promotes only begins one."""
+    if entry.kind is EntryKind.SHADOW_VERDICT:
+        return entry.outcome is not Outcome.PROMOTED
+    return entry.kind in (EntryKind.CONFIRMATION, EntryKind.ABANDONMENT)
+
+
 def check_decisions(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Live decisions that stand twice, or that do not follow again from the rows they were made on."""
+    """Live decisions that stand twice, and decisions and verdicts that do not follow again from their rows."""
     faults = []
     for entry in entries:
-        if entry.kind is not EntryKind.DECISION or entry.partition_key is None:
+        if entry.kind not in JUDGED or entry.partition_key is None:
             continue
-        if state.decisions[entry.partition_key].sequence != entry.sequence:
+        if entry.kind is EntryKind.DECISION and state.decisions[entry.partition_key].sequence != entry.sequence:
             again = f"partition {entry.partition_key} was decided live again after row {entry.sequence}"
             faults.append(Fault("ledger", again, RESTORE, repairable=False))
             continue
@@ -217,7 +231,7 @@ def check_pins(lake: Lake, entries: Sequence[LedgerEntry], tell: Tell | None = N
     """Table versions that live decisions pin and the lake cannot give any more; with `tell`, every page is read."""
     pinned: dict[str, dict[int, str]] = {}
     for entry in entries:
-        if entry.kind is EntryKind.DECISION:
+        if entry.kind in JUDGED:
             for table, version in read_payload(entry).holdout.snapshot.table_versions.items():
                 pinned.setdefault(table, {}).setdefault(version, str(entry.partition_key))
     return [
@@ -280,13 +294,14 @@ def _look_at(stores: Stores, state: LedgerState, model_name: str, n_reigns: int)
 
 def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
     """What a decision's row says that does not follow from the rows it names."""
-    key = f"the decision of {entry.partition_key} in row {entry.sequence}"
+    is_verdict = entry.kind is EntryKind.SHADOW_VERDICT
+    key = f"the {'verdict on' if is_verdict else 'decision of'} {entry.partition_key} in row {entry.sequence}"
     try:
         payload = read_payload(entry)
         again = recompute(payload, state.decisions)
     except (ValidationError, KeyError) as error:
         return f"{key} cannot be taken again: {_one_line(str(error)[:200])}"
-    other = find_other_columns_of_decision(entry, payload)
+    other = [] if is_verdict else find_other_columns_of_decision(entry, payload)  # `check_words` looks at verdicts
     recorded = payload.decision
     if (entry.outcome, entry.reason_code) != (recorded.outcome, recorded.reason_code):
         return f"{key} is {entry.outcome}, its payload says {recorded.outcome}"

@@ -23,6 +23,19 @@ def set_holdout_apart(
     EvidenceError
         If the holdout window has no rows.
     """
+    holdout = describe_holdout(lake, engine, windows, snapshot)
+    records.put(HOLDOUT_KIND, windows.partition_key, holdout)
+    return holdout
+
+
+def describe_holdout(lake: Lake, engine: SqlEngine, windows: RetrainingWindows, snapshot: Snapshot) -> HoldoutSet:
+    """Which rows judge, hashed; nothing is stored.
+
+    Raises
+    ------
+    EvidenceError
+        If the holdout window has no rows.
+    """
     rows = read_labelled(lake, engine, snapshot, windows.holdout)
     if rows.num_rows == 0:
         msg = (
@@ -30,7 +43,7 @@ def set_holdout_apart(
             f"run: forest-fire retrain --partition {windows.partition_key}"
         )
         raise EvidenceError(msg)
-    holdout = HoldoutSet(
+    return HoldoutSet(
         windows=windows,
         snapshot=snapshot,
         n_rows=rows.num_rows,
@@ -38,5 +51,3 @@ def set_holdout_apart(
         n_fires=pc.sum(rows["label"]).as_py() or 0,
         content_hash=fingerprint_table(rows),
     )
-    records.put(HOLDOUT_KIND, windows.partition_key, holdout)
-    return holdout

@@ -2,27 +2,30 @@
 
 Rules
 -----
-- First settle what earlier runs left open, then look who the champion is.
+- First settle what earlier runs left open, then end the shadow times whose verdict is due by the partition's end, then
+  look who the champion is.
 - A live partition is judged against today's champion; a replay against the champion as of then, and it
   is recorded beside the original and moves nothing.
 - The decision that is acted on is the one that is recorded.
 - The page that says what a person was shown is kept before the row that holds its hash.
 """
 
-from collections.abc import Callable
+import datetime as dt
 from functools import partial
 from typing import NamedTuple
 
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
-from forest_fire_retrain.core.ledger.decision_page import render_decision_page
+from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, find_differences, read_payload
 from forest_fire_retrain.core.ledger.drafts import draft_decision, draft_replay
-from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.promotion import Standing, classify
-from forest_fire_retrain.core.ledger.state import state_before
+from forest_fire_retrain.core.ledger.state import fold, state_before
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import settle
+from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts, give_verdicts
 from forest_fire_retrain.pipeline.retraining.judging import Question, judge
+from forest_fire_retrain.pipeline.retraining.keeping_pages import keep_page
 
 
 class Adjudication(NamedTuple):
@@ -38,12 +41,15 @@ class Adjudication(NamedTuple):
         What the row embeds.
     rows : ScoredRows, optional
         The scored holdout; `None` where nothing was scored.
+    verdicts : Verdicts
+        What came of shadow times whose verdict was due.
     """
 
     standing: Standing
     entry: LedgerEntry
     payload: DecisionPayload
     rows: ScoredRows | None
+    verdicts: Verdicts = Verdicts()
 
 
 def adjudication_of(entry: LedgerEntry) -> Adjudication:
@@ -80,14 +86,27 @@ def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Ad
             return Adjudication(standing, original, read_payload(original), None)
         if standing is Standing.REPLAY:
             return _replay(stores, question, original, stamp)
+        verdicts = Verdicts()
+        if state.in_shadow:
+            verdicts = give_verdicts(stores, model_name, through=windows.as_of, stamp=stamp)
+            state = fold(stores.ledger.entries(model_name))
         payload, rows = judge(stores, state, question)
+        payload = _begin_shadow(payload, question)
         draft = partial(
             draft_decision, model_name=model_name, idempotency_key=question.key, champion=state.champion, stamp=stamp
         )
-        payload = _keep_page(stores, payload, draft)
+        payload = keep_page(stores.records, payload, draft)
         entry = stores.ledger.append(draft(payload))
         settle(stores.ledger, stores.registry, model_name, stamp)
-        return Adjudication(standing, entry, payload, rows)
+        return Adjudication(standing, entry, payload, rows, verdicts)
+
+
+def _begin_shadow(payload: DecisionPayload, question: Question) -> DecisionPayload:
+    """With the end of its shadow time, where the candidate goes through one before it may replace a champion."""
+    if not question.shadow_days or payload.champion is None or payload.decision.outcome is not Outcome.PROMOTED:
+        return payload
+    until = question.holdout.windows.as_of + dt.timedelta(days=question.shadow_days)
+    return payload.model_copy(update={"shadow_until": until})
 
 
 def _replay(stores: Stores, question: Question, original: LedgerEntry | None, stamp: Stamp) -> Adjudication:
@@ -108,13 +127,5 @@ def _replay(stores: Stores, question: Question, original: LedgerEntry | None, st
     existing = next((entry for entry in written if entry.decision_id == decision_id), None)
     if existing is not None:
         return Adjudication(Standing.REPLAY, existing, payload, rows)
-    payload = _keep_page(stores, payload, draft)
+    payload = keep_page(stores.records, payload, draft)
     return Adjudication(Standing.REPLAY, stores.ledger.append(draft(payload)), payload, rows)
-
-
-def _keep_page(
-    stores: Stores, payload: DecisionPayload, draft: Callable[[DecisionPayload], EntryDraft]
-) -> DecisionPayload:
-    """Make and keep the page of what is about to be recorded; the payload that holds its hash."""
-    page = render_decision_page(draft(payload), payload)
-    return payload.model_copy(update={"page_sha256": stores.records.keep_page(page)})

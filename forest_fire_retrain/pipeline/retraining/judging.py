@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from forest_fire_retrain.core.alarms import Alarm
 from forest_fire_retrain.core.decision.adjudication import adjudicate
-from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, LedgerFacts
+from forest_fire_retrain.core.decision.case import Case, Challenger, ChampionFacts, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
 from forest_fire_retrain.core.decision.label_gate import count_of, is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
@@ -19,21 +19,25 @@ from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import (
+    AfterShadow,
     DecisionPayload,
     Quality,
     facts_of,
     idempotency_key,
     read_evidence,
     read_flagged,
+    read_payload,
 )
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of
+from forest_fire_retrain.core.models.model_rows import hash_probabilities
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Snapshot
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
 from forest_fire_retrain.pipeline.retraining.attributing import attribute_gain
-from forest_fire_retrain.pipeline.retraining.scoring_holdouts import score_holdout
+from forest_fire_retrain.pipeline.retraining.scoring_holdouts import score_holdout, score_window
 
 
 class Question(NamedTuple):
@@ -49,6 +53,8 @@ class Question(NamedTuple):
         The thresholds.
     alarm : Alarm, optional
         What asked for an active period.
+    shadow_days : int
+        Days for which a candidate that is found better than a champion is scored beside it first.
     """
 
     model_name: str
@@ -56,11 +62,39 @@ class Question(NamedTuple):
     candidate: Candidate
     rule: DecisionRule
     alarm: Alarm | None = None
+    shadow_days: int = 0
 
     @property
     def key(self) -> str:
         """The idempotency key."""
         return idempotency_key(self.model_name, self.holdout, self.candidate, self.rule)
+
+
+class _Asked(NamedTuple):
+    """What is put before the rule, whether a period is decided or a shadow time ends.
+
+    Attributes
+    ----------
+    question : Question
+        Holdout, candidate, rule.
+    scored : ScoredHoldout
+        The holdout under all models.
+    opponent : Candidate, optional
+        The champion's.
+    prediction_hash : str
+        SHA-256 over the candidate's probabilities on the holdout.
+    earlier : list of WindowEvidence
+        Earlier windows that may be pooled.
+    suspect : list of LabelCount
+        Flagged windows that neither late reports nor a person have cleared.
+    """
+
+    question: Question
+    scored: ScoredHoldout
+    opponent: Candidate | None
+    prediction_hash: str
+    earlier: list[WindowEvidence]
+    suspect: list[LabelCount]
 
 
 def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[DecisionPayload, ScoredRows]:
@@ -84,18 +118,77 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
         champion=None if opponent is None else opponent.stored,
         predecessor=None if before is None else before.stored,
     )
+    earlier = _read_last(_decided_in_reign(decided, state), holdout, rule.evidence_days)
     suspect = _suspect_windows(stores, decided, state.cleared, holdout.snapshot, rule)
-    champion = _champion_facts(state, opponent, scored, rule)
-    challenger = Challenger(
-        candidate.candidate_id, candidate.training_hash, candidate.prediction_hash, holdout.windows, candidate.n_fires
+    asked = _Asked(question, scored, opponent, candidate.prediction_hash, earlier, suspect)
+    payload = _put_before_rule(_build_case(state, asked), asked)
+    if payload.decision.outcome is Outcome.PROMOTED and opponent is not None:
+        attribution = attribute_gain(
+            stores.lake, stores.engine, holdout=holdout, candidate=candidate, champion=opponent, rows=scored.rows
+        )
+        payload = payload.model_copy(update={"attribution": attribution})
+    return payload, scored.rows
+
+
+def judge_shadow(
+    stores: Stores, state: LedgerState, shadow: ShadowTime, question: Question
+) -> tuple[DecisionPayload, ScoredRows]:
+    """Put a candidate before the rule again, after its shadow time: on the shadow days, and the windows it won on.
+
+    Windows end before the shadow days begin, so that no day counts twice. Without the shadow days, because the reports
+    or the weather of these are doubted, the earlier windows say nothing new, and none is used.
+
+    Parameters
+    ----------
+    stores : Stores
+        What is read.
+    state : LedgerState
+        Whose champion is still the one of the decision.
+    shadow : ShadowTime
+        The shadow time that is over.
+    question : Question
+        The shadow days as holdout, and the candidate.
+
+    Raises
+    ------
+    EvidenceError, TrackingError, LakeError
+        If the candidate cannot be scored on the shadow days.
+    """
+    opponent = None if state.champion is None else state.candidates.get(state.champion)
+    scored = score_window(
+        stores.lake,
+        stores.engine,
+        stores.models,
+        holdout=question.holdout,
+        candidate=question.candidate,
+        champion=None if opponent is None else opponent.stored,
     )
-    case = build_case(
-        scored,
+    keys = (*read_payload(shadow.decision).used_partitions, str(shadow.decision.partition_key))
+    earlier = [read_evidence(state.decisions[key]) for key in keys]
+    rule, snapshot = question.rule, question.holdout.snapshot
+    suspect = _suspect_windows(stores, state.decisions.values(), state.cleared, snapshot, rule)
+    asked = _Asked(question, scored, opponent, hash_probabilities(scored.rows.challenger), earlier, suspect)
+    case = _build_case(state, asked)
+    if case.newest.partition_key in case.dropped:
+        case = _build_case(state, asked._replace(earlier=[]))
+    payload = _put_before_rule(case, asked)
+    ended = AfterShadow(decided_in=shadow.decision.sequence, prediction_hash=asked.prediction_hash)
+    return payload.model_copy(update={"after_shadow": ended}), scored.rows
+
+
+def _build_case(state: LedgerState, asked: _Asked) -> Case:
+    holdout, candidate, rule = asked.question.holdout, asked.question.candidate, asked.question.rule
+    decided = list(state.decisions.values())
+    challenger = Challenger(
+        candidate.candidate_id, candidate.training_hash, asked.prediction_hash, holdout.windows, candidate.n_fires
+    )
+    return build_case(
+        asked.scored,
         challenger,
-        champion,
-        earlier=_read_last(_decided_in_reign(decided, state), holdout, rule.evidence_days),
+        _champion_facts(state, asked.opponent, asked.scored, rule),
+        earlier=asked.earlier,
         just_before=_read_last(decided, holdout, rule.suspect_days),
-        suspect=suspect,
+        suspect=asked.suspect,
         rule=rule,
         cleared=state.cleared,
         ledger=LedgerFacts(
@@ -106,29 +199,25 @@ def judge(stores: Stores, state: LedgerState, question: Question) -> tuple[Decis
             blocked_in_a_row=_blocked_in_a_row(decided),
         ),
     )
-    decision = adjudicate(case, rule)
-    attribution = None
-    if decision.outcome is Outcome.PROMOTED and opponent is not None:
-        attribution = attribute_gain(
-            stores.lake, stores.engine, holdout=holdout, candidate=candidate, champion=opponent, rows=scored.rows
-        )
-    payload = DecisionPayload(
-        holdout=holdout,
-        candidate=candidate,
-        champion=champion,
+
+
+def _put_before_rule(case: Case, asked: _Asked) -> DecisionPayload:
+    question, rule = asked.question, asked.question.rule
+    return DecisionPayload(
+        holdout=question.holdout,
+        candidate=question.candidate,
+        champion=case.champion,
         evidence=case.newest,
         used_partitions=tuple(window.partition_key for window in case.earlier),
         dropped=case.dropped,
         guardrails=case.guardrails,
-        quality=_quality(scored.rows, rule) | _champion_history(case.earlier, rule),
+        quality=_quality(asked.scored.rows, rule) | _champion_history(case.earlier, rule),
         case_facts=facts_of(case),
         rule=rule,
-        decision=decision,
-        attribution=attribution,
-        suspect=tuple(suspect),
+        decision=adjudicate(case, rule),
+        suspect=tuple(asked.suspect),
         alarm=question.alarm,
     )
-    return payload, scored.rows
 
 
 def _read_last(decided: list[LedgerEntry], holdout: HoldoutSet, n_days: int) -> list[WindowEvidence]:

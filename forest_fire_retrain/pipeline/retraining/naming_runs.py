@@ -8,6 +8,7 @@ from collections.abc import Callable
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
+from forest_fire_retrain.core.ledger.shadow_times import shadow_until_of
 from forest_fire_retrain.core.models.ports import Tracker
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
@@ -57,6 +58,9 @@ def name_decided(entry: LedgerEntry) -> str:
     """The name of the run of a candidate that was decided on: period and outcome, or that it is a replay."""
     if entry.kind is EntryKind.REPLAY or entry.outcome is None:
         return f"{entry.partition_key} replay"
+    until = shadow_until_of(entry)
+    if until is not None:
+        return f"{entry.partition_key} in shadow until {until}"
     if entry.outcome is Outcome.PROMOTED:
         return f"{entry.partition_key} {WORDS[entry.outcome]}"
     left = "no champion yet" if entry.champion_before is None else "champion stays"

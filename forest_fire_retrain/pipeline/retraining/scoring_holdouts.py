@@ -50,9 +50,34 @@ def score_holdout(
             f"was judged. Run: forest-fire retrain --partition {holdout.windows.partition_key}"
         )
         raise EvidenceError(msg)
+    scored = score_window(
+        lake, engine, models, holdout=holdout, candidate=candidate, champion=champion, predecessor=predecessor
+    )
+    _refuse_other_predictions(candidate, scored.rows.challenger)
+    return scored
+
+
+def score_window(
+    lake: Lake,
+    engine: SqlEngine,
+    models: ModelStore,
+    *,
+    holdout: HoldoutSet,
+    candidate: Candidate,
+    champion: StoredModel | None,
+    predecessor: StoredModel | None = None,
+) -> ScoredHoldout:
+    """Probabilities of all models on days that none of them has seen, also others than those of the candidate's period.
+
+    Raises
+    ------
+    EvidenceError
+        If the holdout's rows changed.
+    TrackingError
+        If the candidate's artifact cannot be read.
+    """
     table = read_holdout(lake, engine, holdout)
     challenger = predict(models.load(candidate.stored), table)
-    _refuse_other_predictions(candidate, challenger)
     probabilities, fault = _score_stored(models, champion, table)
     cells = lake.read(TableName.CELLS, version=holdout.snapshot.table_versions[TableName.CELLS])
     rows = ScoredRows(

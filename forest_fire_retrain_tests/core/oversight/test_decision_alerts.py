@@ -130,6 +130,8 @@ def test_doubts_are_those_that_the_newest_decision_found_when_it_counted_again()
     earlier, own = find_doubts(doubted_state(*windows, suspect=[count_in(20, 26, 9)]))
     assert "9 fires were recorded" in earlier.sentence
     assert own.key == "labels_doubted/2024-02-10"
+
+
 def test_an_alert_goes_on_over_an_active_period_whose_key_sorts_behind_the_next_scheduled_one() -> None:
     state = state_with([SILENT], [SILENT], [SILENT])
     first, second, third = state.decisions.values()
