@@ -135,7 +135,7 @@ HOUSE: dict[str, Room] = {
         "pandas",
     ),
     "adapters/mlflow_registry": room(*MLFLOW, "adapters/mlflow_versions", "core/ledger", "core/records", "mlflow"),
-    "adapters/mlflow_tracking": room(*MLFLOW, "core/models", "mlflow"),
+    "adapters/mlflow_tracking": room(*MLFLOW, "core/records", "core/models", "mlflow"),
     "adapters/mlflow_versions": room("adapters/mlflow_addresses", "core/errors", "core/records", "mlflow"),
     "adapters/model_folders": room("adapters/verified_models", "core/canonical_json", "core/errors", "core/records"),
     "adapters/notify_file": room("core/errors", "core/notices"),
