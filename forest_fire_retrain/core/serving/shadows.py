@@ -3,6 +3,8 @@
 Rules
 -----
 - A person may order any candidate that the ledger knows, until a day. That day itself is no longer scored.
+- A candidate that goes through a shadow time before it may replace the champion (`core.ledger.shadow_times`) is scored
+  until that is over.
 - The version that a rollback would take stays warm: it is scored for so many days after its reign ended, unless it was
   rolled back from.
 - Each candidate is a shadow once, by the first of these reasons. The champion's own candidate is none.
@@ -81,7 +83,7 @@ def list_shadows(state: LedgerState, day: dt.date, rules: ShadowRules) -> list[S
     if champion is None:
         return []
     found = {champion.candidate_id: Shadow(champion, state.champion, "", None)}
-    for shadow in (*_ordered(state, day), *_kept_warm(state, day, rules)):
+    for shadow in (*_ordered(state, day), *_in_shadow_time(state, day), *_kept_warm(state, day, rules)):
         found.setdefault(shadow.candidate.candidate_id, shadow)
     return list(found.values())[1:]
 
@@ -108,6 +110,13 @@ def _candidate_of(state: LedgerState, order: ShadowPayload) -> Candidate | None:
     decided = state.decisions.get(order.partition_key)
     held = state.candidates.get(order.version) if order.version is not None else None
     return held or (None if decided is None else candidate_of(decided))
+
+
+def _in_shadow_time(state: LedgerState, day: dt.date) -> Iterator[Shadow]:
+    for shadow in state.in_shadow:
+        if day < shadow.until:
+            why = f"in its shadow time until {shadow.until}, before it may replace version {shadow.champion}"
+            yield Shadow(shadow.candidate, None, why, shadow.until)
 
 
 def _kept_warm(state: LedgerState, day: dt.date, rules: ShadowRules) -> Iterator[Shadow]:

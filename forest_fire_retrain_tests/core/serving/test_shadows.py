@@ -13,6 +13,7 @@ from forest_fire_retrain_tests.example_evidence import (
     decision_draft,
     draft,
     rollback_draft,
+    shadow_draft,
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
@@ -54,6 +55,15 @@ def test_an_order_holds_until_its_day_and_not_on_it() -> None:
     assert shadow.why == f"ordered by schedule until {TODAY + 10 * DAY}: For a test"
     assert names(state, TODAY + 9 * DAY) == ["the candidate of 2024-01-22"]
     assert names(state, TODAY + 10 * DAY) == []
+
+
+def test_a_candidate_in_its_shadow_time_is_scored_until_that_is_over() -> None:
+    state = state_of(*ONE_REIGN[:2], shadow_draft(1, before=1))
+    until = candidate_of_week(1).windows.as_of + 14 * DAY
+    (shadow,) = list_shadows(state, until - DAY, COLD)
+    assert (shadow.candidate, shadow.version, shadow.until) == (candidate_of_week(1), None, until)
+    assert shadow.why == f"in its shadow time until {until}, before it may replace version 1"
+    assert names(state, until) == []
 
 
 def test_a_former_champion_stays_warm_for_so_many_days() -> None:
