@@ -42,7 +42,8 @@ from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_
 
 KEPT = "kept.txt"
 KEPT_KEY = "kept.pub"
-ACTIONS = ("truncated", "rewritten", "deleted")
+REWRITTEN = "rewritten"
+ACTIONS = ("truncated", REWRITTEN, "deleted")
 LEDGER = "ledger"
 STORES: dict[str, tuple[str, ...]] = {
     LEDGER: ("home/ledger.duckdb",),
@@ -129,7 +130,7 @@ def try_touched(place: Path, homes: Homes, touched: Touched) -> list[str]:
     Nothing at all touched, it is what is said without a reason.
     """
     shutil.copytree(homes.newer, place)
-    for store, action in touched:
+    for store, action in sorted(touched, key=lambda one: one[1] != REWRITTEN):  # what is forged is made of what is there
         _touch(place, homes, store, action)
     if touched and all(one in HARMLESS for one in touched):
         return []
@@ -212,7 +213,7 @@ def _stamp(installation: Installation) -> Stamp:
 def _touch(place: Path, homes: Homes, store: str, action: str) -> None:
     for name in STORES[store]:
         path = place / name
-        if action == "rewritten":
+        if action == REWRITTEN:
             REWRITE[store](place)
             continue
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
