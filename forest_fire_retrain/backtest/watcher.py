@@ -16,7 +16,7 @@ from forest_fire_retrain.core.monitoring.calendar_weeks import last_monday, next
 from forest_fire_retrain.core.monitoring.charts import chart_weeks, list_alarms
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, judge_quality
+from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, judge_quality, silent_days
 from forest_fire_retrain.core.monitoring.week_quality import WeekQuality, measure_week
 from forest_fire_retrain.core.windows import Interval, midnight
 
@@ -145,9 +145,8 @@ class Watcher:
         if n_known == 0:
             return Heartbeat(None, 0.0)
         last = (EPOCH + int(self._recorded_us[n_known - 1]) * US).date()
-        since = max(last, reign.candidate.days.start)
-        if since >= day:
+        silent = silent_days(max(last, reign.candidate.days.start - dt.timedelta(days=1)), day)
+        if silent is None:
             return Heartbeat(last, 0.0)
-        span = Interval(start=since, end=day)
-        models = float(reign.candidate.probabilities_on(span).sum())
-        return Heartbeat(last, min(models, float(predict_climatology(reign.candidate.climatology, span).sum())))
+        models = float(reign.candidate.probabilities_on(silent).sum())
+        return Heartbeat(last, min(models, float(predict_climatology(reign.candidate.climatology, silent).sum())))

@@ -5,11 +5,14 @@ import math
 
 import pytest
 
+from forest_fire_retrain.backtest.candidates import train_on_panel
 from forest_fire_retrain.backtest.monitor_summary import summarise_monitors
 from forest_fire_retrain.backtest.monitors import Monitor, Watched, measure_monitor
+from forest_fire_retrain.backtest.panel import load_panel
 from forest_fire_retrain.backtest.scenarios import Scenario
+from forest_fire_retrain.backtest.streams import plan_periods
 from forest_fire_retrain.backtest.studies import Questions, StudyResult, study_stream
-from forest_fire_retrain.backtest.watcher import Watch
+from forest_fire_retrain.backtest.watcher import Served, Watch, Watcher
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
 from forest_fire_retrain.core.windows import Cadence
@@ -104,3 +107,16 @@ def test_the_table_puts_streams_together() -> None:
     assert row.median_run_weeks == 1.0
     assert row.n_undetected is None
     assert math.isclose(row.n_years, 8 * 7 / 365.25)
+
+
+def test_the_morning_after_a_report_is_no_silence() -> None:
+    plan = PLAN._replace(scenario=Scenario.NONE, seed=1)
+    panel = load_panel(plan)
+    reign = Served(plan_periods(plan)[0].as_of, train_on_panel(panel, plan, plan_periods(plan)[0], None))
+    watcher = Watcher(panel, [], plan, RULE)
+    recorded = [dt.datetime.fromtimestamp(us / 1e6, dt.UTC).date() for us in panel.reports.known_from_us.tolist()]
+    newest = next(day for day in sorted(recorded) if day > reign.since and day + dt.timedelta(days=1) not in recorded)
+    heard = {n_days: watcher._listen(newest + dt.timedelta(days=n_days), reign) for n_days in (1, 2)}
+    assert {heartbeat.last_recorded for heartbeat in heard.values()} == {newest}
+    assert heard[1].expected_since == 0.0
+    assert heard[2].expected_since > 0.0

@@ -33,7 +33,7 @@ class Heartbeat(NamedTuple):
     last_recorded : datetime.date, optional
         The newest day on which any report was recorded; `None` if none ever was.
     expected_since : float
-        Fires expected on the days from then to now.
+        Fires expected on the whole days since then, as `silent_days` has them.
     """
 
     last_recorded: dt.date | None
@@ -45,6 +45,15 @@ class Verdict(NamedTuple):
 
     state: QualityState
     sentence: str
+
+
+def silent_days(last_recorded: dt.date, today: dt.date) -> Interval | None:
+    """The whole days without any report: those after the newest one's and before `today`; `None` without one.
+
+    The newest report's own day is none of them, however many fires a park expects on a day.
+    """
+    first = last_recorded + dt.timedelta(days=1)
+    return Interval(start=first, end=today) if first < today else None
 
 
 def chance_of_at_most(n_fires: int, expected: float, overdispersion: float) -> float:

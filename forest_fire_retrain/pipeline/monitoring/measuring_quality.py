@@ -29,7 +29,7 @@ from forest_fire_retrain.core.monitoring.calendar_weeks import last_monday, week
 from forest_fire_retrain.core.monitoring.charts import chart_weeks, list_alarms
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally, week_rows
-from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, judge_quality
+from forest_fire_retrain.core.monitoring.quality_state import Heartbeat, judge_quality, silent_days
 from forest_fire_retrain.core.monitoring.week_quality import measure_week
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import Candidate
@@ -228,15 +228,16 @@ def _is_counted(scored: _Scored, weeks: list[Interval]) -> np.ndarray:
 def _listen(
     scored: _Scored, fires: pa.Table, known_at: dt.datetime, today: dt.date, calendar: ParkCalendar
 ) -> Heartbeat:
-    """When the newest report was recorded, and how many fires were expected from then on."""
+    """When the newest report was recorded, and how many fires were expected on the whole days since."""
     recorded = fires.filter(pc.less(fires["recorded_at"], pa.scalar(known_at)))["recorded_at"]
     newest = pc.max(recorded).as_py()
     if newest is None:
         return Heartbeat(None, 0.0)
     last = day_of(newest, calendar.time_zone)
-    if last >= today:
+    silent = silent_days(last, today)
+    if silent is None:
         return Heartbeat(last, 0.0)
-    since = _days_in(scored, Interval(start=last, end=today))
+    since = _days_in(scored, silent)
     return Heartbeat(last, float(min(scored.chances[since].sum(), scored.climatology[since].sum())))
 
 

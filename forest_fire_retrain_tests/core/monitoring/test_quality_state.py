@@ -14,6 +14,7 @@ from forest_fire_retrain.core.monitoring.quality_state import (
     Verdict,
     chance_of_at_most,
     judge_quality,
+    silent_days,
 )
 from forest_fire_retrain.core.monitoring.week_quality import WeekQuality
 from forest_fire_retrain.core.windows import Interval
@@ -99,3 +100,10 @@ def test_a_feed_that_fell_silent_is_blind_before_its_days_are_due() -> None:
 def test_a_reign_without_a_mature_week_says_so() -> None:
     verdict = judge([])
     assert verdict == Verdict(QualityState.OK, "no week of this champion is old enough to be judged")
+
+
+def test_silence_is_counted_in_whole_days_after_the_newest_report() -> None:
+    today = MONDAY
+    assert silent_days(today, today) is None
+    assert silent_days(today - dt.timedelta(days=1), today) is None
+    assert silent_days(today - dt.timedelta(days=3), today) == Interval(start=today - dt.timedelta(days=2), end=today)

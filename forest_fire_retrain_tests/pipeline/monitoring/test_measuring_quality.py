@@ -18,6 +18,7 @@ from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.models.model_rows import label_array, predict
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind
@@ -169,3 +170,15 @@ def test_the_newest_report_is_kept_as_a_record(watched: Watched) -> None:
     kept = watched.installation.records.newest("prediction_quality", report.model_name)
     assert kept is not None
     assert QualityReport.model_validate_json(kept) == report
+
+
+@pytest.mark.parametrize(("days_ago", "expected"), [(0, 0.0), (1, 0.0), (2, 60.0), (3, 120.0)])
+def test_only_whole_days_without_a_report_are_silence(days_ago: int, expected: float) -> None:
+    """A park that expects many fires a day is not blind on the morning after its newest report."""
+    dates = np.arange(np.datetime64(TODAY - WEEK), np.datetime64(TODAY)).repeat(100)
+    chances = np.full(len(dates), 0.6)
+    scored = measuring_quality._Scored(pa.table({}), dates, np.zeros(len(dates), np.int8), chances, chances)
+    reported = midnight(TODAY - days_ago * DAY, "UTC") + dt.timedelta(hours=2)
+    fires = pa.table({"recorded_at": pa.array([reported], pa.timestamp("us", "UTC"))})
+    heartbeat = measuring_quality._listen(scored, fires, NOW, TODAY, ParkCalendar(AS_OF - 700 * DAY))
+    assert heartbeat.expected_since == pytest.approx(expected)
