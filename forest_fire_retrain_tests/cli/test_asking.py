@@ -121,7 +121,7 @@ def test_now_is_the_default_and_the_reign_says_how_it_began(forest_fire: Run) ->
     assert (held["version"], held["since"], held["until"]) == (1, "2025-10-26T15:00:10+00:00", None)
     assert (held["began_by"], held["ended_by"], held["decision_id"]) == ("rollback", None, "rollback-1")
     assert held["ledger_rows"] == [1, 6, 7]
-    assert held["trained_on"] == str(candidate_of_week(0).windows.training), "that of the promotion"
+    assert held["trained_on"] == candidate_of_week(0).windows.training.first_to_last, "that of the promotion"
     assert held["artifact_sha256"] == candidate_of_week(0).stored.artifact_sha256
     assert held["table_versions"] == candidate_of_week(0).snapshot.table_versions
 
