@@ -11,6 +11,7 @@ from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import JsonFloat, WindowEvidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.shadow_words import describe_beginning, describe_verdict
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
 from forest_fire_retrain.core.windows import Interval
 
@@ -104,10 +105,21 @@ class DecisionPayload(Record):
     after_shadow: AfterShadow | None = None
 
     @model_serializer(mode="wrap")
-    def _leave_shadow_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _leave_absent_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Where there is no shadow time, a row is written as it was before there were any, to the byte."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if name not in SHADOW_FIELDS or value is not None}
+        return {name: value for name, value in written.items() if name not in NOT_WRITTEN_IF_NONE or value is not None}
+
+    @property
+    def summary(self) -> str:
+        """What was decided and why, for people: the rule's sentence, unless a shadow time lies ahead or behind."""
+        decision, key = self.decision, self.candidate.windows.partition_key
+        champion = None if self.champion is None else self.champion.version
+        if self.after_shadow is not None:
+            return describe_verdict(decision, key, champion, self.holdout.windows.holdout)
+        if self.shadow_until is not None:
+            return describe_beginning(decision, key, champion, self.shadow_until)
+        return decision.sentence
 
     @property
     def prediction_hash(self) -> str:
@@ -120,7 +132,7 @@ class DecisionPayload(Record):
 
 
 SUSPECT_MARK = '"labels_are_suspect":true'
-SHADOW_FIELDS = {"shadow_until", "after_shadow"}
+NOT_WRITTEN_IF_NONE = {"shadow_until", "after_shadow"}
 CASE_FACTS = {"as_of", "gap_days"}
 OLDER_FACTS = {"inconclusive_in_a_row"}
 """Facts that older rows have and nothing looks at any more."""

@@ -24,7 +24,6 @@ from forest_fire_retrain.core.ledger.payloads import (
     UnfreezePayload,
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision, describe_verdict
 from forest_fire_retrain.core.windows import Interval
 
 ID_LENGTH = 16
@@ -38,7 +37,7 @@ def draft_decision(
     return EntryDraft(
         kind=EntryKind.DECISION,
         model_name=model_name,
-        summary=describe_decision(payload),
+        summary=payload.summary,
         partition_key=windows.partition_key,
         as_of=windows.as_of,
         decision_id=identify(EntryKind.DECISION, idempotency_key),
@@ -77,7 +76,7 @@ def draft_shadow_verdict(
     return EntryDraft(
         kind=EntryKind.SHADOW_VERDICT,
         model_name=decision.model_name,
-        summary=describe_verdict(payload),
+        summary=payload.summary,
         partition_key=payload.candidate.windows.partition_key,
         as_of=payload.holdout.windows.as_of,
         decision_id=decision.decision_id,
