@@ -11,7 +11,6 @@ from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.replays import describe_differences
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision
 from forest_fire_retrain.core.records import Candidate, FeatureReport, HoldoutSet, IngestReport
 from forest_fire_retrain.core.redaction import REDACTED, redact
 from forest_fire_retrain.defs.guardrail_words import describe_guardrail
@@ -112,7 +111,7 @@ def describe_adjudication(adjudication: Adjudication) -> Metadata:
         "bootstrap high, %": comparison.bootstrap_high,
         "skill against climatology, %": skill_of_production(payload.evidence),
     }
-    replay, said = adjudication.standing is Standing.REPLAY, describe_decision(payload)
+    replay, said = adjudication.standing is Standing.REPLAY, payload.summary
     return {
         "decision": text(f"REPLAY — {said}" if replay else said),
         "standing": text(adjudication.standing.upper()),

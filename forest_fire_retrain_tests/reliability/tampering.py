@@ -130,7 +130,7 @@ def try_touched(place: Path, homes: Homes, touched: Touched) -> list[str]:
     Nothing at all touched, it is what is said without a reason.
     """
     shutil.copytree(homes.newer, place)
-    for store, action in sorted(touched, key=lambda one: one[1] != REWRITTEN):  # what is forged is made of what is there
+    for store, action in sorted(touched, key=lambda one: one[1] != REWRITTEN):  # forged of what is there
         _touch(place, homes, store, action)
     if touched and all(one in HARMLESS for one in touched):
         return []

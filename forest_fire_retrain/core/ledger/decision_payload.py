@@ -12,6 +12,7 @@ from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import JsonFloat, LabelCount, WindowEvidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.shadow_words import describe_beginning, describe_verdict
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
 from forest_fire_retrain.core.windows import Interval
 
@@ -112,10 +113,28 @@ class DecisionPayload(Record):
     after_shadow: AfterShadow | None = None
 
     @model_serializer(mode="wrap")
-    def _leave_out_what_is_not(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
+    def _leave_absent_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
         """Without an alarm or a shadow time, a row is written as it was before there were any, to the byte."""
         written: dict[str, object] = write(self)
-        return {name: value for name, value in written.items() if name not in LEFT_OUT or value is not None}
+        return {name: value for name, value in written.items() if name not in NOT_WRITTEN_IF_NONE or value is not None}
+
+    @property
+    def summary(self) -> str:
+        """What was decided and why, for people, and who asked for it where that was an alarm.
+
+        It is the rule's sentence, unless a shadow time lies ahead or behind.
+        """
+        said = self._describe()
+        return said if self.alarm is None else f"{said} {self.alarm}"
+
+    def _describe(self) -> str:
+        decision, key = self.decision, self.candidate.windows.partition_key
+        champion = None if self.champion is None else self.champion.version
+        if self.after_shadow is not None:
+            return describe_verdict(decision, key, champion, self.holdout.windows.holdout)
+        if self.shadow_until is not None:
+            return describe_beginning(decision, key, champion, self.shadow_until)
+        return decision.sentence
 
     @property
     def prediction_hash(self) -> str:
@@ -128,7 +147,7 @@ class DecisionPayload(Record):
 
 
 SUSPECT_MARK = '"labels_are_suspect":true'
-LEFT_OUT = {"alarm", "shadow_until", "after_shadow"}
+NOT_WRITTEN_IF_NONE = {"alarm", "shadow_until", "after_shadow"}
 CASE_FACTS = {"as_of", "gap_days"}
 OLDER_FACTS = {"inconclusive_in_a_row"}
 """Facts that older rows have and nothing looks at any more."""

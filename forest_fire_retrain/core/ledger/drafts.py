@@ -28,7 +28,6 @@ from forest_fire_retrain.core.ledger.payloads import (
 )
 from forest_fire_retrain.core.ledger.replays import describe_replay
 from forest_fire_retrain.core.ledger.row_words import as_sentence, say_freeze
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision, describe_verdict
 from forest_fire_retrain.core.windows import Interval
 
 ID_LENGTH = 16
@@ -42,7 +41,7 @@ def draft_decision(
     return EntryDraft(
         kind=EntryKind.DECISION,
         model_name=model_name,
-        summary=describe_decision(payload),
+        summary=payload.summary,
         partition_key=windows.partition_key,
         as_of=windows.as_of,
         decision_id=identify(EntryKind.DECISION, idempotency_key),
@@ -81,7 +80,7 @@ def draft_shadow_verdict(
     return EntryDraft(
         kind=EntryKind.SHADOW_VERDICT,
         model_name=decision.model_name,
-        summary=describe_verdict(payload),
+        summary=payload.summary,
         partition_key=payload.candidate.windows.partition_key,
         as_of=payload.holdout.windows.as_of,
         decision_id=decision.decision_id,

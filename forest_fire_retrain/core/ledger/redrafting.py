@@ -31,7 +31,6 @@ from forest_fire_retrain.core.ledger.payloads import (
 from forest_fire_retrain.core.ledger.replays import describe_replay, describe_replay_of_old
 from forest_fire_retrain.core.ledger.row_words import word_as_before
 from forest_fire_retrain.core.ledger.shadow_times import shadow_time_of
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision
 from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
@@ -70,7 +69,7 @@ def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload)
     """Names of the columns of a decision's row that do not follow from what it embeds."""
     windows, decision = payload.holdout.windows, payload.decision
     follows = {
-        "summary": describe_decision(payload),
+        "summary": payload.summary,
         "partition_key": windows.partition_key,
         "as_of": windows.as_of,
         "outcome": decision.outcome,

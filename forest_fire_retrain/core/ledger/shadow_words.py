@@ -1,42 +1,35 @@
 """What the rows of a shadow time say: the decision that begins it, and the verdict that ends it.
 
-The rule's own sentence stands in the payload as it is. What comes before its colon says what happens to the champion,
-which is another thing where a shadow time lies between; what comes behind it says why.
+The rule's own sentence stands in the payload as it is. What comes before its first colon says what happens to the
+champion, which is another thing where a shadow time lies between; what comes behind it says why.
 """
 
+import datetime as dt
+
+from forest_fire_retrain.core.decision.case import Decision
 from forest_fire_retrain.core.decision.verdicts import Outcome
-from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload
+from forest_fire_retrain.core.windows import Interval
 
 
-def describe_decision(payload: DecisionPayload) -> str:
-    """The summary of a decision's row: what was decided and why, and who asked for it where that was an alarm.
-
-    It is the rule's sentence, unless the candidate goes through a shadow time first.
-    """
-    said = payload.decision.sentence if payload.shadow_until is None else _describe_beginning(payload)
-    return said if payload.alarm is None else f"{said} {payload.alarm}"
-
-
-def _describe_beginning(payload: DecisionPayload) -> str:
+def describe_beginning(decision: Decision, partition_key: str, champion: int | None, until: dt.date) -> str:
+    """That a candidate goes through a shadow time until a day, and why it may replace the champion then."""
     return (
-        f"The candidate of {payload.holdout.windows.partition_key} goes through a shadow time until "
-        f"{payload.shadow_until} before it may replace {_champion(payload)}: {_reasons(payload)}"
+        f"The candidate of {partition_key} goes through a shadow time until {until} before it may replace "
+        f"{_name(champion)}: {_reasons(decision)}"
     )
 
 
-def describe_verdict(payload: DecisionPayload) -> str:
-    """The summary of a verdict's row."""
-    windows = payload.holdout.windows
-    what = f"After its shadow time {windows.holdout} the candidate of {payload.candidate.windows.partition_key}"
-    if payload.decision.outcome is Outcome.PROMOTED:
-        return f"{what} replaces {_champion(payload)}: {_reasons(payload)}"
-    return f"{what} is dropped, {_champion(payload)} stays: {_reasons(payload)}"
+def describe_verdict(decision: Decision, partition_key: str, champion: int | None, days: Interval) -> str:
+    """What came of a shadow time, and why."""
+    what = f"After its shadow time {days} the candidate of {partition_key}"
+    if decision.outcome is Outcome.PROMOTED:
+        return f"{what} replaces {_name(champion)}: {_reasons(decision)}"
+    return f"{what} is dropped, {_name(champion)} stays: {_reasons(decision)}"
 
 
-def _champion(payload: DecisionPayload) -> str:
-    return "nothing" if payload.champion is None else f"version {payload.champion.version}"
+def _name(version: int | None) -> str:
+    return "nothing" if version is None else f"version {version}"
 
 
-def _reasons(payload: DecisionPayload) -> str:
-    """What the rule's sentence says behind its first colon."""
-    return payload.decision.sentence.partition(": ")[2]
+def _reasons(decision: Decision) -> str:
+    return decision.sentence.partition(": ")[2]

@@ -23,7 +23,6 @@ from forest_fire_retrain.core.errors import (
     list_capped,
 )
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.models.model_rows import hash_probabilities, label_array, predict
 from forest_fire_retrain.core.records import StoredModel
@@ -160,7 +159,7 @@ def _describe(archive: Archive, replayed: Replayed, moved: Contributions) -> Dec
         partition_key=payload.holdout.windows.partition_key,
         outcome=payload.decision.outcome,
         reason_code=payload.decision.reason_code,
-        sentence=describe_decision(payload),
+        sentence=payload.summary,
         champion_version=facts.version,
         candidate_id=payload.candidate.candidate_id,
         holdout=str(payload.holdout.windows.holdout),

@@ -13,7 +13,7 @@ from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionR
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.decision_page import render_decision_page
 from forest_fire_retrain.core.ledger.decision_payload import (
-    LEFT_OUT,
+    NOT_WRITTEN_IF_NONE,
     OLDER_FACTS,
     DecisionPayload,
     Difference,
@@ -28,7 +28,6 @@ from forest_fire_retrain.core.ledger.drafts import draft_decision
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.recomputation import WORDED_SINCE, is_same, recompute
 from forest_fire_retrain.core.ledger.redrafting import find_other_columns_of_decision
-from forest_fire_retrain.core.ledger.shadow_words import describe_decision
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.example_evidence import (
@@ -263,8 +262,8 @@ ALARM = Alarm(
 def test_a_row_that_no_alarm_asked_for_is_written_as_it_was_before_alarms_could_ask() -> None:
     payload = example_payload(example_case(GAINS))
     assert '"alarm"' not in payload.to_json().replace('"alarm_', "")
-    assert describe_decision(payload) == payload.decision.sentence
-    assert payload.model_dump().keys() == set(DecisionPayload.model_fields) - LEFT_OUT
+    assert payload.summary == payload.decision.sentence
+    assert payload.model_dump().keys() == set(DecisionPayload.model_fields) - NOT_WRITTEN_IF_NONE
 
 
 def test_a_row_that_an_alarm_asked_for_says_so_in_one_sentence_and_reads_back() -> None:

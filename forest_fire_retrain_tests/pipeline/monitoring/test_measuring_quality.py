@@ -24,7 +24,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind
 from forest_fire_retrain.core.windows import Interval, midnight
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.pipeline.monitoring import doubted_days
+from forest_fire_retrain.pipeline.monitoring import doubted_days, measuring_quality
 from forest_fire_retrain_tests.example_evidence import example_window
 from forest_fire_retrain_tests.example_installation import example_installation
 from forest_fire_retrain_tests.example_predictions import log_predictions
