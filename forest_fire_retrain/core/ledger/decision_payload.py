@@ -114,7 +114,7 @@ class DecisionPayload(Record):
 
     @model_serializer(mode="wrap")
     def _leave_absent_out(self, write: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """Without an alarm or a shadow time, a row is written as it was before there were any, to the byte."""
+        """What is younger than other fields is left out where it is not: older rows are written to the byte."""
         written: dict[str, object] = write(self)
         return {name: value for name, value in written.items() if name not in NOT_WRITTEN_IF_NONE or value is not None}
 
@@ -147,7 +147,7 @@ class DecisionPayload(Record):
 
 
 SUSPECT_MARK = '"labels_are_suspect":true'
-NOT_WRITTEN_IF_NONE = {"alarm", "shadow_until", "after_shadow"}
+NOT_WRITTEN_IF_NONE = {"suspect", "alarm", "shadow_until", "after_shadow"}
 CASE_FACTS = {"as_of", "gap_days"}
 OLDER_FACTS = {"inconclusive_in_a_row"}
 """Facts that older rows have and nothing looks at any more."""

@@ -100,7 +100,9 @@ def doubted_state(*windows: tuple[int, int], suspect: list[dict[str, object]] | 
     for week, (first, last) in enumerate(windows):
         plain = decision_draft(week)
         payload = json.loads(plain.payload_json)
-        payload["evidence"] |= {"labels_are_suspect": True, "label_count": count_in(first, last, 2 + week)}
+        own = count_in(last - 6, last, 0)["window"]
+        counted = count_in(first, last, 2 + week)
+        payload["evidence"] |= {"window": own, "labels_are_suspect": True, "label_count": counted}
         payload["suspect"] = suspect
         ledger.append(plain.model_copy(update={"payload_json": canonical_json(payload)}))
     return fold(ledger.rows)
