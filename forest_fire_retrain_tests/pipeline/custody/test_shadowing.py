@@ -200,3 +200,33 @@ def test_without_a_champion_there_is_nothing_to_stand_beside(reigns: Reigns) -> 
             Wish("candidate", "a trial", TODAY, Stamp(dt.datetime(2026, 3, 2, tzinfo=dt.UTC), "ada", "cli")),
             UNTIL,
         )
+
+
+class PowerCut(BaseException):
+    """What stops a run without any of its own code running."""
+
+
+@pytest.mark.parametrize("point", ["before append", "after append"])
+@pytest.mark.parametrize("is_end", [False, True], ids=["order", "end"])
+def test_an_order_that_was_cut_and_is_given_again_is_in_the_ledger_once(
+    reigns: Reigns,
+    point: str,
+    is_end: bool,  # noqa: FBT001 - a parameter of the test
+) -> None:
+    give = (lambda: end(reigns, "1")) if is_end else (lambda: order(reigns, "1"))
+    if is_end:
+        order(reigns, "1")
+    rows = len(reigns.ledger.rows)
+
+    def cut(reached: str) -> None:
+        if reached == point:
+            raise PowerCut
+
+    reigns.ledger.interrupt = cut
+    with pytest.raises(PowerCut):
+        give()
+    reigns.ledger.interrupt = lambda _point: None
+    done = give()
+    assert done.is_repeated == (point == "after append")
+    assert len(reigns.ledger.rows) == rows + 1
+    assert held(reigns) == ([] if is_end else ["version 1"])

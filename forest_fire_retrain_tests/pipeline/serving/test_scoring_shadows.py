@@ -208,3 +208,28 @@ def test_the_history_of_a_cell_is_what_was_served() -> None:
     served = read_predictions(reigns.lake)
     assert set(served["role"].to_pylist()) == {"champion"}
     assert served.num_rows == PARK.n_cells
+
+
+class PowerCut(BaseException):
+    """What stops a run without any of its own code running."""
+
+
+@pytest.mark.parametrize("point", ["before append predictions", "after append predictions"])
+def test_a_prediction_that_was_cut_holds_all_that_was_said_or_nothing(point: str) -> None:
+    whole, reigns = three_reigns(), three_reigns()
+    predict(warm(whole))
+    append = reigns.lake.append
+
+    def cut(table: str, rows: pa.Table, **how: object) -> None:
+        if point.startswith("after"):
+            append(table, rows, **how)  # type: ignore[arg-type] # as it was called
+        raise PowerCut
+
+    reigns.lake.append = cut  # type: ignore[method-assign,assignment] # for one call
+    with pytest.raises(PowerCut):
+        predict(warm(reigns))
+    del reigns.lake.append  # type: ignore[method-assign]
+    assert len(issues(reigns)) == (2 if point.startswith("after") else 0)
+    predict(warm(reigns))
+    assert [issue.name for issue in issues(reigns)] == [issue.name for issue in issues(whole)]
+    assert reigns.lake.version(PREDICTIONS) == 0
