@@ -8,7 +8,10 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
+from forest_fire_retrain import operations
 from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.errors import RegistryError
+from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.definitions import build_definitions, build_predictions
@@ -20,6 +23,7 @@ from forest_fire_retrain.defs.prediction_job import (
     build_prediction_schedule,
 )
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between
 from forest_fire_retrain_tests.example_installation import NOW, example_installation
 from forest_fire_retrain_tests.example_reigns import Reigns, three_reigns
@@ -81,6 +85,34 @@ def error_of(done: dg.ExecuteInProcessResult) -> str:
     (failure,) = (event.step_failure_data for event in done.all_events if event.is_step_failure)
     assert failure.error is not None
     return str(failure.error.cause.message if failure.error.cause else failure.error.message)
+
+
+def test_verdicts_are_given_before_today_is_predicted_and_not_for_past_days(
+    reigns: Reigns, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[int] = []
+
+    def give(installation: Installation, stamp: Stamp) -> Verdicts:
+        asked.append(len(issues_between(installation.lake, MARCH)))
+        assert stamp.recorded_at == AT_EIGHT
+        return Verdicts(waiting=("a candidate waits",))
+
+    monkeypatch.setattr(operations, "give_verdicts", give)
+    assert run(reigns.installation, instance, "2026-03-02").success
+    assert asked == [0]
+    assert run(reigns.installation, instance, "2025-07-22", retro=True).success
+    assert asked == [0]
+
+
+def test_a_verdict_that_cannot_be_given_stops_no_prediction(
+    reigns: Reigns, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> Verdicts:
+        raise RegistryError("the registry does not answer")
+
+    monkeypatch.setattr(operations, "give_verdicts", refuse)
+    assert run(reigns.installation, instance, "2026-03-02").success
+    assert len(issues_between(reigns.lake, MARCH)) == 1
 
 
 def test_today_is_predicted_and_shown(reigns: Reigns, instance: dg.DagsterInstance) -> None:
