@@ -4,6 +4,14 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+PROJECT_ROOT = Path(__file__).resolve().parents[1]
+
+
+def default_home() -> Path:
+    """`.forest_fire/` in the project's checkout, or in the current folder when installed without one."""
+    root = PROJECT_ROOT if (PROJECT_ROOT / "workspace.yaml").is_file() else Path.cwd()
+    return root / ".forest_fire"
+
 
 class Places:
     """Folders, files and addresses, as they follow from five settings."""

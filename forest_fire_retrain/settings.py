@@ -39,7 +39,7 @@ from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskCl
 from forest_fire_retrain.core.serving.shadows import ShadowRules
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
 from forest_fire_retrain.outgoing import cleared, remember
-from forest_fire_retrain.places import Places
+from forest_fire_retrain.places import Places, default_home
 from forest_fire_retrain.setting_faults import (
     CONFIG_VARIABLE,
     MAX_NEAREST,
@@ -49,8 +49,6 @@ from forest_fire_retrain.setting_faults import (
     describe_unreadable,
     nearest_file,
 )
-
-PROJECT_ROOT = Path(__file__).resolve().parents[1]
 
 NO_PLACES = frozenset({"Factory", "localtime"})
 MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
@@ -67,12 +65,6 @@ class SourceKind(StrEnum):
 
     SIMULATOR = "simulator"
     FOLDER = "folder"
-
-
-def _default_home() -> Path:
-    """`.forest_fire/` in the project's checkout, or in the current folder when installed without one."""
-    root = PROJECT_ROOT if (PROJECT_ROOT / "workspace.yaml").is_file() else Path.cwd()
-    return root / ".forest_fire"
 
 
 class Settings(Places, BaseSettings):
@@ -166,7 +158,7 @@ class Settings(Places, BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", validate_default=True
     )
 
-    home: Path = Field(default_factory=_default_home)
+    home: Path = Field(default_factory=default_home)
     source: SourceKind = SourceKind.SIMULATOR
     data: Path | None = None
     cadence: Cadence = Cadence.WEEKLY

@@ -11,10 +11,11 @@ from forest_fire_retrain.core.monitoring.shadow_comparison import ShadowComparis
 from forest_fire_retrain.core.serving.shadows import Shadow, list_shadows
 from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import comparing_desk, publishing
+from forest_fire_retrain.operations import publishing
 from forest_fire_retrain.pipeline.custody import shadowing
 from forest_fire_retrain.pipeline.custody.shadowing import Shadowing, Wish
 from forest_fire_retrain.pipeline.monitoring import comparing_shadows
+from forest_fire_retrain.watching import comparing_desk
 
 
 def order_shadow(installation: Installation, which: str, *, until: dt.date, reason: str, stamp: Stamp) -> Shadowing:

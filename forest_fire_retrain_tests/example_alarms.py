@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import replace
 from functools import lru_cache
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.adapters.simulated_settings import Drift, SimulatorConfig
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.ledger.entries import Stamp
@@ -66,7 +66,7 @@ def _retrain_and_look() -> Installation:
         question = Question(settings.model_name, holdout, candidate, settings.decision_rule)
         stamp = Stamp(midnight(holdout.windows.as_of) + 6 * HOUR, "schedule", "schedule")
         adjudicate_partition(made.stores, question, stamp)
-    operations.look_at_quality(made, LOOKED)
+    watching.look_at_quality(made, LOOKED)
     return made
 
 

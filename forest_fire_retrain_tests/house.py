@@ -23,7 +23,7 @@ def room(*imports: str) -> Room:
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "shadows", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
-    *("definitions", "defs", "backtest", "cli"),
+    *("watching", "definitions", "defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -209,13 +209,11 @@ HOUSE: dict[str, Room] = {
         *("installation", "outgoing", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
         *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
     ),
+    "watching": room("installation", "pipeline/monitoring", *BASE, "core/ledger", "core/monitoring", "core/oversight"),
     "operations": room(
         "installation",
+        "watching",
         "adapters/ledger_export",
-        "adapters/ledger_witnesses",
-        "adapters/reigns_file",
-        "adapters/upkeep_notes",
-        "adapters/witness_key",
         "pipeline/custody",
         "pipeline/preparing",
         "pipeline/retraining",
@@ -223,11 +221,10 @@ HOUSE: dict[str, Room] = {
         "pipeline/monitoring",
         *BASE,
         "core/ledger",
-        "core/monitoring",
-        "core/oversight",
     ),
     "shadows": room(
         "operations",
+        "watching",
         "installation",
         "pipeline/custody",
         "pipeline/monitoring",
@@ -317,6 +314,7 @@ HOUSE: dict[str, Room] = {
         "notifying",
         "outgoing",
         "operations",
+        "watching",
         "verification",
         "settings",
         *CORE,
@@ -347,6 +345,7 @@ HOUSE: dict[str, Room] = {
         "investigate",
         "notifying",
         "operations",
+        "watching",
         "places",
         "verification",
         "oversight",

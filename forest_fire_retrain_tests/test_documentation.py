@@ -17,7 +17,8 @@ from typer.main import get_command
 from forest_fire_retrain.cli.app import app
 from forest_fire_retrain.core.decision.thresholds import REFRESH_AGE_DAYS
 from forest_fire_retrain.core.windows import Cadence
-from forest_fire_retrain.settings import CONFIG_VARIABLE, PREFIX, PROJECT_ROOT, Settings, load_settings
+from forest_fire_retrain.places import PROJECT_ROOT
+from forest_fire_retrain.settings import CONFIG_VARIABLE, PREFIX, Settings, load_settings
 
 DOCS = PROJECT_ROOT / "docs"
 COMMANDS, SETTINGS, SIMULATOR = DOCS / "commands.md", DOCS / "settings.md", DOCS / "simulator.md"

@@ -3,7 +3,7 @@
 import datetime as dt
 from collections.abc import Sequence
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.cli.console import out, print_facts, print_json, print_table
 from forest_fire_retrain.cli.shadowing import print_comparisons
 from forest_fire_retrain.clock import read_clock
@@ -26,13 +26,13 @@ def print_quality(settings: Settings, *, as_json: bool) -> None:
         If there is no champion, or nothing was ingested.
     """
     now, installation = read_clock(), build_installation(settings)
-    report = operations.measure_quality(installation, now)
+    report = watching.measure_quality(installation, now)
     if as_json:
         print_json({**report.model_dump(mode="json"), "loss_of_the_feed": report.loss_of_the_feed})
         return
     print_facts(f"{report.state}: {report.sentence}", describe(report))
     if report.state is QualityState.ALARM:
-        out.print(f"By the newest look that was kept: {operations.find_active_due(installation, now).sentence}.")
+        out.print(f"By the newest look that was kept: {watching.find_active_due(installation, now).sentence}.")
     if report.weeks:
         columns = ("week from", "fires", "expected", "z", f"chart (limit {report.rule.cusum_limit:g})", "detector", "")
         print_table(

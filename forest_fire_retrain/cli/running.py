@@ -34,13 +34,13 @@ from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import (
-    find_alarm_behind,
     find_next,
     find_waiting,
     finish_interrupted,
     give_verdicts,
 )
 from forest_fire_retrain.settings import Settings
+from forest_fire_retrain.watching import find_alarm_behind
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 

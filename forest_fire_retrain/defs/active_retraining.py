@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import ForestFireRetrainError, HomeError
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
@@ -75,11 +75,11 @@ def build_active_sensor(job: "UnresolvedAssetJobDefinition") -> dg.SensorDefinit
         close_dead_runs(context.instance)
         now = installation.clock()
         try:
-            due = operations.find_active_due(installation, now)
+            due = watching.find_active_due(installation, now)
         except HomeError as error:
             return dg.SensorResult(skip_reason=str(error))
-        operations.keep_alarm(installation, due)
-        known = operations.list_active_decided(installation)
+        watching.keep_alarm(installation, due)
+        known = watching.list_active_decided(installation)
         missing = find_missing(context.instance, [*known, *([] if due.key is None else [due.key])])
         added = [dg.DynamicPartitionsDefinition(name=ACTIVE_PERIODS).build_add_request(missing)] if missing else []
         answer = (
@@ -100,6 +100,6 @@ def find_missing(instance: dg.DagsterInstance, keys: "Iterable[str]") -> list[st
 
 def add_partitions(instance: dg.DagsterInstance, installation: Installation, key: str) -> None:
     """Have the partitions of all active periods that were decided, and that of `key`, in the instance."""
-    missing = find_missing(instance, [*operations.list_active_decided(installation), key])
+    missing = find_missing(instance, [*watching.list_active_decided(installation), key])
     if missing:
         instance.add_dynamic_partitions(ACTIVE_PERIODS, missing)

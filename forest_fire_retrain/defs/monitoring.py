@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
@@ -62,7 +62,7 @@ def build_monitoring_assets() -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         context.instance.add_run_tags(context.run.run_id, liveness_tags())
         close_dead_runs(context.instance)
-        report = operations.look_at_quality(installation, installation.clock())
+        report = watching.look_at_quality(installation, installation.clock())
         context.log.info("%s: %s", report.state, report.sentence)
         installation.progress.advance(QUALITY_ASSET, report.due_end.isoformat(), f"{report.state}: {report.sentence}")
         pictures = PictureFiles(installation.settings.picture_folder)

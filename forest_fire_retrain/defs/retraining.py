@@ -34,7 +34,7 @@ from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
 from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
 from forest_fire_retrain.defs.run_context import periods_of, stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import describe_passed_over, find_alarm_behind
+from forest_fire_retrain.operations import describe_passed_over
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
@@ -42,6 +42,7 @@ from forest_fire_retrain.pipeline.retraining.choosing_recipes import Entrants, t
 from forest_fire_retrain.pipeline.retraining.judging import Question
 from forest_fire_retrain.pipeline.retraining.naming_runs import name_runs
 from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDATE_KIND
+from forest_fire_retrain.watching import find_alarm_behind
 
 GROUP = "retraining"
 TRAININGS_WORTH_A_PROCESS = 8

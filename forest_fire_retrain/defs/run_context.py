@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import dagster as dg
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.outgoing import cleared
@@ -42,7 +42,7 @@ def periods_of(context: dg.AssetExecutionContext, installation: Installation) ->
         If nobody asked for one, or it can be decided no more.
     """
     for key in context.partition_keys:
-        operations.find_alarm_behind(installation, key, installation.clock())
+        watching.find_alarm_behind(installation, key, installation.clock())
     return context.partition_keys
 
 

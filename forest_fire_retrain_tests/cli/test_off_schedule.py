@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forest_fire_retrain import clock, operations
+from forest_fire_retrain import clock, watching
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.installation import build_installation
@@ -60,7 +60,7 @@ def test_the_candidate_that_an_alarm_asks_for(
 
     at(LOOKED)
     installation = build_installation(load_settings())
-    assert operations.look_at_quality(installation, LOOKED).state is QualityState.ALARM
+    assert watching.look_at_quality(installation, LOOKED).state is QualityState.ALARM
     assert status(forest_fire) == (
         f"{ASKED} is due: an alarm of 2025-07-14 on version 1 asks for it; if you want it: "
         f"forest-fire retrain --partition {ASKED}"

@@ -16,9 +16,9 @@ from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, QualityState
 from forest_fire_retrain.installation import build_installation
-from forest_fire_retrain.operations import look_at_quality
 from forest_fire_retrain.oversight import find_matters
 from forest_fire_retrain.settings import load_settings
+from forest_fire_retrain.watching import look_at_quality
 from forest_fire_retrain_tests.cli.conftest import Run, furnish, run_command, settle_in, weather_is_in
 
 pytestmark = pytest.mark.slow

@@ -7,7 +7,7 @@ from unittest.mock import patch
 import dagster as dg
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import operations, watching
 from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.errors import RegistryError
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
@@ -114,7 +114,7 @@ def test_it_asks_a_bounded_number_of_times_a_day(instance: dg.DagsterInstance) -
         assert asked(tick(park, instance)) == [ASKED]
         instance.add_run(dg.DagsterRun(job_name=ACTIVE_JOB, status=dg.DagsterRunStatus.FAILURE, tags=tags))
     soon = later(park, dt.datetime.now(dt.UTC))
-    with patch.object(operations, "find_active_due", return_value=operations.find_active_due(park, LOOKED + HOUR)):
+    with patch.object(watching, "find_active_due", return_value=watching.find_active_due(park, LOOKED + HOUR)):
         assert f"forest-fire retrain --partition {ASKED}" in why_not(tick(soon, instance))
 
 
@@ -258,7 +258,7 @@ def test_tuning_starts_from_the_last_good_parameters() -> None:
 
 def test_a_home_without_dagsters_storage_gets_its_partitions_again(instance: dg.DagsterInstance) -> None:
     park = alarmed_park()
-    with patch.object(operations, "list_active_decided", return_value=["2025-04-14+active"]):
+    with patch.object(watching, "list_active_decided", return_value=["2025-04-14+active"]):
         tick(park, instance)
         assert instance.get_dynamic_partitions(ACTIVE_PERIODS) == ["2025-04-14+active", ASKED]
         assert not tick(park, instance).dynamic_partitions_requests

@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.definitions import build_definitions
@@ -88,8 +88,8 @@ def test_the_schedule_asks_once_a_week_and_waits_for_a_champion(watched: Watched
 
 
 def test_looking_twice_at_the_same_keeps_one_record(watched: Watched) -> None:
-    first = operations.look_at_quality(watched.installation, NOW)
-    assert operations.look_at_quality(watched.installation, NOW) == first
+    first = watching.look_at_quality(watched.installation, NOW)
+    assert watching.look_at_quality(watched.installation, NOW) == first
 
 
 @pytest.mark.parametrize("mode", list(ActiveMode))

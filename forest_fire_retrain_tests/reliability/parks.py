@@ -163,12 +163,12 @@ def _look() -> None:
     RuntimeError
         If that raises no alarm.
     """
-    from forest_fire_retrain import operations  # noqa: PLC0415 - imported in the child
+    from forest_fire_retrain import watching  # noqa: PLC0415 - imported in the child
     from forest_fire_retrain.core.monitoring.last_look import QualityState  # noqa: PLC0415 - as above
     from forest_fire_retrain.installation import build_installation  # noqa: PLC0415 - as above
     from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - as above
 
-    report = operations.look_at_quality(build_installation(load_settings()), LOOKED)
+    report = watching.look_at_quality(build_installation(load_settings()), LOOKED)
     if report.state is not QualityState.ALARM:
         msg = f"no alarm was raised: {report.sentence}"
         raise RuntimeError(msg)

@@ -16,9 +16,9 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind, Role
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import comparing_desk
 from forest_fire_retrain.pipeline.monitoring import comparing_shadows
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import weigh_rollback
+from forest_fire_retrain.watching import comparing_desk
 from forest_fire_retrain_tests.example_installation import NOW
 from forest_fire_retrain_tests.example_predictions import log_predictions
 from forest_fire_retrain_tests.example_reigns import Reigns, three_reigns

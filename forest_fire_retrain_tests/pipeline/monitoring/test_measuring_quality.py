@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.losses import log_losses
@@ -79,7 +79,7 @@ def watched() -> Watched:
 
 
 def measure(installation: Installation, now: dt.datetime = NOW) -> QualityReport:
-    return operations.measure_quality(installation, now)
+    return watching.measure_quality(installation, now)
 
 
 def test_weeks_tile_the_reign_up_to_the_days_whose_reports_are_due(watched: Watched) -> None:
@@ -166,7 +166,7 @@ def test_without_a_champion_there_is_nothing_to_judge(tmp_path: object) -> None:
 
 
 def test_the_newest_report_is_kept_as_a_record(watched: Watched) -> None:
-    report = operations.look_at_quality(watched.installation, NOW)
+    report = watching.look_at_quality(watched.installation, NOW)
     kept = watched.installation.records.newest("prediction_quality", report.model_name)
     assert kept is not None
     assert QualityReport.model_validate_json(kept) == report
