@@ -12,7 +12,6 @@ Rules
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import NamedTuple
 
 from forest_fire_retrain.adapters.ledger_export import (
     refresh_export,
@@ -25,19 +24,18 @@ from forest_fire_retrain.core.errors import (
 )
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
 from forest_fire_retrain.core.windows import Interval, day_of
+from forest_fire_retrain.ingestion import bring_lake_to, intake_of
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import weigh_rollback
-from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake, find_losses
-from forest_fire_retrain.pipeline.preparing.featuring import build_features
-from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
+from forest_fire_retrain.pipeline.preparing.comparing_deliveries import find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.retraining import giving_verdicts
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
@@ -137,28 +135,10 @@ def give_verdicts(installation: Installation, stamp: Stamp) -> Verdicts:
         return Verdicts()
     with publishing(installation.published_ledger):
         for day in sorted(set(days)):
-            waiting += _bring_lake_to(installation, day)
+            waiting += bring_lake_to(installation, day)
             given = giving_verdicts.give_verdicts(installation.stores, settings.model_name, through=day, stamp=stamp)
             rows += given.rows
     return Verdicts(tuple(rows), tuple(dict.fromkeys([*waiting, *given.waiting])))
-
-
-def _bring_lake_to(installation: Installation, day: dt.date) -> list[str]:
-    """Have in the lake what was recorded before `day`, as an ingest for a period does; why that cannot be, if so."""
-    lake, calendar = installation.lake, installation.settings.calendar
-    mark = giving_verdicts.complete_through(lake)
-    if mark is None or mark >= day:
-        return []
-    window = Interval(start=mark, end=day)
-    try:
-        ingest_weather(intake_of(installation), window)
-        ingest_fire_reports(intake_of(installation), window)
-        build_features(lake, installation.engine, window, calendar)
-    except LedgerError:
-        raise
-    except ForestFireRetrainError as error:
-        return [f"what was recorded before {day} cannot be ingested: {error}"]
-    return []
 
 
 def freeze(published: PublishedLedger, *, until: dt.date, reason: str, stamp: Stamp) -> LedgerEntry:
@@ -225,34 +205,6 @@ def describe_touched(installation: Installation, report: IngestReport) -> list[s
         return []
     entries = installation.ledger.entries(installation.settings.model_name)
     return describe_touched_decisions(entries, report.changed, report.table)
-
-
-class LedgersConsent(NamedTuple):
-    """What people accepted, as the ledger says now."""
-
-    installation: Installation
-
-    def to_source(self, name: str) -> bool:
-        """Whether the source of this name is the one that a person accepted last in the place of another one."""
-        return self._state().accepted_source == name
-
-    def to_delivery(self, fingerprint: str) -> bool:
-        """Whether a person accepted the loss of a delivery that is recognised by `fingerprint`."""
-        return fingerprint in self._state().accepted_deliveries
-
-    def _state(self) -> LedgerState:
-        return fold(self.installation.ledger.entries(self.installation.settings.model_name))
-
-
-def intake_of(installation: Installation) -> Intake:
-    """What an ingest of this installation needs."""
-    return Intake(
-        installation.source,
-        installation.lake,
-        installation.engine,
-        installation.settings.calendar,
-        LedgersConsent(installation),
-    )
 
 
 def predict_days(

@@ -4,20 +4,31 @@ Dagster, the command line and a notebook come through here, as they do through `
 """
 
 import datetime as dt
+from typing import NamedTuple
 
 from forest_fire_retrain.core.alarms import ALARM_KIND, Alarm
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.due_periods import list_waiting
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, read_look
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain.core.oversight.active_due import SWITCHED_OFF, ActiveDue, find_active, find_obstacle
 from forest_fire_retrain.core.periods import is_active
+from forest_fire_retrain.core.windows import day_of
+from forest_fire_retrain.ingestion import bring_lake_to
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.monitoring import measuring_quality
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import ComparingDesk
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import QualityDesk
+
+
+class Look(NamedTuple):
+    """What a look found, and why the lake could not be brought to its day, if so."""
+
+    report: QualityReport
+    refused: tuple[str, ...]
 
 
 def measure_quality(installation: Installation, now: dt.datetime) -> QualityReport:
@@ -58,11 +69,25 @@ def comparing_desk(installation: Installation) -> ComparingDesk:
     )
 
 
-def look_at_quality(installation: Installation, now: dt.datetime) -> QualityReport:
-    """Measure the champion's predictions, and keep the report as the newest of its model."""
+def look_at_quality(installation: Installation, now: dt.datetime) -> Look:
+    """Measure the champion's predictions by what the source knows now, and keep the report as the newest of its model.
+
+    What the source refuses is said; what the lake holds is measured then. While a period waits for its decision, the
+    lake is left to the period's own run.
+
+    Raises
+    ------
+    ForestFireRetrainError
+        As `measure_quality`, or if the lake or the records cannot be written.
+    """
+    settings = installation.settings
+    state, today = fold(installation.ledger.entries(settings.model_name)), day_of(now, settings.time_zone)
+    refused = list[str]()
+    if state.champion is not None and not list_waiting(state, settings.periods.closed(now)):
+        refused = bring_lake_to(installation, min(today, settings.end_date or today))
     report = measure_quality(installation, now)
-    installation.records.put(QUALITY_KIND, installation.settings.model_name, report)
-    return report
+    installation.records.put(QUALITY_KIND, settings.model_name, report)
+    return Look(report, tuple(refused))
 
 
 def find_active_due(installation: Installation, now: dt.datetime) -> ActiveDue:

@@ -14,8 +14,8 @@ from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.ingestion import intake_of
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import intake_of
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 from forest_fire_retrain.pipeline.preparing.holding_out import set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather

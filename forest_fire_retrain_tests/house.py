@@ -23,7 +23,7 @@ def room(*imports: str) -> Room:
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "shadows", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
-    *("watching", "definitions", "defs", "backtest", "cli"),
+    *("ingestion", "watching", "definitions", "defs", "backtest", "cli"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -209,8 +209,12 @@ HOUSE: dict[str, Room] = {
         *("installation", "outgoing", "oversight", "settings", "adapters/ledger_export", "adapters/told_notices"),
         *("core/errors", "core/matters", "core/notices", "core/oversight", "pipeline/alerting"),
     ),
-    "watching": room("installation", "pipeline/monitoring", *BASE, "core/ledger", "core/monitoring", "core/oversight"),
+    "ingestion": room("installation", "pipeline/preparing", *BASE, "core/ledger"),
+    "watching": room(
+        "ingestion", "installation", "pipeline/monitoring", *BASE, "core/ledger", "core/monitoring", "core/oversight"
+    ),
     "operations": room(
+        "ingestion",
         "installation",
         "watching",
         "adapters/ledger_export",
@@ -313,6 +317,7 @@ HOUSE: dict[str, Room] = {
         "installation",
         "notifying",
         "outgoing",
+        "ingestion",
         "operations",
         "watching",
         "verification",

@@ -25,8 +25,9 @@ from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge
 from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.windows import midnight
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.pipeline.preparing.featuring import complete_through
 from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
-from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts, complete_through
+from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
 from forest_fire_retrain.pipeline.retraining.judging import Question
 from forest_fire_retrain.proofs import write_evidence
 from forest_fire_retrain_tests.core.oversight.test_open_matters import seen

@@ -23,6 +23,7 @@ from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.replay_report import keys_to_check
 from forest_fire_retrain.defs.run_context import periods_of, tell, warn
+from forest_fire_retrain.ingestion import intake_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain.pipeline.preparing.weather_gaps import find_weather_gaps
@@ -59,7 +60,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(periods_of(context, installation))
-        report = ingest_weather(operations.intake_of(installation), window)
+        report = ingest_weather(intake_of(installation), window)
         _describe(context, installation, report)
         lag_days = settings.weather_lag_days
         checked = keys_to_check(context.partition_keys, fold(installation.ledger.entries(settings.model_name)))
@@ -85,7 +86,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         settings = installation.settings
         window = settings.periods.span_of(periods_of(context, installation))
-        report = ingest_fire_reports(operations.intake_of(installation), window)
+        report = ingest_fire_reports(intake_of(installation), window)
         _describe(context, installation, report)
         return dg.MaterializeResult()
 

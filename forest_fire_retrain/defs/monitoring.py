@@ -18,6 +18,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import Metadata, numbers, table, text
 from forest_fire_retrain.defs.picture_files import PictureFiles, shown_at_once
 from forest_fire_retrain.defs.pictures import draw_quality
+from forest_fire_retrain.defs.run_context import warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.monitoring.measuring_quality import NO_CHAMPION
 from forest_fire_retrain.settings import Settings
@@ -62,7 +63,9 @@ def build_monitoring_assets() -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         context.instance.add_run_tags(context.run.run_id, liveness_tags())
         close_dead_runs(context.instance)
-        report = watching.look_at_quality(installation, installation.clock())
+        report, refused = watching.look_at_quality(installation, installation.clock())
+        for sentence in refused:
+            warn(context, installation, QUALITY_ASSET, sentence)
         context.log.info("%s: %s", report.state, report.sentence)
         installation.progress.advance(QUALITY_ASSET, report.due_end.isoformat(), f"{report.state}: {report.sentence}")
         pictures = PictureFiles(installation.settings.picture_folder)

@@ -20,7 +20,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import ingestion, operations
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.ports import SourceSlice
@@ -134,7 +134,7 @@ def correct_the_past(installation: Installation, n_weeks: int) -> tuple[int, int
     told = Corrected(installation.source)
     name = (FIRST_WEEK + (n_weeks + 1) * WEEK).isoformat()
     corrected = replace(installation, source=told)  # type: ignore[arg-type] # a `Source`
-    losses = operations.find_losses(operations.intake_of(corrected))
+    losses = operations.find_losses(ingestion.intake_of(corrected))
     if losses:
         stamp = operations.Stamp(NOW, "ada", "cli")
         operations.accept_delivery(corrected, reason="the benchmark", stamp=stamp)

@@ -20,8 +20,8 @@ from forest_fire_retrain.core.records import Candidate, Knowledge
 from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.ingestion import intake_of
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import intake_of
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain_tests.example_installation import NOW, example_installation, throwaway_home

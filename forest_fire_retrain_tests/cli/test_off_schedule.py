@@ -60,7 +60,7 @@ def test_the_candidate_that_an_alarm_asks_for(
 
     at(LOOKED)
     installation = build_installation(load_settings())
-    assert watching.look_at_quality(installation, LOOKED).state is QualityState.ALARM
+    assert watching.look_at_quality(installation, LOOKED).report.state is QualityState.ALARM
     assert status(forest_fire) == (
         f"{ASKED} is due: an alarm of 2025-07-14 on version 1 asks for it; if you want it: "
         f"forest-fire retrain --partition {ASKED}"

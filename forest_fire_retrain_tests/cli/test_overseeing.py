@@ -211,7 +211,7 @@ def test_the_newest_look_at_the_predictions_is_shown_and_its_alarm_stays_until_a
     facts = json.loads(forest_fire("status", "--json").out)
     assert facts["predictions"] == "not looked at yet"
     looked_at = dt.datetime.now(dt.UTC)
-    report = look_at_quality(build_installation(load_settings()), looked_at)
+    report = look_at_quality(build_installation(load_settings()), looked_at).report
     calm = report.model_copy(update={"state": QualityState.OK, "sentence": "all is well", "change": None})
     alarm = {"state": QualityState.ALARM, "sentence": "the chart stands at 7", "change": dt.date(2025, 5, 5)}
     records = RecordFiles(home / "records")

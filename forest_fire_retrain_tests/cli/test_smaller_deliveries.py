@@ -11,8 +11,8 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.ingestion import intake_of
 from forest_fire_retrain.installation import build_installation
-from forest_fire_retrain.operations import intake_of
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.cli.conftest import Run

@@ -88,8 +88,8 @@ def test_the_schedule_asks_once_a_week_and_waits_for_a_champion(watched: Watched
 
 
 def test_looking_twice_at_the_same_keeps_one_record(watched: Watched) -> None:
-    first = watching.look_at_quality(watched.installation, NOW)
-    assert watching.look_at_quality(watched.installation, NOW) == first
+    first = watching.look_at_quality(watched.installation, NOW).report
+    assert watching.look_at_quality(watched.installation, NOW).report == first
 
 
 @pytest.mark.parametrize("mode", list(ActiveMode))

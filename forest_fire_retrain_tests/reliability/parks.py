@@ -168,7 +168,7 @@ def _look() -> None:
     from forest_fire_retrain.installation import build_installation  # noqa: PLC0415 - as above
     from forest_fire_retrain.settings import load_settings  # noqa: PLC0415 - as above
 
-    report = watching.look_at_quality(build_installation(load_settings()), LOOKED)
+    report = watching.look_at_quality(build_installation(load_settings()), LOOKED).report
     if report.state is not QualityState.ALARM:
         msg = f"no alarm was raised: {report.sentence}"
         raise RuntimeError(msg)

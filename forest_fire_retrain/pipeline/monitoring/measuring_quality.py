@@ -5,6 +5,7 @@ Rules
 - A reign is measured from the knowledge cut-off of the decision that began it: its model has seen nothing of the days
   from there on, whether anybody asked it for predictions or not.
 - Its probabilities are made again from the features as they became final; what was said live stands beside them.
+- Reports are known as far as the lake was brought: days behind that are neither due nor silent.
 - Nothing is carried from one look to the next: all weeks are measured from the lake every time.
 """
 
@@ -130,9 +131,9 @@ def measure_quality(desk: QualityDesk, state: LedgerState, model_name: str, know
     candidate = None if reign is None else state.candidates.get(reign.version)
     if reign is None or candidate is None or reign.as_of is None:
         raise EvidenceError(NO_CHAMPION)
-    today = day_of(known_at, desk.calendar.time_zone)
-    due_end = last_monday(today - desk.label_delay_days * DAY)
-    fires = _read_fires(desk)
+    fires, today = _read_fires(desk), day_of(known_at, desk.calendar.time_zone)
+    reported = min(today, desk.lake.complete_through(TableName.FIRES) or today)
+    due_end = last_monday(reported - desk.label_delay_days * DAY)
     served_days = Interval(start=reign.as_of, end=max(today, reign.as_of + DAY))
     scored = _score(desk, candidate, served_days, fires, known_at)
     doubted = find_doubted(desk.lake, desk.engine, desk.decision_rule, state, fires=fires, known_at=known_at)
@@ -142,7 +143,7 @@ def measure_quality(desk: QualityDesk, state: LedgerState, model_name: str, know
         if (_days_in(scored, week)).any()
     ]
     charted = chart_weeks(weeks, desk.monitor_rule)
-    heartbeat = _listen(scored, fires, known_at, today, desk.calendar)
+    heartbeat = _listen(scored, fires, known_at, reported, desk.calendar)
     verdict = judge_quality(charted, heartbeat, desk.monitor_rule, doubted=doubted, due_end=due_end)
     alarms = list_alarms(charted)
     counted = scored.where(_is_counted(scored, [week.week for week in weeks if not week.doubted]))

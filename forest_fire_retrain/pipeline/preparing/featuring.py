@@ -71,6 +71,12 @@ def build_features(lake: Lake, engine: SqlEngine, window: Interval, calendar: Pa
     )
 
 
+def complete_through(lake: Lake) -> dt.date | None:
+    """The day before which weather, fires and features are in the lake; `None` if one of the tables is missing."""
+    marks = [lake.complete_through(table) for table in (TableName.WEATHER, TableName.FIRES, TableName.FEATURES)]
+    return None if None in marks else min(mark for mark in marks if mark is not None)
+
+
 def find_stale(lake: Lake, window: Interval, mark: dt.date | None, calendar: ParkCalendar) -> Interval | None:
     """Days, from the first to the last of `window`, whose features are missing or may have changed; `None` without any.
 

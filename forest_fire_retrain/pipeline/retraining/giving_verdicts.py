@@ -24,16 +24,14 @@ from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.records import Knowledge
-from forest_fire_retrain.core.rows.ports import Lake
-from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.pipeline.custody.promoting import settle
+from forest_fire_retrain.pipeline.preparing.featuring import complete_through
 from forest_fire_retrain.pipeline.preparing.holding_out import describe_holdout
 from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
 from forest_fire_retrain.pipeline.retraining.judging import Question, judge_shadow
 from forest_fire_retrain.pipeline.retraining.keeping_pages import keep_page
 
 GIVE_UP_DAYS = 28
-TOLD = (TableName.WEATHER, TableName.FIRES, TableName.FEATURES)
 
 
 class Verdicts(NamedTuple):
@@ -80,12 +78,6 @@ def give_verdicts(stores: Stores, model_name: str, *, through: dt.date, stamp: S
             draft = _judge(stores, settled.state, shadow, through=through, stamp=stamp, waiting=waiting)
             if draft is not None:
                 rows.append(stores.ledger.append(draft))
-
-
-def complete_through(lake: Lake) -> dt.date | None:
-    """The day before which everything that a verdict needs is in the lake; `None` if a table is missing."""
-    marks = [lake.complete_through(table) for table in TOLD]
-    return None if None in marks else min(mark for mark in marks if mark is not None)
 
 
 def _find_next(state: LedgerState, through: dt.date, waiting: dict[str, str]) -> ShadowTime | None:

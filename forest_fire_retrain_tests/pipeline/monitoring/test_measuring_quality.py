@@ -166,7 +166,7 @@ def test_without_a_champion_there_is_nothing_to_judge(tmp_path: object) -> None:
 
 
 def test_the_newest_report_is_kept_as_a_record(watched: Watched) -> None:
-    report = watching.look_at_quality(watched.installation, NOW)
+    report = watching.look_at_quality(watched.installation, NOW).report
     kept = watched.installation.records.newest("prediction_quality", report.model_name)
     assert kept is not None
     assert QualityReport.model_validate_json(kept) == report
