@@ -16,6 +16,7 @@ from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.models.model_rows import label_array, predict
+from forest_fire_retrain.core.monitoring.calendar_weeks import last_monday
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
 from forest_fire_retrain.core.park_calendar import ParkCalendar
@@ -25,6 +26,7 @@ from forest_fire_retrain.core.serving.prediction_log import PredictionKind
 from forest_fire_retrain.core.windows import Interval, midnight
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.monitoring import doubted_days, measuring_quality
+from forest_fire_retrain_tests.example_alarms import LOOKED, alarmed_park
 from forest_fire_retrain_tests.example_evidence import example_window
 from forest_fire_retrain_tests.example_installation import example_installation
 from forest_fire_retrain_tests.example_predictions import log_predictions
@@ -105,6 +107,26 @@ def test_figures_are_those_of_the_champion_on_the_rows_of_the_lake(watched: Watc
     for parts in (report.by_class, report.by_region):
         assert sum(part.n_rows for part in parts) == report.overall.n_rows
         assert np.isclose(sum(part.expected_fires for part in parts), report.overall.expected_fires)
+
+
+def test_what_the_lake_was_not_brought_to_is_neither_due_nor_silent() -> None:
+    """A lake that nobody brought up to date says nothing of the days behind it: reports were not asked for."""
+    made = three_reigns()
+    ingest(made.installation, [(AS_OF + number * WEEK).isoformat() for number in range(6)])
+    brought = AS_OF + 6 * WEEK
+    report, later = (measure(made.installation, midnight(brought + n_days * DAY)) for n_days in (0, 70))
+    assert later.due_end == report.due_end == brought - 2 * WEEK
+    assert (later.state, later.weeks) == (report.state, report.weeks)
+
+
+def test_a_look_first_brings_the_lake_to_its_day_unless_a_period_waits() -> None:
+    park = alarmed_park()  # decided by the month, and looked at in the middle of one
+    looked, tables = LOOKED.date(), (TableName.WEATHER, TableName.FIRES, TableName.FEATURES)
+    assert {park.lake.complete_through(table) for table in tables} == {looked}
+    july_is_over = LOOKED + 4 * WEEK
+    look = watching.look_at_quality(park, july_is_over)
+    assert (look.report.due_end, look.refused) == (last_monday(looked - 2 * WEEK), ())
+    assert park.lake.complete_through(TableName.FIRES) == looked
 
 
 def test_the_same_knowledge_gives_the_same_bytes(watched: Watched) -> None:
