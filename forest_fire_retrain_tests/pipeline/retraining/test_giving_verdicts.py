@@ -1,9 +1,7 @@
-"""From a decision to promote, through its shadow time, to what comes of it: carried out, dropped, cut anywhere."""
+"""From a decision to promote, through its shadow time, to what comes of it: carried out or dropped."""
 
-import datetime as dt
 from collections.abc import Callable
 
-import pyarrow.compute as pc
 import pytest
 
 from forest_fire_retrain.core.decision.evidence_pool import NEXT_TO_SUSPECT
@@ -14,69 +12,28 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find
 from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
 from forest_fire_retrain.core.ledger.redrafting import find_other_columns
-from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.records import Knowledge
-from forest_fire_retrain.core.rows.tables import TableName
-from forest_fire_retrain.core.windows import midnight
-from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import roll_back
 from forest_fire_retrain.pipeline.custody.standing_orders import freeze
-from forest_fire_retrain.pipeline.custody.verifying import check_decisions, check_intents, check_words
 from forest_fire_retrain.pipeline.preparing.snapshots import take_snapshot
 from forest_fire_retrain.pipeline.retraining import judging
-from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
-from forest_fire_retrain.pipeline.retraining.giving_verdicts import GIVE_UP_DAYS, Verdicts, give_verdicts
+from forest_fire_retrain.pipeline.retraining.adjudicating import adjudicate_partition
+from forest_fire_retrain.pipeline.retraining.giving_verdicts import GIVE_UP_DAYS, Verdicts
 from forest_fire_retrain_tests.example_evidence import MODEL
-from forest_fire_retrain_tests.example_park import EAGER, Bench, decided_bench, empty_bench, windows_of
-from forest_fire_retrain_tests.fakes.lake import falls_into
-
-N_DAYS = 14
-OTHER_WAYS = ("settled first", "next period")
-DAY = dt.timedelta(days=1)
-
-
-class CutError(Exception):
-    """The process died here."""
-
-
-def decide_with_shadow(bench: Bench, period: int, n_days: int = N_DAYS) -> Adjudication:
-    """Adjudicate a period whose candidate goes through a shadow time if it would be promoted."""
-    question = bench.question(period)._replace(shadow_days=n_days)
-    return adjudicate_partition(bench.stores, question, bench.stamp(period))
-
-
-def in_shadow() -> Bench:
-    """Version 1 is champion, and the candidate of period 1 is in shadow."""
-    bench = decided_bench(0)
-    decide_with_shadow(bench, 1)
-    return bench
-
-
-def shadow_of(bench: Bench) -> ShadowTime:
-    return fold(bench.ledger.rows).in_shadow[0]
-
-
-def ask(bench: Bench, through: dt.date, days_later: int = 0) -> Verdicts:
-    """Ask on a day, or some days later with the same day in mind."""
-    asked_at = midnight(through + days_later * DAY) + dt.timedelta(hours=1)
-    return give_verdicts(bench.stores, MODEL, through=through, stamp=bench.stamp(1)._replace(recorded_at=asked_at))
-
-
-def hide_fires(bench: Bench, shadow: ShadowTime) -> None:
-    """No report of the shadow days and the two weeks before them arrives."""
-    held, mark = bench.lake.read(TableName.FIRES), bench.lake.complete_through(TableName.FIRES)
-    inside = falls_into(held["date"], shadow.days.model_copy(update={"start": shadow.days.start - 14 * DAY}))
-    bench.lake.overwrite(TableName.FIRES, held.filter(pc.invert(inside)))
-    bench.lake.append(TableName.FIRES, held.slice(0, 0), through=mark)
-
-
-def faults_of(bench: Bench) -> list[str]:
-    """What verify says of the rows."""
-    rows = bench.ledger.rows
-    state = fold(rows)
-    return [str(fault) for fault in (*check_intents(state, rows), *check_decisions(state, rows), *check_words(rows))]
-
+from forest_fire_retrain_tests.example_park import EAGER, decided_bench, empty_bench, windows_of
+from forest_fire_retrain_tests.example_shadow_times import (
+    DAY,
+    N_DAYS,
+    ask,
+    decide_with_shadow,
+    faults_of,
+    hide_fires,
+    in_shadow,
+    shadow_of,
+    shadow_times,
+    without_page,
+)
 
 # ---- from beginning to end ----
 
@@ -338,99 +295,3 @@ def test_a_verdict_that_was_put_in_for_no_shadow_time_is_found() -> None:
     plain = read_payload(bench.ledger.rows[2]).model_copy(update={"shadow_until": None})
     bench.ledger.edit_by_hand(3, payload_json=plain.to_json())
     assert 4 in find_other_columns(bench.ledger.rows)
-
-
-# ---- cut anywhere ----
-
-
-def points_of(bench: Bench, walk: Callable[[Bench], object]) -> list[str]:
-    seen: list[str] = []
-    bench.ledger.interrupt = bench.registry.interrupt = seen.append
-    walk(bench)
-    bench.ledger.interrupt = bench.registry.interrupt = lambda _point: None
-    return seen
-
-
-def cut(bench: Bench, walk: Callable[[Bench], object], place: int) -> None:
-    """Walk until the `place`-th point before or after a write."""
-    n_left = place
-
-    def count_down(_point: str) -> None:
-        nonlocal n_left
-        if n_left == 0:
-            raise CutError
-        n_left -= 1
-
-    bench.ledger.interrupt = bench.registry.interrupt = count_down
-    with pytest.raises(CutError):
-        walk(bench)
-    bench.ledger.interrupt = bench.registry.interrupt = lambda _point: None
-
-
-def at_its_end(*, has_fires: bool) -> Bench:
-    bench = in_shadow()
-    if not has_fires:
-        hide_fires(bench, shadow_of(bench))
-    return bench
-
-
-def give(bench: Bench) -> Verdicts:
-    return ask(bench, windows_of(2).as_of)
-
-
-def without_page(row: LedgerEntry) -> dict[str, object]:
-    """What a row embeds; the page names the run that made it."""
-    return {name: value for name, value in row.payload.items() if name != "page_sha256"}
-
-
-def outcome_of(bench: Bench) -> tuple[object, ...]:
-    facts = [
-        (row.kind, row.decision_id, row.outcome, row.champion_after, without_page(row)) for row in bench.ledger.rows
-    ]
-    return facts, bench.champion(), bench.registry.versions(MODEL), bench.registry.descriptions
-
-
-@pytest.mark.parametrize("has_fires", [True, False], ids=["promoted", "dropped"])
-@pytest.mark.parametrize("way", ["asked again", *(pytest.param(w, marks=pytest.mark.slow) for w in OTHER_WAYS)])
-def test_a_verdict_cut_anywhere_is_finished_or_repeated_with_the_same_result(way: str, *, has_fires: bool) -> None:
-    undisturbed = at_its_end(has_fires=has_fires)
-    points = points_of(undisturbed, give)
-    assert points[:2] == ["before append", "after append"]
-    assert len(points) == (14 if has_fires else 2)
-    if way == "next period":
-        undisturbed.decide(2)
-    for place in range(len(points)):
-        bench = at_its_end(has_fires=has_fires)
-        cut(bench, give, place)
-        if way == "settled first":
-            settle(bench.ledger, bench.registry, MODEL, bench.stamp(2))
-        if way == "next period":
-            bench.decide(2)
-        else:
-            give(bench)
-        assert outcome_of(bench) == outcome_of(undisturbed), points[place]
-        assert faults_of(bench) == []
-        assert bench.ledger.depth == 0
-
-
-def test_the_end_of_a_shadow_time_that_a_rollback_brings_is_finished_by_the_next_run() -> None:
-    def walk(bench: Bench) -> None:
-        roll_back(bench.stores, MODEL, to_version=1, reason="drift", freeze_until=None, stamp=bench.stamp(2))
-
-    def build() -> Bench:
-        bench = decided_bench(0, 1)
-        decide_with_shadow(bench, 2)
-        return bench
-
-    undisturbed = build()
-    points = points_of(undisturbed, walk)
-    for place in range(len(points)):
-        bench = build()
-        cut(bench, walk, place)
-        walk(bench)
-        assert bench.kinds() == undisturbed.kinds(), points[place]
-        assert (bench.champion(), shadow_times(bench), faults_of(bench)) == (1, [], [])
-
-
-def shadow_times(bench: Bench) -> list[ShadowTime]:
-    return fold(bench.ledger.rows).in_shadow
