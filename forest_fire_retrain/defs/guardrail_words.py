@@ -60,7 +60,7 @@ def better_or_worse(gain: float) -> str:
 def _value_of(seen: GuardrailFinding) -> str:
     value = seen.value
     said = {
-        ReasonCode.SCHEMA: f"{100 * value:.0f} % more values missing than in training",
+        ReasonCode.SCHEMA: f"{round(100 * value)} % more values missing than in training",
         ReasonCode.NON_FINITE: f"{counted(int(value), 'prediction')} outside 0 to 1",
         ReasonCode.MISCALIBRATED: f"{value:.1f} standard deviations from the recorded fires",
         ReasonCode.PREDICTION_SHIFT: f"{value:.2f} times as many fires expected as usual",
