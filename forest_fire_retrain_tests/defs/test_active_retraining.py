@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from unittest.mock import patch
 
 import dagster as dg
@@ -15,6 +16,8 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, LastLook, QualityState, read_look
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.serving.shadows import list_shadows
+from forest_fire_retrain.core.windows import midnight
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.active_retraining import (
     ACTIVE_JOB,
@@ -245,6 +248,26 @@ def test_a_promotion_that_was_cut_is_finished_by_the_next_run_and_not_asked_for_
     assert [row.kind for row in rows][:2] == [EntryKind.DECISION, EntryKind.CONFIRMATION]
     assert park.registry.champion(park.settings.model_name) == fold(park.ledger.entries()).champion == 2
     assert find_faults(park, stamp_at(park)) == []
+
+
+@pytest.mark.slow
+def test_a_candidate_that_an_alarm_asked_for_goes_through_its_shadow_time_too(instance: dg.DagsterInstance) -> None:
+    park = alarmed_park(EASY)
+    park = replace(park, settings=park.settings.model_copy(update={"shadow_days": 7}))
+    assert run(park, ACTIVE_JOB, ASKED, instance).success
+    entry, payload = decided(park, ASKED)
+    assert "goes through a shadow time until 2025-07-21" in entry.summary
+    assert entry.summary.endswith(str(payload.alarm))
+    (shadow,) = fold(park.ledger.entries()).in_shadow
+    today = list_shadows(fold(park.ledger.entries()), LOOKED.date(), park.settings.shadow_rules)
+    assert [held.name for held in today] == [f"the candidate of {ASKED}"]
+    due = later(park, midnight(shadow.due) + 7 * HOUR)  # 4 August: July waits, and goes first
+    assert run(due, JOB_NAME, NEXT_MONTH, instance).success
+    operations.give_verdicts(due, stamp_at(due)._replace(recorded_at=midnight(shadow.due) + 8 * HOUR))
+    rows = [row.kind for row in park.ledger.entries() if row.partition_key == ASKED]
+    assert rows[:2] == [EntryKind.DECISION, EntryKind.SHADOW_VERDICT]
+    assert fold(park.ledger.entries()).in_shadow == []
+    assert find_faults(due, stamp_at(due)._replace(recorded_at=midnight(shadow.due) + 9 * HOUR)) == []
 
 
 def test_tuning_starts_from_the_last_good_parameters() -> None:
