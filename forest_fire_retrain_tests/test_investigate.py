@@ -18,8 +18,8 @@ from forest_fire_retrain import investigate, operations
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.installation import Installation
+from forest_fire_retrain.places import PROJECT_ROOT
 from forest_fire_retrain.proofs import check_evidence
-from forest_fire_retrain.settings import PROJECT_ROOT
 from forest_fire_retrain_tests.example_predictions import log_predictions
 from forest_fire_retrain_tests.example_reigns import WEEKS, three_reigns
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import ingestion, operations
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.witness_key import WitnessKey, is_signed
 from forest_fire_retrain.core.errors import LakeError
@@ -50,7 +50,7 @@ def decide(installation: Installation, key: str) -> tuple[HoldoutSet, Candidate]
     """Retrain a period on the morning after it, with a shadow time ahead of every promotion."""
     ingest(installation, [key])
     holdout, candidate = train(installation, key, Knowledge.AS_CORRECTED)
-    question = Question(MODEL, holdout, candidate, EASY, N_DAYS)
+    question = Question(MODEL, holdout, candidate, EASY, shadow_days=N_DAYS)
     adjudicate_partition(installation.stores, question, ordered_on(holdout.windows.as_of, 6))
     return holdout, candidate
 
@@ -123,7 +123,7 @@ def test_a_source_that_cannot_be_ingested_keeps_it_waiting(
     def refuse(*_arguments: object) -> None:
         raise LakeError("the lake is written by another run")
 
-    monkeypatch.setattr(operations, "ingest_weather", refuse)
+    monkeypatch.setattr(ingestion, "ingest_weather", refuse)
     given = operations.give_verdicts(installation, ordered_on(due))
     assert given.rows == ()
     assert given.waiting == (

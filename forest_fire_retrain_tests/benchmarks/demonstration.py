@@ -78,7 +78,7 @@ def decide_demonstration(first: dt.date) -> Story:
     for place, windows in enumerate(plan_periods(plan)):
         candidate = train_on_panel(panel, plan, windows, None)
         product.decide(place, candidate)
-    held = [] if candidate is None else product._find_suspect(candidate)
+    held = [] if candidate is None else product._find_suspect(candidate.windows.as_of)
     return Story(tuple(product.decisions), tuple(held))
 
 

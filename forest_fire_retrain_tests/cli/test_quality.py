@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import watching
 from forest_fire_retrain.cli import quality
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import MeasureShift
@@ -23,7 +23,7 @@ def said(
     as_json: bool = False,
 ) -> str:
     monkeypatch.setattr(quality, "build_installation", lambda _: watched.installation)
-    monkeypatch.setattr(operations, "measure_quality", lambda *_: report)
+    monkeypatch.setattr(watching, "measure_quality", lambda *_: report)
     quality.print_quality(watched.installation.settings, as_json=as_json)
     return capsys.readouterr().out
 

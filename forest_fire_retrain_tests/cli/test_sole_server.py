@@ -17,7 +17,7 @@ from forest_fire_retrain.adapters.process_identity import began, is_alive, is_gr
 from forest_fire_retrain.cli.minder import Minder, stop_groups
 from forest_fire_retrain.cli.sole_server import Running, ServingRecord, refuse_survivors, sole_server, this_process
 from forest_fire_retrain.core.errors import ConfigurationError
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 
 SLEEP = "import time; time.sleep(300)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); {SLEEP}"

@@ -10,7 +10,7 @@ import pytest
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.liveness import HOST_TAG, close_dead_runs
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 from forest_fire_retrain_tests.defs.dying_runs import JOBS
 from forest_fire_retrain_tests.example_installation import example_settings
 

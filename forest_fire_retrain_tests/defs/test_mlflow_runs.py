@@ -9,6 +9,7 @@ import dagster as dg
 import pytest
 from mlflow import MlflowClient
 
+from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.definitions import build_definitions
@@ -31,7 +32,7 @@ def installation(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> It
     )
     built = example_installation(tmp_path / "home")
     tracker = MlflowTracker(uri, built.settings.model_name, built.settings.artifact_location)
-    yield replace(built, tracker=tracker)
+    yield replace(built, tracker=tracker, models=MlflowModels(uri))
     os.environ.pop("MLFLOW_TRACKING_URI", None)
 
 

@@ -223,7 +223,7 @@ def retrain_again(
 ) -> dg.ExecuteInProcessResult:
     resources = {"installation": reigns.installation, "mlflow": dg.ResourceDefinition.none_resource()}
     job = build_definitions(reigns.installation.settings, resources).resolve_job_def(JOB_NAME)
-    return job.execute_in_process(run_config=_configure(knowledge), instance=instance, partition_key=key)
+    return job.execute_in_process(run_config=_configure(knowledge, JOB_NAME), instance=instance, partition_key=key)
 
 
 def test_the_reigns_stand_in_a_table_the_present_one_first(reigns: Reigns) -> None:

@@ -4,7 +4,7 @@ import re
 import shlex
 from functools import lru_cache
 
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 
 COMMANDS = PROJECT_ROOT / "docs" / "commands.md"
 SETTINGS = PROJECT_ROOT / "docs" / "settings.md"

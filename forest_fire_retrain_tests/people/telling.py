@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 from forest_fire_retrain_tests.people.documented import PREFIX, refuse_undocumented, refuse_unlisted_settings
 
 PROGRAM = "from forest_fire_retrain.cli import run; import sys; sys.argv[0] = 'forest-fire'; run()"

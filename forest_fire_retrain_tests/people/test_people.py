@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 from forest_fire_retrain_tests.people.documented import (
     UndocumentedError,
     documented_commands,

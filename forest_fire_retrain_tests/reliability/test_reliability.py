@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 from forest_fire_retrain_tests.reliability.__main__ import CAMPAIGNS
 
 pytestmark = pytest.mark.slow

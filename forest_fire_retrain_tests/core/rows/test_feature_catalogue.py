@@ -5,7 +5,7 @@ import re
 from forest_fire_retrain.core.rows.carried_codes import MEMORIES
 from forest_fire_retrain.core.rows.feature_catalogue import CATALOGUE, FEATURE_VERSION, FEATURES_SCHEMA, INPUTS
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS
-from forest_fire_retrain.settings import PROJECT_ROOT
+from forest_fire_retrain.places import PROJECT_ROOT
 
 PAGE = (PROJECT_ROOT / "docs" / "features.md").read_text(encoding="utf-8")
 PROSE = " ".join(PAGE.split())

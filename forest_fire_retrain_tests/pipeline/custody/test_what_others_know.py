@@ -227,7 +227,7 @@ def test_a_deleted_run_of_a_version_is_found(bench: Bench) -> None:
 def test_a_damaged_page_beside_the_rows_of_reigns_is_found_by_reading_all(bench: Bench) -> None:
     said: list[str] = []
     assert bench.verify(tell=said.append) == []
-    assert any("decision 3 of 3" in sentence for sentence in said)
+    assert any("decision or verdict 3 of 3" in sentence for sentence in said)
     bench.reigns.lake.damage("weather", bench.reigns.state.candidates[1].snapshot.table_versions["weather"])
     assert bench.verify() == []
     assert [fault.where for fault in bench.verify(tell=said.append)] == ["lake"]

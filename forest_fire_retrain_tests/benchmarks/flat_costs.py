@@ -1,0 +1,181 @@
+"""What a period costs in a home of many periods: `python -m forest_fire_retrain_tests.benchmarks.flat_costs`.
+
+Each figure stands beside its baseline of the same run: a week read by the lake against all files opened for it, the
+memory of training on a million rows above that on a fifth of them, and the requests of a candidate to an MLflow server.
+"""
+
+import argparse
+import datetime as dt
+import json
+import resource
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.dataset as pads
+import requests
+from deltalake import DeltaTable
+
+from forest_fire_retrain.adapters.delta_lake import DeltaLake
+from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
+from forest_fire_retrain.adapters.mlflow_models import MlflowModels
+from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
+from forest_fire_retrain.core.models.ports import RowsUsed
+from forest_fire_retrain.core.models.training import find_recipe, fit
+from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
+from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
+from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, TableName
+from forest_fire_retrain.core.windows import Interval
+from forest_fire_retrain.pipeline.retraining.training_candidates import fit_and_score
+from forest_fire_retrain_tests.reliability.outages import MlflowServer
+
+START = dt.date(2020, 1, 6)
+WEEK = dt.timedelta(days=7)
+N_CELLS = 200
+MEGABYTE = 1024
+REPEATS = 15
+
+
+def features_of(first: dt.date, n_days: int, n_cells: int, seed: int) -> pa.Table:
+    """Made-up features of `n_cells` cells and `n_days` days, by day and cell."""
+    rng, n_rows = np.random.default_rng(seed), n_days * n_cells
+    days = np.repeat(np.arange(n_days), n_cells) + np.datetime64(first)
+    cells = np.tile(np.array([f"cell-{cell:06d}" for cell in range(n_cells)], dtype=object), n_days)
+    columns: dict[str, object] = {
+        field.name: pa.array(rng.random(n_rows)) if pa.types.is_floating(field.type) else pa.nulls(n_rows, field.type)
+        for field in FEATURES_SCHEMA
+    }
+    return pa.table({**columns, "date": pa.array(days), "cell_id": pa.array(cells)}).cast(FEATURES_SCHEMA)
+
+
+def median_cpu_ms(run: Callable[[], object]) -> float:
+    """CPU milliseconds of a call, after a first one."""
+    run()
+    taken = []
+    for _ in range(REPEATS):
+        began = time.process_time()
+        run()
+        taken.append(1000 * (time.process_time() - began))
+    return statistics.median(taken)
+
+
+def time_reads(n_weeks: int, folder: Path) -> dict[str, object]:
+    """One week of a table that was written week by week, against the same rows out of all files."""
+    lake = DeltaLake(str(folder))
+    windows = [Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK) for number in range(n_weeks)]
+    for number, window in enumerate(windows):
+        rows = features_of(window.start, 7, N_CELLS, number)
+        lake.replace(TableName.FEATURES, rows, day_column="date", window=window, through=window.end)
+    wanted = windows[n_weeks // 2]
+    chosen = (pads.field("date") >= wanted.start) & (pads.field("date") < wanted.end)
+
+    def read_all_files() -> pa.Table:
+        return DeltaTable(f"{folder}/{TableName.FEATURES}").to_pyarrow_dataset().to_table(filter=chosen)
+
+    def read() -> pa.Table:
+        return lake.read(TableName.FEATURES, day_column="date", window=wanted)
+
+    assert read().num_rows == read_all_files().num_rows == 7 * N_CELLS
+    return {
+        "weeks": n_weeks,
+        "stored files": len(DeltaTable(f"{folder}/{TableName.FEATURES}").file_uris()),
+        "one week, CPU ms": median_cpu_ms(read),
+        "all files opened for it, CPU ms": median_cpu_ms(read_all_files),
+    }
+
+
+def train_once(n_rows: int) -> float:
+    """Peak memory of a process that joins and trains `n_rows` rows, in MB above what its imports take."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
+    n_cells = 1_000
+    features = features_of(START, n_rows // n_cells, n_cells, 0)
+    rng, n_fires = np.random.default_rng(1), n_rows // 100
+    places = rng.integers(0, features.num_rows, n_fires)
+    told = {
+        "fire_id": [f"fire-{number}" for number in range(n_fires)],
+        "cell_id": features["cell_id"].take(places),
+        "date": features["date"].take(places),
+        "recorded_at": [dt.datetime(2019, 1, 1, tzinfo=dt.UTC)] * n_fires,
+    }
+    columns = {field.name: told.get(field.name, pa.nulls(n_fires, field.type)) for field in FIRES_SCHEMA}
+    fires = pa.table(columns, schema=FIRES_SCHEMA)
+    rows = labelled_rows(DuckDbEngine(), features=features, fires=fires, known_at=dt.datetime.now(dt.UTC))
+    del features
+    fit_and_score(rows, rows.slice(0, 7_000), find_recipe("gradient_boosting"), seed=1, n_threads=1)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE - before
+
+
+def measure_memory(n_rows: int) -> dict[str, object]:
+    """What another million rows take, from two processes of their own."""
+    few = n_rows // 5
+    peaks = {number: float(_run_alone("--train", str(number))) for number in (few, n_rows)}
+    return {
+        "rows": n_rows,
+        "peak, MB": peaks[n_rows],
+        f"peak at {few} rows, MB": peaks[few],
+        "MB a million rows": 1e6 * (peaks[n_rows] - peaks[few]) / (n_rows - few),
+    }
+
+
+def _run_alone(*words: str) -> str:
+    command = [sys.executable, "-m", __spec__.name if __spec__ else __name__, *words]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def count_requests(folder: Path) -> dict[str, object]:
+    """Requests of one candidate to an MLflow server: run, model, parameters, metrics, rows."""
+    seen: list[str] = []
+    ask = requests.sessions.Session.request
+
+    def count(session: requests.Session, method: str, url: str, **options: object) -> requests.Response:
+        seen.append(f"{method} {url}")
+        return ask(session, method, url, **options)  # type: ignore[arg-type] # as they came
+
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame(rng.random((2_000, 28)), columns=[f"feature_{number}" for number in range(28)])
+    model = fit(find_recipe("gradient_boosting"), rows, (rng.random(2_000) < 0.05).astype(int), seed=1, n_threads=1)
+    used = RowsUsed("training", "a window", "ab" * 32, 1, 1, table_versions={"fires": 1}, columns={"date": "date32"})
+    folder.mkdir()
+    with closing(MlflowServer(folder)) as server:
+        server.start()
+        tracker, models = MlflowTracker(server.uri, "requests"), MlflowModels(server.uri)
+        tracker.prepare()
+        with patch.object(requests.sessions.Session, "request", count):
+            for _ in range(2):
+                seen.clear()
+                with tracker.candidate_run("a candidate", {}) as run:
+                    stored = models.save(run, model, rows[:64])
+                    run.log(parameters={"seed": 1}, metrics={"loss": 0.1, "fires": 2.0}, rows=[used], stored=stored)
+    return {"requests": len(seen), "of these files": sum(request.startswith("PUT") for request in seen)}
+
+
+def main() -> None:
+    """Measure what was asked for and print it as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--weeks", type=int, nargs="+", default=[128, 500])
+    parser.add_argument("--rows", type=int, default=1_000_000)
+    parser.add_argument("--train", type=int, help="train on so many rows in this process, and print its peak memory")
+    asked = parser.parse_args()
+    if asked.train:
+        print(train_once(asked.train))  # noqa: T201 - the answer
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        found = {
+            "reads": [time_reads(n_weeks, Path(folder) / str(n_weeks)) for n_weeks in asked.weeks],
+            "memory": measure_memory(asked.rows),
+            "candidate on an MLflow server": count_requests(Path(folder) / "mlflow"),
+        }
+    print(json.dumps(found, indent=2))  # noqa: T201 - a report
+
+
+if __name__ == "__main__":
+    main()
