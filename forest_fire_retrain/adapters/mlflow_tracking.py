@@ -190,6 +190,16 @@ class MlflowTracker:
 
             client.log_batch(run_id, tags=[RunTag(MLFLOW_RUN_NAME, name), *(RunTag(*tag) for tag in tags.items())])
 
+    def open_run(self, name: str, tags: Mapping[str, str]) -> str:
+        """Open the process's active run, which has its tags from its first moment; its id.
+
+        Raises
+        ------
+        TrackingError
+            If MLflow cannot be reached.
+        """
+        return self._start(name, tags)
+
     def end_active_run(self, *, failed: bool) -> None:
         """End the process's active run, if there is one, FINISHED or FAILED."""
         if import_mlflow().active_run() is not None:

@@ -19,6 +19,7 @@ from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.naming_runs import NOTE_TAG
 from forest_fire_retrain.settings import Settings
 
+DAGSTER_RUN_TAG = "dagster_run_id"
 OVER = frozenset({dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED})
 
 
@@ -50,20 +51,27 @@ def dagster_run_in_mlflow(context: dg.InitResourceContext) -> Iterator[object]:
     tracker.prepare()
     tracker.close_abandoned_runs(lambda run_id: _is_over(instance, run_id))
     try:
-        yield _open_parent_run(context, installation.settings)
+        yield _open_parent_run(context, installation)
     finally:
         failures = instance.all_logs(dagster_run_id, of_type=dg.DagsterEventType.STEP_FAILURE)
         tracker.end_active_run(failed=bool(failures))
 
 
-def _open_parent_run(context: dg.InitResourceContext, settings: Settings) -> object:
-    """dagster-mlflow's resource; that it is beta and uses old names of Dagster is for its maintainers to read."""
+def _open_parent_run(context: dg.InitResourceContext, installation: Installation) -> object:
+    """dagster-mlflow's resource; that it is beta and uses old names of Dagster is for its maintainers to read.
+
+    It tags its run a moment after it opened it, and a kill between the two would leave a run that nobody closes. So it
+    is given one that is open.
+    """
+    run = _run_of(context)
+    opened = installation.tracker.open_run(name_parent_run(run.tags), {DAGSTER_RUN_TAG: run.run_id})
     with import_warnings_muted(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=dg.BetaWarning)
         warnings.filterwarnings("ignore", message="InitResourceContext", category=DeprecationWarning)
         from dagster_mlflow.resources import MlFlow  # noqa: PLC0415 - takes three seconds: only where one trains
 
-        return MlFlow(context.replace_config(_parent_run_config(settings, _run_of(context))))
+        config = _parent_run_config(installation.settings, run)
+        return MlFlow(context.replace_config({**config, "mlflow_run_id": opened}))
 
 
 def _parent_run_config(settings: Settings, run: dg.DagsterRun) -> dict[str, object]:

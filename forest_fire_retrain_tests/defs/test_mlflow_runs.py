@@ -74,6 +74,19 @@ def test_the_candidate_is_nested_under_the_run_that_dagster_mlflow_opened(
     assert {parent.info.status, candidate.info.status} == {"FINISHED"}
 
 
+def test_the_parent_run_names_its_dagster_run_before_dagster_mlflow_tags_it(
+    installation: Installation, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A kill between the two must leave nothing that the next start does not close."""
+    monkeypatch.setattr("dagster_mlflow.resources.MlFlow._set_all_tags", lambda _self: None)
+    dagster_run_id = run(installation, instance)
+    client = MlflowClient(installation.settings.tracking_uri)
+    experiment = client.get_experiment_by_name(installation.settings.model_name)
+    assert experiment is not None
+    found = client.search_runs([experiment.experiment_id], f"tags.dagster_run_id = '{dagster_run_id}'")
+    assert [tagged.info.run_name for tagged in found if "asset" not in tagged.data.tags] == [WEEK]
+
+
 def test_a_run_that_fails_after_training_leaves_its_parent_failed(
     installation: Installation, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:

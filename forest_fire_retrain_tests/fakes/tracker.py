@@ -67,6 +67,10 @@ class FakeTracker:
     def prepare(self) -> None:
         """A list needs no preparation."""
 
+    def open_run(self, name: str, tags: Mapping[str, str]) -> str:
+        with self.candidate_run(name, tags) as run:
+            return run.run_id
+
     def page_of_run(self, run_id: str) -> str:
         return f"#/experiments/0/runs/{run_id}"
 

@@ -71,7 +71,8 @@ def describe_lake(lake: Lake) -> list[object]:
 def describe_log(lake: Lake) -> list[object]:
     """Every issue of the prediction log, by day and as it became known: whose it is, and the hash of what it says."""
     rows = _read_log(lake)
-    return [_describe_issue(rows, issue) for issue in list_issues(rows)] if rows is not None else []
+    said = [_describe_issue(rows, issue) for issue in list_issues(rows)] if rows is not None else []
+    return sorted(said, key=lambda issue: [str(part) for part in issue[:-1]])  # those of one moment have no order
 
 
 def find_open_paths(home: Path) -> list[Path]:

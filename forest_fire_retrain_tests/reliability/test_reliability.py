@@ -30,6 +30,8 @@ FAULTS_INJECTED = {
     "orders, rollback, in the web UI": 1,
     "orders, predict, in the web UI": 1,
     "orders, up, with small servers": 1,
+    "orders, shadow": 1,
+    "orders, shadow --end": 1,
     "sabotage": 17,
     "concurrency, 4 processes": 2,
     "mixed, tick and ad hoc and rollback": 1,

@@ -79,6 +79,10 @@ class Tracker(Protocol):
         """Create the store and the experiment where they are missing."""
         ...
 
+    def open_run(self, name: str, tags: Mapping[str, str]) -> str:
+        """Open the process's active run, which has its tags from its first moment; its id."""
+        ...
+
     def candidate_run(self, name: str, tags: Mapping[str, str]) -> AbstractContextManager[CandidateRun]:
         """Open a run; it ends FINISHED, FAILED if the block raises, KILLED on an interrupt."""
         ...
