@@ -32,7 +32,7 @@ from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.monitoring.monitor_rule import MONITOR_VERSION, ActiveMode, MonitorRule
 from forest_fire_retrain.core.park_calendar import ParkCalendar
-from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.periods import COOLDOWN_DAYS, Periods
 from forest_fire_retrain.core.plain_text import one_line
 from forest_fire_retrain.core.redaction import secrets_in
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
@@ -182,7 +182,7 @@ class Settings(Places, BaseSettings):
     shadow_days: Annotated[int, Field(ge=0, le=366)] = 0
     adjudication: DecisionRule = DecisionRule()
     active: ActiveMode = ActiveMode.ALERT
-    active_cooldown_days: Days = 28
+    active_cooldown_days: Days = COOLDOWN_DAYS
     monitoring: MonitorRule = MonitorRule()
     simulator: SimulatorConfig = SimulatorConfig()
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3

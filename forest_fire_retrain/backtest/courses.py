@@ -24,13 +24,9 @@ from forest_fire_retrain.backtest.watcher import Flagged, Served, Watch, Watcher
 from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.periods import period_starting
+from forest_fire_retrain.core.periods import COOLDOWN_DAYS, MIN_ACTIVE_DAYS, active_days, active_key, read_key
 from forest_fire_retrain.core.records import Record
-from forest_fire_retrain.core.windows import Cadence, Interval, RetrainingWindows, plan_windows
-
-COOLDOWN_DAYS = 28
-SHORTEST_DAYS = 7
-ACTIVE_SUFFIX = "+active"
+from forest_fire_retrain.core.windows import Interval, RetrainingWindows, plan_windows
 
 
 class Policy(StrEnum):
@@ -156,12 +152,12 @@ class Course:
         return self._watcher.find_doubted(day)
 
     def _ask(self, day: dt.date, key: AlarmKey) -> None:
-        interval = find_open_interval(day, self._plan.cadence)
+        windows = plan_off_schedule(day, self._plan)
         rests = self._last_asked is not None and (day - self._last_asked).days < COOLDOWN_DAYS
-        if interval is None or rests:
+        if windows is None or rests:
             return
         self._last_asked = day
-        self.decide(self._train(plan_off_schedule(interval, self._plan)))
+        self.decide(self._train(windows))
         answer = self.product.reasons[-1]
         self._alarms[key] = self._alarms[key].model_copy(update={"asked": day, "answer": answer})
 
@@ -183,29 +179,15 @@ class Course:
         return self._watcher.look(day, len(self.reigns) - 1, self.reigns[-1]).change
 
 
-def find_open_interval(monday: dt.date, cadence: Cadence) -> Interval | None:
-    """The days of the open period before a Monday; `None` where they are less than a week.
-
-    Parameters
-    ----------
-    monday : datetime.date
-        Day of the look.
-    cadence : Cadence
-        Length of a period.
-    """
-    start = monday.replace(day=1) if cadence is Cadence.MONTHLY else monday
-    if (monday - start).days < SHORTEST_DAYS or not period_starting(start, cadence).end > monday:
-        return None
-    return Interval(start=start, end=monday)
-
-
-def plan_off_schedule(interval: Interval, plan: StreamPlan) -> RetrainingWindows:
-    """Windows of a candidate off schedule; its key names the day on which it was asked for.
+def plan_off_schedule(day: dt.date, plan: StreamPlan) -> RetrainingWindows | None:
+    """Windows of the active period whose knowledge ends at `day`; `None` where it would be too short.
 
     Raises
     ------
     ConfigurationError
-        If the interval leaves too little history to train on.
+        If it leaves too little history to train on.
     """
-    windows = plan_windows(interval, plan.history_start, plan.policy)
-    return windows.model_copy(update={"partition_key": f"{interval.end.isoformat()}{ACTIVE_SUFFIX}"})
+    if active_days(day, plan.cadence) < MIN_ACTIVE_DAYS:
+        return None
+    key = active_key(day)
+    return plan_windows(read_key(key, plan.cadence).days, plan.history_start, plan.policy, key)

@@ -1,7 +1,6 @@
 """The product's own rule over a replayed history: the pure functions of a retraining, fed from memory."""
 
 import datetime as dt
-from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,8 +11,9 @@ from forest_fire_retrain.backtest.rules import NO_CHAMPION, Promotion
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Challenger, ChampionFacts, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
-from forest_fire_retrain.core.decision.label_gate import is_tainted, overlaps_any
+from forest_fire_retrain.core.decision.label_gate import is_tainted
 from forest_fire_retrain.core.decision.scored_rows import RAW_MEASURES, NullShares, ScoredHoldout, ScoredRows
+from forest_fire_retrain.core.decision.shared_days import leave_out_shared
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount, WindowEvidence
@@ -27,19 +27,6 @@ class Reigning(NamedTuple):
     version: int
     candidate: TrainedCandidate
     promoted_for: ReasonCode
-
-
-def add_window(held: Sequence[WindowEvidence], newest: WindowEvidence) -> list[WindowEvidence]:
-    """The windows after another decision: none counts a day twice, and of those sharing days the last one counts.
-
-    Parameters
-    ----------
-    held : sequence of WindowEvidence
-        Windows of the decisions before.
-    newest : WindowEvidence
-        The window of the last one.
-    """
-    return [*(window for window in held if not overlaps_any(window.window, [newest.window])), newest]
 
 
 class ProductRule:
@@ -90,7 +77,7 @@ class ProductRule:
         )
         decision = adjudicate(case, self._rule)
         self._decided.append(case.newest)
-        self._counted = add_window(self._counted, case.newest)
+        self._counted = leave_out_shared([*self._counted, case.newest])
         self._newest = candidate
         self.decisions.append(decision)
         self._count_blocks(decision)

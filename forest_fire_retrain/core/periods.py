@@ -30,6 +30,8 @@ from forest_fire_retrain.core.windows import (
 
 DAYS_PER_WEEK = 7
 LONGER_THAN_A_MONTH = dt.timedelta(days=32)
+COOLDOWN_DAYS = 28
+"""Behind the decision on an active period no alarm asks for another one, unless it is set otherwise."""
 ACTIVE_MARK = "+active"
 """How the key of an active period ends."""
 MIN_ACTIVE_DAYS = DAYS_PER_WEEK

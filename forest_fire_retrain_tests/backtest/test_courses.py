@@ -9,24 +9,21 @@ import pytest
 from forest_fire_retrain.backtest.candidates import train_on_panel
 from forest_fire_retrain.backtest.course_measures import lose_in_production, measure_course
 from forest_fire_retrain.backtest.courses import (
-    COOLDOWN_DAYS,
     AlarmEnd,
     Course,
     Policy,
-    find_open_interval,
     plan_off_schedule,
 )
 from forest_fire_retrain.backtest.panel import Panel, load_panel
-from forest_fire_retrain.backtest.product_rule import add_window
 from forest_fire_retrain.backtest.replaying import replay_stream
 from forest_fire_retrain.backtest.scenarios import Scenario
 from forest_fire_retrain.backtest.streams import RuleName, plan_periods
 from forest_fire_retrain.backtest.studies import Questions, StudyResult, study_stream
 from forest_fire_retrain.backtest.watcher import Watch
-from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.monitor_rule import MonitorRule
-from forest_fire_retrain.core.windows import Cadence, Interval, RetrainingWindows
+from forest_fire_retrain.core.periods import COOLDOWN_DAYS
+from forest_fire_retrain.core.windows import Cadence, RetrainingWindows
 from forest_fire_retrain_tests.backtest.test_replaying import PLAN
 
 DAY = dt.timedelta(days=1)
@@ -137,35 +134,21 @@ def test_in_alarm_a_restart_drops_the_windows_before_the_change(panel: Panel, mo
     assert n_windows[True] > n_windows[False] == 1
 
 
-def test_the_open_interval_has_a_week_at_least() -> None:
-    assert find_open_interval(dt.date(2024, 1, 8), Cadence.MONTHLY) == Interval(
-        start=dt.date(2024, 1, 1), end=dt.date(2024, 1, 8)
-    )
-    assert find_open_interval(dt.date(2024, 7, 1), Cadence.MONTHLY) is None
-    assert find_open_interval(dt.date(2024, 6, 3), Cadence.MONTHLY) is None
-    assert find_open_interval(dt.date(2024, 6, 10), Cadence.WEEKLY) is None
+def test_what_is_asked_off_schedule_has_a_week_at_least() -> None:
+    first = plan_periods(CALM)[2].partition.start
+    asked = [plan_off_schedule(first + n_days * DAY, CALM) for n_days in (0, 6, 7)]
+    assert [windows is None for windows in asked] == [True, True, False]
+    assert plan_off_schedule(first + 7 * DAY, CALM._replace(cadence=Cadence.WEEKLY)) is None
 
 
 def test_off_schedule_the_holdout_begins_where_the_periods_own_does() -> None:
     scheduled = plan_periods(CALM)[2]
     monday = scheduled.partition.start + dt.timedelta(days=14)
-    windows = plan_off_schedule(Interval(start=scheduled.partition.start, end=monday), CALM)
+    windows = plan_off_schedule(monday, CALM)
+    assert windows is not None
     assert windows.partition_key == f"{monday}+active"
     assert (windows.training, windows.holdout.start) == (scheduled.training, scheduled.holdout.start)
     assert windows.holdout.end == monday - dt.timedelta(days=14)
-
-
-def test_no_day_is_evidence_twice(course: Course) -> None:
-    decided = course.product._decided
-    first = decided[-1]
-    part = first.model_copy(
-        update={"partition_key": "part", "window": Interval(start=first.window.start, end=first.window.end - DAY)}
-    )
-    held: list[WindowEvidence] = []
-    for window in (part, first):
-        held = add_window(held, window)
-    assert held == [first]
-    assert add_window([first], part) == [part]
 
 
 def test_where_nothing_alarms_every_course_is_the_passive_one() -> None:
