@@ -25,6 +25,7 @@ import pyarrow.dataset as pads
 import requests
 from deltalake import DeltaTable
 
+from forest_fire_retrain.adapters import delta_compaction
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
@@ -69,28 +70,38 @@ def median_cpu_ms(run: Callable[[], object]) -> float:
 
 
 def time_reads(n_weeks: int, folder: Path) -> dict[str, object]:
-    """One week of a table that was written week by week, against the same rows out of all files."""
-    lake = DeltaLake(str(folder))
-    windows = [Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK) for number in range(n_weeks)]
-    for number, window in enumerate(windows):
-        rows = features_of(window.start, 7, N_CELLS, number)
-        lake.replace(TableName.FEATURES, rows, day_column="date", window=window, through=window.end)
-    wanted = windows[n_weeks // 2]
+    """One week of a table that was written week by week, and without the two mechanisms."""
+    compacted, scattered = write_weeks(n_weeks, folder / "compacted"), folder / "scattered"
+    with patch.object(delta_compaction, "MAX_SMALL_FILES", n_weeks + 1):
+        write_weeks(n_weeks, scattered)
+    start = START + n_weeks // 2 * WEEK
+    wanted = Interval(start=start, end=start + WEEK)
     chosen = (pads.field("date") >= wanted.start) & (pads.field("date") < wanted.end)
 
     def read_all_files() -> pa.Table:
-        return DeltaTable(f"{folder}/{TableName.FEATURES}").to_pyarrow_dataset().to_table(filter=chosen)
+        return DeltaTable(f"{scattered}/{TableName.FEATURES}").to_pyarrow_dataset().to_table(filter=chosen)
 
-    def read() -> pa.Table:
+    def read(lake: DeltaLake) -> pa.Table:
         return lake.read(TableName.FEATURES, day_column="date", window=wanted)
 
-    assert read().num_rows == read_all_files().num_rows == 7 * N_CELLS
+    assert read(compacted).num_rows == read_all_files().num_rows == 7 * N_CELLS
     return {
         "weeks": n_weeks,
-        "stored files": len(DeltaTable(f"{folder}/{TableName.FEATURES}").file_uris()),
-        "one week, CPU ms": median_cpu_ms(read),
-        "all files opened for it, CPU ms": median_cpu_ms(read_all_files),
+        "stored files": len(DeltaTable(f"{folder}/compacted/{TableName.FEATURES}").file_uris()),
+        "one week, CPU ms": median_cpu_ms(lambda: read(compacted)),
+        "files not put together, CPU ms": median_cpu_ms(lambda: read(DeltaLake(str(scattered)))),
+        "all of them opened, CPU ms": median_cpu_ms(read_all_files),
     }
+
+
+def write_weeks(n_weeks: int, folder: Path) -> DeltaLake:
+    """A lake whose features came week by week."""
+    lake = DeltaLake(str(folder))
+    for number in range(n_weeks):
+        window = Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
+        rows = features_of(window.start, 7, N_CELLS, number)
+        lake.replace(TableName.FEATURES, rows, day_column="date", window=window, through=window.end)
+    return lake
 
 
 def train_once(n_rows: int) -> float:
