@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 import dagster as dg
 
 from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour, import_warnings_muted
+from forest_fire_retrain.adapters.run_logs import drop_old_run_logs
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import dagster_run_page
@@ -48,6 +49,7 @@ def dagster_run_in_mlflow(context: dg.InitResourceContext) -> Iterator[object]:
     instance.add_run_tags(dagster_run_id, liveness_tags())
     close_dead_runs(instance)
     installation.ledger.refuse_lost_rows()  # before anything is ingested or trained for it
+    drop_old_run_logs(installation.settings.dagster_home, installation.clock())
     tracker.prepare()
     tracker.close_abandoned_runs(lambda run_id: _is_over(instance, run_id))
     try:
