@@ -36,9 +36,8 @@ def report_partition(
     """Attach what a person asks next to the two assets of the operation; what comes back draws the pictures."""
     state = fold(installation.ledger.entries(installation.settings.model_name))
     shown = describe_adjudication(standing_decision(adjudication, state, key))
-    context.add_asset_metadata(shown, asset_key=asset_of(key, DECISION), partition_key=key)
-    registry = _describe_registry(installation, adjudication, state)
-    context.add_asset_metadata(registry, asset_key=asset_of(key, REGISTRY_STATE), partition_key=key)
+    _attach(context, DECISION, key, shown)
+    _attach(context, REGISTRY_STATE, key, _describe_registry(installation, adjudication, state))
     tell(context, installation, DECISION, key, adjudication.entry.summary)
     payload = adjudication.payload
     against = "climatology" if payload.champion is None else f"version {payload.champion.version}"
@@ -58,7 +57,18 @@ def attach_pictures(
     if adjudication.standing is Standing.REPLAY:
         observe_replay(context, key, {**describe_adjudication(adjudication), **links})
     else:
-        context.add_asset_metadata(links, asset_key=asset_of(key, DECISION), partition_key=key)
+        _attach(context, DECISION, key, links)
+
+
+def chosen_of(context: dg.AssetExecutionContext) -> set[str]:
+    """The names of the assets that a run makes, of those that belong to its operation."""
+    return {key.path[-1] for key in context.selected_asset_keys}
+
+
+def _attach(context: dg.AssetExecutionContext, name: str, key: str, metadata: Metadata) -> None:
+    """Attach metadata to the partition of an asset, unless the run does not make it."""
+    if name in chosen_of(context):
+        context.add_asset_metadata(metadata, asset_key=asset_of(key, name), partition_key=key)
 
 
 def draw_present_champion(installation: Installation) -> None:

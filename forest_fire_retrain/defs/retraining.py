@@ -1,18 +1,19 @@
-"""Group `retraining`: holdout, candidate, and the decision with its execution as one operation.
+"""Group `retraining`: the holdout, and candidate, decision and its execution as one operation with three assets.
 
-Deciding and moving are one operation with two asset nodes: partition by partition, in order, decide,
-move, confirm. No backfill can then decide a period before the one before it is carried out.
+Partition by partition, in order: train, decide, move, confirm. No backfill can then decide a period before the one
+before it is carried out, and a range that is cut has decided what it trained. Later candidates of a range are trained
+meanwhile, in worker processes. A candidate can be trained without being decided on, and decided on again.
 """
 
 import datetime as dt
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import Enum
 from functools import partial
 
 import dagster as dg
 from pydantic import Field
 
-from forest_fire_retrain.adapters.worker_processes import run_tasks
+from forest_fire_retrain.adapters.worker_processes import Workers, hire_workers
 from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
@@ -23,13 +24,13 @@ from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
 from forest_fire_retrain.core.windows import RetrainingWindows
-from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape
+from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape, asset_of
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_newest_period, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
-from forest_fire_retrain.defs.period_report import attach_pictures, draw_present_champion, report_partition
+from forest_fire_retrain.defs.period_report import attach_pictures, chosen_of, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
 from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
 from forest_fire_retrain.defs.run_context import periods_of, stamp_of, tell, warn
@@ -45,8 +46,8 @@ from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDAT
 from forest_fire_retrain.watching import find_alarm_behind
 
 GROUP = "retraining"
-TRAININGS_WORTH_A_PROCESS = 8
-DRAWINGS_WORTH_A_PROCESS = 16
+PERIODS_WORTH_A_PROCESS = 8
+CANDIDATE = "candidate_model"
 POSTDATES_CHECK = "holdout_postdates_training"
 BASELINE_CHECK = "candidate_beats_climatology"
 GUARDRAIL_CHECKS = {
@@ -77,10 +78,9 @@ class ReplayConfig(dg.Config):
 
 
 def build_retraining_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
-    """`holdout_set`, `candidate_model`, and `adjudication_decision` with `registry_state`."""
+    """`holdout_set`, and `candidate_model`, `adjudication_decision` and `registry_state` together."""
     holdout = _build_holdout_set(shape, upstream)
-    candidate = _build_candidate_model(shape, [*upstream, holdout])
-    return [holdout, candidate, _build_adjudication(shape, holdout, candidate)]
+    return [holdout, _build_retraining(shape, upstream, holdout)]
 
 
 def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
@@ -133,50 +133,11 @@ def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
     return PeriodFinding(windows.partition_key, n_days >= gap_days, n_days, gap_days, sentence)
 
 
-def _build_candidate_model(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.AssetsDefinition:
-    @dg.asset(
-        key=shape.key("candidate_model"),
-        deps=upstream,
-        group_name=shape.group(GROUP),
-        kinds={"scikitlearn", "mlflow"},
-        owners=OWNERS,
-        code_version=code_version_of("candidate_model"),
-        description="The model trained on the rows before the gap: same inputs, same predictions bit for bit. "
-        "One nested MLflow run each, stored by skops with its SHA-256.",
-        **shape.shared,
-    )
-    @foreseen
-    def candidate_model(
-        context: dg.AssetExecutionContext,
-        installation: dg.ResourceParam[Installation],
-        mlflow: dg.ResourceParam[object],  # noqa: ARG001 - opens the parent run
-    ) -> dg.MaterializeResult:
-        for key, candidate in _train_all(context, installation):
-            page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
-            context.add_asset_metadata(describe_candidate(candidate, page), partition_key=key)
-            fires = counted(candidate.n_fires, "fire")
-            sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {fires}"
-            tell(context, installation, "candidate_model", key, sentence)
-        return dg.MaterializeResult()
-
-    return candidate_model
-
-
-def _train_all(context: dg.AssetExecutionContext, installation: Installation) -> Iterator[tuple[str, Candidate]]:
-    """The candidates of all partitions of the run, in their order, trained side by side where they are many."""
-    keys = periods_of(context, installation)
-    workshop = installation.workshop
-    tasks = (_training_of(context, installation, workshop, key) for key in keys)
-    n_processes = installation.settings.n_processes
-    candidates = run_tasks(tasks, len(keys), n_processes=n_processes, worth_a_process=TRAININGS_WORTH_A_PROCESS)
-    yield from zip(keys, candidates, strict=True)
-
-
 def _training_of(
     context: dg.AssetExecutionContext, installation: Installation, workshop: Workshop, partition_key: str
 ) -> Callable[[], Candidate]:
     holdout = _read_holdout(installation, partition_key)
-    tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": "candidate_model"}
+    tags = {"dagster_run_id": context.run.run_id, "partition": partition_key, "asset": CANDIDATE}
     entrants = _entrants(installation, holdout.windows.as_of)
     return partial(train_winner, workshop, holdout, entrants, installation.environment, tags)
 
@@ -199,10 +160,55 @@ def _champion_recipe(installation: Installation, as_of: dt.date) -> Recipe | Non
     return None if champion is None else champion.recipe
 
 
-def _build_adjudication(
-    shape: Shape, holdout: dg.AssetsDefinition, candidate: dg.AssetsDefinition
+def _build_retraining(
+    shape: Shape, upstream: list[dg.AssetsDefinition], holdout: dg.AssetsDefinition
 ) -> dg.AssetsDefinition:
-    decision_spec = dg.AssetSpec(
+    @dg.multi_asset(
+        name=shape.op("train_and_adjudicate"),
+        specs=_specs(shape, upstream, holdout),
+        check_specs=[
+            dg.AssetCheckSpec(name, asset=shape.key(DECISION), description=f"Guardrail {code}.")
+            for code, name in GUARDRAIL_CHECKS.items()
+        ],
+        can_subset=True,
+        **shape.shared,
+    )
+    @foreseen
+    def train_and_adjudicate(
+        context: dg.AssetExecutionContext,
+        installation: dg.ResourceParam[Installation],
+        mlflow: dg.ResourceParam[object],  # noqa: ARG001 - opens the parent run
+    ) -> Iterator[dg.MaterializeResult]:
+        keys, chosen = periods_of(context, installation), chosen_of(context)
+        n_processes, adjudications = installation.settings.n_processes, list[Adjudication]()
+        with hire_workers(len(keys), n_processes=n_processes, worth_a_process=PERIODS_WORTH_A_PROCESS) as workers:
+            trained = _begin_training(context, installation, keys, workers) if CANDIDATE in chosen else None
+            drawn = []
+            for place, key in enumerate(keys):
+                if trained is not None:
+                    _show_candidate(context, installation, key, trained[place]())
+                if {DECISION, REGISTRY_STATE} & chosen:
+                    adjudications.append(_adjudicate(context, installation, key))
+                    drawn.append(workers.begin(report_partition(context, installation, key, adjudications[-1])))
+            for key, adjudication, pictures in zip(keys, adjudications, drawn, strict=False):
+                attach_pictures(context, installation, key, adjudication, pictures())
+        yield from _results(context, installation, keys, adjudications)
+
+    return train_and_adjudicate
+
+
+def _specs(shape: Shape, upstream: list[dg.AssetsDefinition], holdout: dg.AssetsDefinition) -> list[dg.AssetSpec]:
+    candidate = dg.AssetSpec(
+        shape.key(CANDIDATE),
+        deps=[*upstream, holdout],
+        group_name=shape.group(GROUP),
+        kinds={"scikitlearn", "mlflow"},
+        owners=OWNERS,
+        code_version=code_version_of(CANDIDATE),
+        description="The model trained on the rows before the gap: same inputs, same predictions bit for bit. "
+        "One nested MLflow run each, stored by skops with its SHA-256.",
+    )
+    decision = dg.AssetSpec(
         shape.key(DECISION),
         deps=[holdout, candidate],
         group_name=shape.group(GROUP),
@@ -212,9 +218,9 @@ def _build_adjudication(
         description="Champion and candidate on the same unseen rows; a pure function decides, and the decision is "
         "appended to the ledger. A past period is judged as a replay and moves nothing.",
     )
-    registry_spec = dg.AssetSpec(
+    registry = dg.AssetSpec(
         shape.key(REGISTRY_STATE),
-        deps=[decision_spec],
+        deps=[decision],
         group_name=shape.group(GROUP),
         kinds={"mlflow", "python"},
         owners=OWNERS,
@@ -223,46 +229,53 @@ def _build_adjudication(
         "one archived, the alias champion moved last, read back and confirmed in the ledger."
         + shown_at_once(CHAMPION, "champions by period, and their skill against climatology"),
     )
+    return [candidate, decision, registry]
 
-    @dg.multi_asset(
-        name=shape.op("adjudicate_and_promote"),
-        specs=[decision_spec, registry_spec],
-        check_specs=[
-            dg.AssetCheckSpec(name, asset=shape.key(DECISION), description=f"Guardrail {code}.")
-            for code, name in GUARDRAIL_CHECKS.items()
-        ],
-        **shape.shared,
-    )
-    @foreseen
-    def adjudicate_and_promote(
-        context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
-    ) -> Iterator[dg.MaterializeResult]:
-        keys, adjudications = periods_of(context, installation), list[Adjudication]()
 
-        def decide_all() -> Iterator[Callable[[], dict[str, bytes]]]:
-            for key in keys:
-                adjudications.append(_adjudicate(context, installation, key))
-                yield report_partition(context, installation, key, adjudications[-1])
+def _begin_training(
+    context: dg.AssetExecutionContext, installation: Installation, keys: Iterable[str], workers: Workers
+) -> list[Callable[[], Candidate]]:
+    """The candidates of all periods, to be waited for; what they are made of is settled before any is decided on."""
+    workshop = installation.workshop
+    tasks = [_training_of(context, installation, workshop, key) for key in keys]
+    return [workers.begin(task) for task in tasks]
 
-        n_processes = installation.settings.n_processes
-        drawn = run_tasks(decide_all(), len(keys), n_processes=n_processes, worth_a_process=DRAWINGS_WORTH_A_PROCESS)
-        for place, (key, pictures) in enumerate(zip(keys, drawn, strict=True)):
-            attach_pictures(context, installation, key, adjudications[place], pictures)
-        draw_present_champion(installation)
-        state = fold(installation.ledger.entries(installation.settings.model_name))
-        checked = current_decisions(adjudications, keys, state)
-        yield dg.MaterializeResult(asset_key=shape.key(DECISION), check_results=check_guardrails(checked))
-        yield dg.MaterializeResult(asset_key=shape.key(REGISTRY_STATE))
-        keep_current(context, ("holdout_set", "candidate_model", DECISION, REGISTRY_STATE), keys, state)
 
-    return adjudicate_and_promote
+def _show_candidate(
+    context: dg.AssetExecutionContext, installation: Installation, key: str, candidate: Candidate
+) -> None:
+    page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
+    shown = describe_candidate(candidate, page)
+    context.add_asset_metadata(shown, asset_key=asset_of(key, CANDIDATE), partition_key=key)
+    fires = counted(candidate.n_fires, "fire")
+    sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {fires}"
+    tell(context, installation, CANDIDATE, key, sentence)
+
+
+def _results(
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    keys: Sequence[str],
+    adjudications: Sequence[Adjudication],
+) -> Iterator[dg.MaterializeResult]:
+    """What was made of all periods, asset by asset; after a run over earlier periods the newest one is shown again."""
+    chosen = [name for name in (CANDIDATE, DECISION, REGISTRY_STATE) if name in chosen_of(context)]
+    if not adjudications:
+        yield from (dg.MaterializeResult(asset_key=asset_of(keys[0], name)) for name in chosen)
+        return
+    draw_present_champion(installation)
+    state = fold(installation.ledger.entries(installation.settings.model_name))
+    found = check_guardrails(current_decisions(adjudications, keys, state))
+    for name in chosen:
+        yield dg.MaterializeResult(asset_key=asset_of(keys[0], name), check_results=found if name == DECISION else [])
+    keep_current(context, ("holdout_set", *chosen), keys, state)
 
 
 def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, partition_key: str) -> Adjudication:
     settings = installation.settings
     candidate = installation.records.newest(CANDIDATE_KIND, partition_key)
     if candidate is None:
-        raise _missing("candidate_model", partition_key)
+        raise _missing(CANDIDATE, partition_key)
     question = Question(
         model_name=settings.model_name,
         holdout=_read_holdout(installation, partition_key),

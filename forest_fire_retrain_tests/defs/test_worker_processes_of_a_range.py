@@ -78,8 +78,7 @@ def test_candidates_decisions_and_pictures_are_those_of_one_process(
     tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = decide(tmp_path / "alone", template, n_processes=1)
-    monkeypatch.setattr(retraining, "TRAININGS_WORTH_A_PROCESS", 1)
-    monkeypatch.setattr(retraining, "DRAWINGS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(retraining, "PERIODS_WORTH_A_PROCESS", 1)
     together = decide(tmp_path / "together", template, n_processes=2)
     assert len(together.predictions) == len(WEEKS)
     assert together[1:] == alone[1:]
