@@ -28,12 +28,15 @@ from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.routing.mixture import Routing
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.ingestion import bring_lake_to, intake_of
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+from forest_fire_retrain.pipeline.monitoring import weighing_members
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import weigh_rollback
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
@@ -207,6 +210,19 @@ def describe_touched(installation: Installation, report: IngestReport) -> list[s
     return describe_touched_decisions(entries, report.changed, report.table)
 
 
+def settle_weights(installation: Installation, stamp: Stamp) -> LedgerEntry | None:
+    """Weigh the models that answer together anew, where a mixture serves and the weights hold no more.
+
+    The row, or `None` where nothing was written. See `weighing_members.settle_weights`, also for what is raised.
+    """
+    settings = installation.settings
+    if settings.routing is not Routing.MIXTURE:
+        return None
+    with publishing(installation.published_ledger):
+        desk = comparing_desk(installation)
+        return weighing_members.settle_weights(desk, installation.ledger, settings.model_name, stamp)
+
+
 def predict_days(
     installation: Installation, days: Sequence[dt.date], *, retro: bool, now: dt.datetime, run_id: str | None = None
 ) -> list[PredictedDay]:
@@ -244,6 +260,7 @@ def predict_days(
         forecast_days=settings.forecast_days,
         hour=settings.prediction_hour,
         shadows=settings.shadow_rules,
+        served_by=Role(settings.routing),
     )
     desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
     return predicting.predict_days(desk, days, now, retro=retro)

@@ -59,7 +59,7 @@ HOUSE: dict[str, Room] = {
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
     "core/serving": room(
         *BASE,
-        *("core/ledger", "core/risk_model", "core/rows"),
+        *("core/ledger", "core/risk_model", "core/routing", "core/rows"),
         *("numpy", "pandas", "pyarrow", "scipy", "sklearn", "threadpoolctl"),
     ),
     "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
@@ -200,6 +200,7 @@ HOUSE: dict[str, Room] = {
         "core/decision",
         "core/serving",
         "core/monitoring",
+        "core/routing",
         *BASE,
         "pydantic",
         "pydantic_settings",
@@ -224,7 +225,7 @@ HOUSE: dict[str, Room] = {
         "pipeline/serving",
         "pipeline/monitoring",
         *BASE,
-        "core/ledger",
+        *("core/ledger", "core/routing", "core/serving"),
     ),
     "shadows": room(
         "operations",

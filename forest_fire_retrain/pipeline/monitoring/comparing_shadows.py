@@ -87,14 +87,14 @@ def compare_shadows(desk: ComparingDesk, state: LedgerState, known_at: dt.dateti
     holding = list_shadows(state, today, desk.shadows)
     pairs: dict[str, list[PairedDay]] = {shadow.candidate.candidate_id: [] for shadow in holding}
     fires = None
-    for window in _in_chunks(first, today + DAY):
+    for window in in_chunks(first, today + DAY):
         said = _read_said(desk.lake, window, reign.version)
         said.shadows.pop(held.candidate_id, None)
         if said.shadows:
             fires = desk.lake.read(TableName.FIRES) if fires is None else fires
             served = labelled_rows(desk.engine, features=said.served, fires=fires, known_at=known_at)
             for candidate_id, rows in said.shadows.items():
-                pairs.setdefault(candidate_id, []).extend(_pair(rows, served))
+                pairs.setdefault(candidate_id, []).extend(pair_days(rows, served))
     is_open = _find_open(desk, state, fires, known_at)
     return [_compare(state, candidate_id, found, is_open) for candidate_id, found in pairs.items()]
 
@@ -143,7 +143,7 @@ class _Said(NamedTuple):
     shadows: dict[str, pa.Table]
 
 
-def _in_chunks(first: dt.date, end: dt.date) -> Iterator[Interval]:
+def in_chunks(first: dt.date, end: dt.date) -> Iterator[Interval]:
     """Spans of days that together are those from `first` to before `end`."""
     while first < end:
         last = min(first + CHUNK_DAYS * DAY, end)
@@ -197,8 +197,16 @@ def _compare(
     return ShadowComparison.model_validate({**known, **describe_pairs(counted)})
 
 
-def _pair(rows: pa.Table, served: pa.Table) -> list[PairedDay]:
-    """The days of which every cell was scored by both on the same features, in their order."""
+def pair_days(rows: pa.Table, served: pa.Table) -> list[PairedDay]:
+    """The days of which every cell was scored by both on the same features, in their order.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        What a shadow said: the columns of `PAIR_KEYS`, and `probability`.
+    served : pyarrow.Table
+        The same of the champion, and `label`.
+    """
     ours = rows.rename_columns([*PAIR_KEYS, "shadow"])
     both = served.join(ours, PAIR_KEYS, join_type="inner").sort_by([(name, "ascending") for name in PAIR_KEYS])
     n_served, n_both = _count_days(served), _count_days(both)
