@@ -9,7 +9,7 @@ import pytest
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.ledger.drafts import draft_shadow
-from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, Stamp, seal
 from forest_fire_retrain.core.ledger.payloads import ShadowPayload
 from forest_fire_retrain.core.ledger.weights import WeightsPayload
 from forest_fire_retrain.core.losses import log_losses
@@ -18,32 +18,32 @@ from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, Role
 from forest_fire_retrain.core.windows import Interval
-from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.custody.proving_mixtures import check_weights
 from forest_fire_retrain.pipeline.custody.verifying import check_words
 from forest_fire_retrain.pipeline.monitoring import weighing_members
+from forest_fire_retrain_tests.example_installation import throwaway_home
 from forest_fire_retrain_tests.example_reigns import Reigns, ingest, stamp_at, three_reigns
 from forest_fire_retrain_tests.fakes.lake import TableVersion
 from forest_fire_retrain_tests.pipeline.monitoring.test_comparing_shadows import say
 
-DAY = dt.timedelta(days=1)
+DAY, MINUTE = dt.timedelta(days=1), dt.timedelta(minutes=1)
 CROWNED = dt.datetime(2025, 7, 28, tzinfo=dt.UTC)
 LATER_WEEKS = [f"{dt.date(2025, 7, 28) + n * 7 * DAY}" for n in range(7)]
 AUGUST = [dt.date(2025, 8, 4) + n * DAY for n in range(21)]
 MONDAY = dt.date(2025, 9, 8)
 
 
-def served(reigns: Reigns) -> Installation:
-    """The installation, in which a mixture answers and a former champion stays warm for a quarter of a year."""
-    changed = {"routing": Routing.MIXTURE, "warm_days": 90}
-    return replace(reigns.installation, settings=reigns.installation.settings.model_copy(update=changed))
-
-
 def two_models() -> Reigns:
-    """Version 3 was crowned on 28 July, and it and version 2 said something of three weeks of August."""
+    """Version 3 was crowned on 28 July, and it and version 2 said something of three weeks of August; both answer."""
     reigns = three_reigns()
-    for place, row in enumerate(reigns.ledger.rows):
-        reigns.ledger.rows[place] = row.model_copy(update={"recorded_at": CROWNED})
+    changed = {"routing": Routing.MIXTURE, "warm_days": 300, "home": throwaway_home()}
+    settings = reigns.installation.settings.model_copy(update=changed)
+    reigns = reigns._replace(installation=replace(reigns.installation, settings=settings))
+    previous, rows = GENESIS_HASH, reigns.ledger.rows
+    for place, row in enumerate(rows):
+        draft = EntryDraft.model_validate(row.model_dump(include=set(EntryDraft.model_fields)))
+        rows[place] = seal(draft.model_copy(update={"recorded_at": CROWNED + place * MINUTE}), place + 1, previous)
+        previous = rows[place].entry_hash
     ingest(reigns.installation, LATER_WEEKS)
     say(reigns, AUGUST, 3)
     say(reigns, AUGUST, 2, Role.SHADOW)
@@ -52,7 +52,7 @@ def two_models() -> Reigns:
 
 def settle(reigns: Reigns, day: dt.date = MONDAY, hour: int = 7) -> LedgerEntry | None:
     at = dt.datetime.combine(day, dt.time(hour), tzinfo=dt.UTC)
-    return operations.settle_weights(served(reigns), Stamp(at, "schedule", "schedule"))
+    return operations.settle_weights(reigns.installation, Stamp(at, "schedule", "schedule"))
 
 
 def payload_of(row: LedgerEntry | None) -> WeightsPayload:
@@ -73,7 +73,7 @@ def order(reigns: Reigns, version: int) -> None:
         candidate_id=candidate.candidate_id,
         partition_key=candidate.windows.partition_key,
         version=version,
-        until=MONDAY + 90 * DAY,
+        until=dt.date(2026, 6, 1),
         reason="a trial",
     )
     name = reigns.installation.settings.model_name
@@ -84,7 +84,7 @@ def order(reigns: Reigns, version: int) -> None:
 
 def roll_back(reigns: Reigns) -> None:
     operations.roll_back(
-        served(reigns), to_version=None, reason="worse", freeze_until=None, stamp=stamp_at(reigns.installation)
+        reigns.installation, to_version=None, reason="worse", freeze_until=None, stamp=stamp_at(reigns.installation)
     )
 
 
@@ -133,7 +133,9 @@ def test_the_same_rows_lead_to_the_same_weights_whoever_asks_and_at_whatever_hou
 def test_a_home_without_the_setting_is_not_weighed() -> None:
     reigns = two_models()
     before = list(reigns.ledger.rows)
-    assert operations.settle_weights(reigns.installation, stamp_at(reigns.installation)) is None
+    settings = reigns.installation.settings.model_copy(update={"routing": Routing.CHAMPION})
+    alone = replace(reigns.installation, settings=settings)
+    assert operations.settle_weights(alone, stamp_at(alone)) is None
     assert reigns.ledger.rows == before
 
 

@@ -159,7 +159,9 @@ def test_days_ahead_are_scored_too_and_past_days_are_not() -> None:
     predict(replace(warm(reigns), source=Changed(reigns.installation.source, ahead)))
     predict(warm(reigns), dt.date(2025, 7, 24), retro=True)
     said = {(issue.role, issue.kind.value, issue.lead_days) for issue in issues(reigns)}
-    assert said == {(role, "live", lead) for role in Role for lead in (0, 1)} | {(Role.CHAMPION, "retro", 0)}
+    assert said == {(role, "live", lead) for role in (Role.CHAMPION, Role.SHADOW) for lead in (0, 1)} | {
+        (Role.CHAMPION, "retro", 0)
+    }
     shown = _choose(issues(reigns), [TODAY], TODAY, retro=False)
     assert [(issue.role, issue.date) for issue in shown] == [(Role.CHAMPION, TODAY), (Role.CHAMPION, TODAY + DAY)]
 
