@@ -64,7 +64,7 @@ HOUSE: dict[str, Room] = {
     ),
     "core/notices": room(*BASE, "core/decision", "core/ledger", "core/matters"),
     "core/oversight": room(*BASE, "core/matters", "core/decision", "core/ledger", "core/monitoring", "core/serving"),
-    "core/monitoring": room(*BASE, "core/decision", "numpy", "scipy", "pydantic"),
+    "core/monitoring": room(*BASE, "core/decision", "core/routing", "numpy", "scipy", "pydantic"),
     "core/routing": room(*BASE, "numpy", "pydantic"),
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline

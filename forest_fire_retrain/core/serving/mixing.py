@@ -22,7 +22,7 @@ from forest_fire_retrain.core.errors import LedgerError, NotReproducedError, lis
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.ledger.weights import WeighedMember, WeightsPayload
 from forest_fire_retrain.core.records import Record
-from forest_fire_retrain.core.routing.mixture import blend
+from forest_fire_retrain.core.routing.mixture import Routing, blend
 from forest_fire_retrain.core.serving.issues import ISSUE_COLUMNS, Issue, list_issues
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS_SCHEMA, UNREGISTERED, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
@@ -30,7 +30,7 @@ from forest_fire_retrain.core.serving.scored_days import Floats, name_issue, ran
 from forest_fire_retrain.core.serving.shadows import Shadow, ShadowRules, list_shadows
 
 FEWEST = 2
-MIXED = "mixture"
+MIXED = str(Routing.MIXTURE)
 """Stands for the candidate in rows of a mixture."""
 READ_BACK = (*ISSUE_COLUMNS, "cell_id", "feature_hash", "probability", "artifact_sha256", "model_id")
 """Columns of the log from which a mixture is made again."""

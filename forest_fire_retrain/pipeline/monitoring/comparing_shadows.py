@@ -4,6 +4,7 @@ Rules
 -----
 - What counts was said live, on the day itself, in the champion's present reign, of every cell by both on the very same
   features; of several issues of a day the newest.
+- A mixture is compared like a shadow.
 - A day counts once its reports are due, unless they are doubted.
 - Nothing is carried from one comparison to the next.
 """
@@ -137,7 +138,7 @@ def _describe_cost(found: Sequence[ShadowComparison], state: LedgerState, target
 
 
 class _Said(NamedTuple):
-    """What the champion said on the days themselves, and each shadow, by candidate."""
+    """What the champion said on the days themselves, and each shadow and the mixture, by candidate."""
 
     served: pa.Table
     shadows: dict[str, pa.Table]
@@ -160,7 +161,7 @@ def _read_said(lake: Lake, window: Interval, champion: int) -> _Said:
     served = [issue for issue in live if issue.role is Role.CHAMPION and issue.version == champion]
     beside: dict[str, list[Issue]] = {}
     for issue in live:
-        if issue.role is Role.SHADOW:
+        if issue.role is not Role.CHAMPION:
             beside.setdefault(issue.candidate_id, []).append(issue)
     return _Said(_rows_of(log, served), {who: _rows_of(log, issues) for who, issues in beside.items()})
 

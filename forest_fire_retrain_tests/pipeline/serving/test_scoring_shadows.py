@@ -19,7 +19,7 @@ from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import FEATURE_COLUMNS, PREDICTIONS, Role
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.investigating.archive import Archive
-from forest_fire_retrain.pipeline.investigating.explaining import explain_prediction
+from forest_fire_retrain.pipeline.investigating.explaining_mixtures import explain_prediction
 from forest_fire_retrain.pipeline.investigating.reading_log import read_predictions
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_last_live_of, read_log
