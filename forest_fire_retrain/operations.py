@@ -28,7 +28,7 @@ from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
-from forest_fire_retrain.core.routing.mixture import Routing
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.ingestion import bring_lake_to, intake_of

@@ -35,7 +35,7 @@ from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import COOLDOWN_DAYS, Periods
 from forest_fire_retrain.core.plain_text import one_line
 from forest_fire_retrain.core.redaction import secrets_in
-from forest_fire_retrain.core.routing.mixture import Routing
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
 from forest_fire_retrain.core.serving.shadows import ShadowRules
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy

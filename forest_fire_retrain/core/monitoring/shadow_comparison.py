@@ -18,7 +18,7 @@ from forest_fire_retrain.core.decision.block_statistics import SMALLEST_SAMPLE, 
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.monitoring.calendar_weeks import WEEK_DAYS
 from forest_fire_retrain.core.records import Record
-from forest_fire_retrain.core.routing.mixture import Routing
+from forest_fire_retrain.core.routing.routes import Routing
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95

@@ -30,13 +30,6 @@ ROUTING_VERSION = "1"
 Floats = NDArray[np.float64]
 
 
-class Routing(StrEnum):
-    """Who answers for a day."""
-
-    CHAMPION = "champion"
-    MIXTURE = "mixture"
-
-
 class MixtureRule(Record):
     """The constants of the mixture.
 

@@ -19,8 +19,8 @@ class MixedPart(Record):
 
     Attributes
     ----------
-    name, candidate_id, version : str, str, int
-        Who; the version is 0 of a candidate that was never promoted.
+    name, candidate_id, version : str, str, int, optional
+        Who; the version is `None` of a candidate that was never promoted.
     issue : str
         The issue of the log that says it.
     share : float
@@ -33,7 +33,7 @@ class MixedPart(Record):
 
     name: str
     candidate_id: str
-    version: int
+    version: int | None
     issue: str
     share: float
     probability: float

@@ -21,7 +21,8 @@ from forest_fire_retrain.core.ledger.weights import WeightsPayload
 from forest_fire_retrain.core.routing.mixture import MixtureRule, WeightReason, weigh
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue
-from forest_fire_retrain.core.serving.mixing import READ_BACK, Mixture, issues_of_mixtures, mix_again, read_mixture
+from forest_fire_retrain.core.serving.mixed_rows import READ_BACK, issues_of_mixtures, mix_again, read_mixture
+from forest_fire_retrain.core.serving.mixing import Mixture
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.custody.comparing_registry import RESTORE, Fault

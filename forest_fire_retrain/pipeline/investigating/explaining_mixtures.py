@@ -16,9 +16,10 @@ from forest_fire_retrain.core.errors import NotReproducedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState, find_candidate
 from forest_fire_retrain.core.serving.explanations import Explanation, LoggedPrediction
-from forest_fire_retrain.core.serving.mixing import Mixture, Part, find_part_rows, mix_again, read_mixture
+from forest_fire_retrain.core.serving.mixed_rows import find_part_rows, mix_again, read_mixture
+from forest_fire_retrain.core.serving.mixing import Mixture, Part
 from forest_fire_retrain.core.serving.mixture_explanations import MixedPart, MixtureExplanation
-from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED, Role
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.serving.shadows import name_shadow
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.investigating.archive import Archive
@@ -115,10 +116,9 @@ def _describe_refusal(prediction: LoggedPrediction, why: str) -> str:
 
 def _describe(part: Part, rows: pa.Table, state: LedgerState) -> MixedPart:
     candidate = find_candidate(state, part.candidate_id)
-    version = None if part.version == UNREGISTERED else part.version
     chance = rows["probability"][0].as_py()
     return MixedPart(
-        name=name_shadow(version, part.candidate_id if candidate is None else candidate.windows.partition_key),
+        name=name_shadow(part.version, part.candidate_id if candidate is None else candidate.windows.partition_key),
         candidate_id=part.candidate_id,
         version=part.version,
         issue=rows["issue"][0].as_py(),

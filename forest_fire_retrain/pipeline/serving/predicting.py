@@ -27,7 +27,8 @@ from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day
-from forest_fire_retrain.core.serving.mixing import find_mixture, mix_rows
+from forest_fire_retrain.core.serving.mixed_rows import mix_rows
+from forest_fire_retrain.core.serving.mixing import find_mixture
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
 from forest_fire_retrain.core.serving.scored_days import Occasion, ServingModel, log_rows

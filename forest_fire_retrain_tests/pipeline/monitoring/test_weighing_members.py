@@ -13,7 +13,8 @@ from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, En
 from forest_fire_retrain.core.ledger.payloads import ShadowPayload
 from forest_fire_retrain.core.ledger.weights import WeightsPayload
 from forest_fire_retrain.core.losses import log_losses
-from forest_fire_retrain.core.routing.mixture import MixtureRule, Routing, weigh
+from forest_fire_retrain.core.routing.mixture import MixtureRule, weigh
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, Role

@@ -15,9 +15,9 @@ from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LakeError, NotReproducedError, TrackingError
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.weights import WeightsPayload
-from forest_fire_retrain.core.routing.mixture import Routing
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.serving.issues import answer_of_day
-from forest_fire_retrain.core.serving.mixing import mix_again, read_mixture
+from forest_fire_retrain.core.serving.mixed_rows import mix_again, read_mixture
 from forest_fire_retrain.core.serving.prediction_log import FEATURE_COLUMNS, PREDICTIONS, Role
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.custody.proving_mixtures import check_mixtures
