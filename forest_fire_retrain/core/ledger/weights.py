@@ -134,5 +134,5 @@ def draft_weights(payload: WeightsPayload, *, model_name: str, champion: int | N
 
 
 def _describe(member: WeighedMember) -> str:
-    weighed = f" in {counted(member.n_weeks, 'week')}, log loss {member.log_loss:.3f}" if member.n_weeks else ""
+    weighed = f"; log loss {member.log_loss:.3f} in {counted(member.n_weeks, 'week')}" if member.n_weeks else ""
     return f"{member.name} {member.weight:.3f} ({member.reason}{weighed})"

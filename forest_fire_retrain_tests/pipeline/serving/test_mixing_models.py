@@ -2,14 +2,17 @@
 
 import datetime as dt
 import json
+import re
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 
-from forest_fire_retrain import operations
+from forest_fire_retrain import operations, shadows
+from forest_fire_retrain.cli.overseeing import _describe_routing
 from forest_fire_retrain.cli.predicting import _choose
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LakeError, NotReproducedError, TrackingError
@@ -196,6 +199,28 @@ def test_a_home_without_the_setting_has_no_mixture_and_no_weights() -> None:
     predict(reigns.installation)
     assert rows_of(reigns, Role.MIXTURE).num_rows == 0
     assert EntryKind.WEIGHTS not in {row.kind for row in reigns.ledger.rows}
+
+
+def test_quality_has_a_line_for_the_mixture_beside_those_of_shadows() -> None:
+    reigns = weighed()
+    answer(reigns)
+    held = shadows.compare_shadows(reigns.installation, AT_EIGHT + DAY)
+    assert [(row.name, row.n_days_open) for row in held] == [("version 2", 1), ("the mixture", 1)]
+    assert str(held[1]) == "the mixture beside version 3: no matured day yet, 1 day without reports that count"
+
+
+def test_what_status_says_of_the_routing_follows_from_ledger_and_setting() -> None:
+    reigns = two_models()
+    observed = SimpleNamespace(state=reigns.state, now=AT_EIGHT)
+    settings = reigns.installation.settings
+    told = _describe_routing(settings, observed)  # type: ignore[arg-type] # what it reads of it
+    assert told == "mixture, but the champion alone answers: the ledger holds no weights yet"
+    settle(reigns, TODAY)
+    observed = SimpleNamespace(state=reigns.state, now=AT_EIGHT)
+    told = _describe_routing(settings, observed)  # type: ignore[arg-type] # as above
+    assert re.fullmatch(r"mixture: version 3 0\.\d{3}, version 2 0\.\d{3} \(row 7\)", told)
+    alone = with_routing(reigns.installation, Routing.CHAMPION).settings
+    assert _describe_routing(alone, observed) == "champion"  # type: ignore[arg-type] # as above
 
 
 # ---- made again ----
