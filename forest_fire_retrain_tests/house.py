@@ -320,6 +320,7 @@ HOUSE: dict[str, Room] = {
         "outgoing",
         "ingestion",
         "operations",
+        "shadows",
         "watching",
         "verification",
         "settings",

@@ -150,7 +150,7 @@ def _describe(member: Shadow, weight: Weight, excluded: WeightReason | None, n_d
         partition_key=candidate.windows.partition_key,
         version=member.version,
         artifact_sha256=candidate.stored.artifact_sha256,
-        weight=weight.weight,
+        weight=min(weight.weight, 1.0),  # the last digit of a sum may be too much
         reason=str(excluded or weight.reason),
         n_weeks=weight.n_weeks,
         n_days=n_days,
