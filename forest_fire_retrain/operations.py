@@ -20,6 +20,7 @@ from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
     RefusedRequestError,
+    TrackingError,
     list_capped,
 )
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
@@ -42,6 +43,7 @@ from forest_fire_retrain.pipeline.preparing.comparing_deliveries import find_los
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.retraining import giving_verdicts
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
+from forest_fire_retrain.pipeline.retraining.naming_runs import name_ended_shadows
 from forest_fire_retrain.pipeline.serving import predicting
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
@@ -76,6 +78,18 @@ def publishing(published: PublishedLedger) -> Iterator[None]:
     publish(published)
 
 
+@contextmanager
+def _naming_ended_shadows(installation: Installation) -> Iterator[None]:
+    """Name the runs of candidates whose shadow time the block ends; what was decided does not hang on it."""
+    name, ledger = installation.settings.model_name, installation.ledger
+    behind = max((row.sequence for row in ledger.entries(name)), default=0)
+    yield
+    try:
+        name_ended_shadows(installation.tracker, ledger.entries(name), behind=behind)
+    except TrackingError:  # the name stays as it was until the period is asked for again
+        return
+
+
 def roll_back(
     installation: Installation, *, to_version: int | None, reason: str, freeze_until: dt.date | None, stamp: Stamp
 ) -> Rollback:
@@ -90,7 +104,7 @@ def roll_back(
     """
     state = fold(installation.ledger.entries(installation.settings.model_name))
     cost = weigh_rollback(comparing_desk(installation), state, to_version, stamp.recorded_at)
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         done = rolling_back.roll_back(
             installation.stores,
             installation.settings.model_name,
@@ -114,7 +128,7 @@ def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerE
     state = fold(ledger.entries(name))
     if state.open_intent is None and all(shadow.champion == state.champion for shadow in state.in_shadow):
         return []
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         return list(settle(ledger, installation.registry, name, stamp).written)
 
 
@@ -136,7 +150,7 @@ def give_verdicts(installation: Installation, stamp: Stamp) -> Verdicts:
     rows, waiting = list[LedgerEntry](), list[str]()
     if not days:
         return Verdicts()
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         for day in sorted(set(days)):
             waiting += bring_lake_to(installation, day)
             given = giving_verdicts.give_verdicts(installation.stores, settings.model_name, through=day, stamp=stamp)
