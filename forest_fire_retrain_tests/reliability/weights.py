@@ -5,6 +5,8 @@ nothing had happened.
 """
 
 import json
+import os
+import signal
 import time
 from collections.abc import Callable
 from functools import partial
@@ -12,26 +14,21 @@ from pathlib import Path
 
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.reliability.contents import examine_home
-from forest_fire_retrain_tests.reliability.crashing import KILLED, SIDES, fresh_list
+from forest_fire_retrain_tests.reliability.crashing import KILLED, SIDES
 from forest_fire_retrain_tests.reliability.invariants import Found
 from forest_fire_retrain_tests.reliability.order_homes import RULED, SHIFT, Place, lay_out_home, make_order_homes_in
 from forest_fire_retrain_tests.reliability.processes import Ended, ask, forest_fire, run_in_slots, start
 from forest_fire_retrain_tests.reliability.shifted_clock import shifted
-from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, find_bad_ending, read_verdicts
-from forest_fire_retrain_tests.reliability.watching import (
-    AFTER,
-    Killer,
-    Recorder,
-    Watch,
-    read_recorded,
-    watch_this_process,
-)
+from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, find_bad_ending
+from forest_fire_retrain_tests.reliability.watching import AFTER, Watch, watch_this_process
 
-WRITES = ("ledger.append", "lake.append", "export.write")
+WRITES = ("ledger.append", "export.write", "lake.append")
+BETWEEN = ("ledger.append",)
+"""After it the weights stand, and nothing was said yet."""
 
 
 def cut_weights(slots: tuple[Path, ...], *, quick: bool) -> list[Tally]:
-    """Kill around every write of the first prediction that a mixture answers; reduced, after weights and log alone.
+    """Kill around every write of the first prediction that a mixture answers; reduced, between weights and log alone.
 
     Raises
     ------
@@ -40,43 +37,53 @@ def cut_weights(slots: tuple[Path, ...], *, quick: bool) -> list[Tally]:
     """
     make_order_homes_in(slots)
     began = time.monotonic()
-    (rehearsed,) = run_in_slots([_rehearse], slots[:1])
-    if isinstance(rehearsed, Ended):
-        msg = f"undisturbed, a mixture does not hold: {rehearsed}"
-        raise RuntimeError(msg)  # noqa: TRY004 - a process that failed, not a wrong type
-    names, outcome = rehearsed
-    chosen = [
-        partial(_try, number=number, side=side, name=name, undisturbed=outcome)
-        for number, name in enumerate(names, start=1)
-        if name in (WRITES[:2] if quick else WRITES)
-        for side in ((AFTER,) if quick else SIDES.split())
-    ]
-    verdicts = read_verdicts(run_in_slots(chosen, slots))
+    names, sides = (BETWEEN, (AFTER,)) if quick else (WRITES, tuple(SIDES.split()))
+    kills = [partial(_try, name=name, side=side) for name in names for side in sides]
+    undisturbed, *tried = run_in_slots([_predict_undisturbed, *kills], slots)
+    if isinstance(undisturbed, Ended) or undisturbed[0]:
+        msg = f"undisturbed, a mixture does not hold: {undisturbed}"
+        raise RuntimeError(msg)
+    verdicts = [_judge(answer, undisturbed[1]) for answer in tried]
     return [count_up("weights", verdicts, time.monotonic() - began)]
 
 
-def _rehearse(slot: Path) -> tuple[list[str], list[object]]:
-    """The writes, and what they come to."""
+def _predict_undisturbed(slot: Path) -> tuple[list[str], list[object]]:
+    """What does not hold, and what it comes to."""
     place = lay_out_home(slot, RULED)
-    ended, found = _predict(place, "victim", Recorder(fresh_list(slot))), _look(place)
-    if wrong := [*find_bad_ending(ended), *found.violations]:
-        msg = f"undisturbed, a mixture does not hold: {wrong}"
-        raise RuntimeError(msg)
-    return [name for name, _ in read_recorded(slot / "writes")], found.outcome
+    ended, found = _predict(place, "victim", _look_on), _look(place)
+    return [*find_bad_ending(ended), *found.violations], found.outcome
 
 
-def _try(slot: Path, *, number: int, side: str, name: str, undisturbed: list[object]) -> Verdict:
-    place, noted, what = lay_out_home(slot, RULED), slot / "noted", f"killed {side} write {number} ({name})"
+def _try(slot: Path, *, name: str, side: str) -> tuple[str, list[str], list[object]]:
+    """Which write was cut, what does not hold after the next prediction, and what it comes to."""
+    place, noted = lay_out_home(slot, RULED), slot / "noted"
     noted.unlink(missing_ok=True)
-    ended = _predict(place, "victim", Killer(number, side, noted))
-    if ended.code != KILLED or noted.read_text() != name:
-        return Verdict(what, [f"the kill missed: {ended}"])
-    again = _predict(place, "follow_up", lambda _name, _side: None)
+
+    def kill(seen: str, at: str) -> None:
+        if (seen, at) == (name, side):
+            noted.write_text(name)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    ended = _predict(place, "victim", kill)
+    if ended.code != KILLED or not noted.exists():
+        return name, [f"the kill {side} {name} missed: {ended}"], []
+    again = _predict(place, "follow_up", _look_on)
     found = _look(place)
-    violations = [*find_bad_ending(again), *found.violations]
-    if not violations and json.dumps(found.outcome) != json.dumps(undisturbed):
-        violations.append(f"the outcome is {found.outcome}, undisturbed it is {undisturbed}")
-    return Verdict(what, violations, name)
+    return name, [*find_bad_ending(again), *found.violations], found.outcome
+
+
+def _judge(answer: object, undisturbed: list[object]) -> Verdict:
+    """Everything has to hold, and to be as if nothing had happened."""
+    if not isinstance(answer, list):
+        return Verdict("a kill", [f"the trial itself failed: {answer}"])
+    name, violations, outcome = answer
+    if not violations and json.dumps(outcome) != json.dumps(undisturbed):
+        violations = [f"the outcome is {outcome}, undisturbed it is {undisturbed}"]
+    return Verdict(f"killed around {name}", violations, name)
+
+
+def _look_on(_name: str, _side: str) -> None:
+    """Let every write pass."""
 
 
 def _predict(place: Place, log: str, watch: Watch) -> Ended:
