@@ -31,13 +31,15 @@ from forest_fire_retrain.core.periods import ACTIVE_MARK, is_active
 from forest_fire_retrain.core.serving import explanation_page
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation
 from forest_fire_retrain.core.serving.explanations import Explanation, Line, WhatIf
+from forest_fire_retrain.core.serving.mixture_explanations import MixtureExplanation
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.homes import refuse_missing_home
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.pipeline.investigating import (
     attaching,
-    explaining,
     explaining_decisions,
+    explaining_mixtures,
     reading_log,
     reproducing,
     supposing,
@@ -47,7 +49,7 @@ from forest_fire_retrain.pipeline.investigating.finding_decisions import find_de
 from forest_fire_retrain.pipeline.investigating.reproducing import Reproduction
 from forest_fire_retrain.settings import load_settings
 
-Answer = Explanation | WhatIf | DecisionExplanation
+Answer = Explanation | MixtureExplanation | WhatIf | DecisionExplanation
 Day = dt.date | str
 """A day, or its text YYYY-MM-DD."""
 
@@ -116,8 +118,10 @@ def predictions(
     return of_cell
 
 
-def explain(cell: str, date: Day, *, issue: str | None = None, installation: Installation | None = None) -> Explanation:
-    """Why a logged prediction is what it is; see `explaining.explain_prediction`.
+def explain(
+    cell: str, date: Day, *, issue: str | None = None, installation: Installation | None = None
+) -> Explanation | MixtureExplanation:
+    """Why a logged prediction is what it is; see `explaining_mixtures.explain_prediction`.
 
     Raises
     ------
@@ -126,7 +130,7 @@ def explain(cell: str, date: Day, *, issue: str | None = None, installation: Ins
     NotReproducedError
         If it cannot be said again to the bit: nothing is explained then.
     """
-    return explaining.explain_prediction(_archive(installation or _build()), cell, _day(date), issue)
+    return explaining_mixtures.explain_prediction(_archive(installation or _build()), cell, _day(date), issue)
 
 
 def what_if(
@@ -208,19 +212,23 @@ def evidence(
 
 
 def table_of(answer: Answer) -> pd.DataFrame:
-    """The parts of an answer, one row each, the general level first."""
+    """The parts of an answer, one row each, the general level first; of a mixture its models."""
     if isinstance(answer, DecisionExplanation):
         level = answer.general_level
         first = {"what": level.sentence, "features": (), "mean_absolute": abs(level.log_odds), "mean": level.log_odds}
         return pd.DataFrame(
             [first, *({"what": part.name, **part.model_dump(exclude={"name"})} for part in answer.features)]
         )
+    if isinstance(answer, MixtureExplanation):
+        return pd.DataFrame([part.model_dump() for part in answer.parts])
     breakdown = answer.breakdown if isinstance(answer, Explanation) else answer.difference
     return pd.DataFrame([_row_of(line) for line in (breakdown.general_level, *breakdown.lines)])
 
 
 def figure_of(answer: Answer) -> Figure:
-    """The answer as bars: to the right what raises the chance, to the left what lowers it."""
+    """The answer as bars: to the right what raises the chance, to the left what lowers it; of a mixture its largest."""
+    if isinstance(answer, MixtureExplanation):
+        return explanation_pictures.draw_explanation(answer.largest[0])
     if isinstance(answer, Explanation):
         return explanation_pictures.draw_explanation(answer)
     if isinstance(answer, WhatIf):
@@ -230,6 +238,9 @@ def figure_of(answer: Answer) -> Figure:
 
 def page_of(answer: Answer) -> str:
     """The answer as one page of HTML that needs nothing else."""
+    if isinstance(answer, MixtureExplanation):
+        pictures = [explanation_pictures.as_data_address(figure_of(part)) for part in answer.largest]
+        return explanation_page.render_mixture(answer, pictures)
     picture = explanation_pictures.as_data_address(figure_of(answer))
     if isinstance(answer, Explanation):
         return explanation_page.render_explanation(answer, picture)
@@ -247,7 +258,8 @@ def _build() -> Installation:
 def _archive(installation: Installation, entries: Sequence[LedgerEntry] | None = None) -> Archive:
     """What answers are read from; the rows are those of the copy by default."""
     rows = _entries_of(installation) if entries is None else list(entries)
-    return Archive(installation.lake, installation.engine, installation.models, installation.trees, rows)
+    served_by = Role(installation.settings.routing)
+    return Archive(installation.lake, installation.engine, installation.models, installation.trees, rows, served_by)
 
 
 def _entries_of(installation: Installation) -> list[LedgerEntry]:

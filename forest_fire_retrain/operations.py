@@ -20,6 +20,7 @@ from forest_fire_retrain.core.errors import (
     ForestFireRetrainError,
     LedgerError,
     RefusedRequestError,
+    TrackingError,
     list_capped,
 )
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
@@ -28,17 +29,21 @@ from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import IngestReport
+from forest_fire_retrain.core.routing.routes import Routing
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.ingestion import bring_lake_to, intake_of
 from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.pipeline.custody import rolling_back, standing_orders
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback
+from forest_fire_retrain.pipeline.monitoring import weighing_members
 from forest_fire_retrain.pipeline.monitoring.comparing_shadows import weigh_rollback
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import find_losses
 from forest_fire_retrain.pipeline.preparing.one_source import name_held_source
 from forest_fire_retrain.pipeline.retraining import giving_verdicts
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts
+from forest_fire_retrain.pipeline.retraining.naming_runs import name_ended_shadows
 from forest_fire_retrain.pipeline.serving import predicting
 from forest_fire_retrain.pipeline.serving.logging_predictions import PredictedDay
 from forest_fire_retrain.pipeline.serving.predicting import Desk, ServingRules
@@ -73,6 +78,18 @@ def publishing(published: PublishedLedger) -> Iterator[None]:
     publish(published)
 
 
+@contextmanager
+def _naming_ended_shadows(installation: Installation) -> Iterator[None]:
+    """Name the runs of candidates whose shadow time the block ends; what was decided does not hang on it."""
+    name, ledger = installation.settings.model_name, installation.ledger
+    behind = max((row.sequence for row in ledger.entries(name)), default=0)
+    yield
+    try:
+        name_ended_shadows(installation.tracker, ledger.entries(name), behind=behind)
+    except TrackingError:  # the name stays as it was until the period is asked for again
+        return
+
+
 def roll_back(
     installation: Installation, *, to_version: int | None, reason: str, freeze_until: dt.date | None, stamp: Stamp
 ) -> Rollback:
@@ -87,7 +104,7 @@ def roll_back(
     """
     state = fold(installation.ledger.entries(installation.settings.model_name))
     cost = weigh_rollback(comparing_desk(installation), state, to_version, stamp.recorded_at)
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         done = rolling_back.roll_back(
             installation.stores,
             installation.settings.model_name,
@@ -111,7 +128,7 @@ def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerE
     state = fold(ledger.entries(name))
     if state.open_intent is None and all(shadow.champion == state.champion for shadow in state.in_shadow):
         return []
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         return list(settle(ledger, installation.registry, name, stamp).written)
 
 
@@ -133,7 +150,7 @@ def give_verdicts(installation: Installation, stamp: Stamp) -> Verdicts:
     rows, waiting = list[LedgerEntry](), list[str]()
     if not days:
         return Verdicts()
-    with publishing(installation.published_ledger):
+    with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         for day in sorted(set(days)):
             waiting += bring_lake_to(installation, day)
             given = giving_verdicts.give_verdicts(installation.stores, settings.model_name, through=day, stamp=stamp)
@@ -207,6 +224,19 @@ def describe_touched(installation: Installation, report: IngestReport) -> list[s
     return describe_touched_decisions(entries, report.changed, report.table)
 
 
+def settle_weights(installation: Installation, stamp: Stamp) -> LedgerEntry | None:
+    """Weigh the models that answer together anew, where a mixture serves and the weights hold no more.
+
+    The row, or `None` where nothing was written. See `weighing_members.settle_weights`, also for what is raised.
+    """
+    settings = installation.settings
+    if settings.routing is not Routing.MIXTURE:
+        return None
+    with publishing(installation.published_ledger):
+        desk = comparing_desk(installation)
+        return weighing_members.settle_weights(desk, installation.ledger, settings.model_name, stamp)
+
+
 def predict_days(
     installation: Installation, days: Sequence[dt.date], *, retro: bool, now: dt.datetime, run_id: str | None = None
 ) -> list[PredictedDay]:
@@ -244,6 +274,7 @@ def predict_days(
         forecast_days=settings.forecast_days,
         hour=settings.prediction_hour,
         shadows=settings.shadow_rules,
+        served_by=Role(settings.routing),
     )
     desk = Desk(intake_of(installation), installation.models, installation.ledger, rules, run_id)
     return predicting.predict_days(desk, days, now, retro=retro)

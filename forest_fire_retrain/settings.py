@@ -35,6 +35,7 @@ from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.periods import COOLDOWN_DAYS, Periods
 from forest_fire_retrain.core.plain_text import one_line
 from forest_fire_retrain.core.redaction import secrets_in
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.serving.risk_classes import DEFAULT_LIMITS, RiskClasses, read_classes
 from forest_fire_retrain.core.serving.shadows import ShadowRules
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, UTC, Cadence, WindowPolicy
@@ -118,12 +119,12 @@ class Settings(Places, BaseSettings):
         When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
         The embedded park.
-    forecast_days : int
-        Days ahead that are predicted, where the source has forecasts; at most `MAX_FORECAST_DAYS`.
-    prediction_hour : int
-        Hour of the park's day at which the schedule predicts it.
+    forecast_days, prediction_hour : int
+        Days ahead that are predicted, where the source has forecasts; hour of the park's day of the schedule.
     warm_days : int
         Days for which a former champion is scored beside the present one.
+    routing : Routing
+        Who answers for a day: the champion, or the weighted mean of all models that are scored beside it.
     risk_classes : dict
         Class to the least chance that belongs to it; `classes` holds them in their order.
     max_share_without_weather : float
@@ -188,6 +189,7 @@ class Settings(Places, BaseSettings):
     forecast_days: Annotated[int, Field(ge=0, le=MAX_FORECAST_DAYS)] = 3
     prediction_hour: Annotated[int, Field(ge=0, le=23)] = 7
     warm_days: Days = 28
+    routing: Routing = Routing.CHAMPION
     risk_classes: dict[str, float] = dict(DEFAULT_LIMITS)
     max_share_without_weather: Annotated[float, Field(ge=0, le=1)] = 0.2
     decision_overdue_hours: Hours = 24

@@ -13,7 +13,7 @@ import pytest
 from forest_fire_retrain import ingestion, operations
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.witness_key import WitnessKey, is_signed
-from forest_fire_retrain.core.errors import LakeError
+from forest_fire_retrain.core.errors import LakeError, TrackingError
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.ledger.evidence_check import check_pack
 from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
@@ -179,3 +179,31 @@ def test_a_shadow_time_whose_end_was_cut_is_finished_by_up(installation: Install
         "abandonment"
     ] * 3
     assert shadows_of(installation) == []
+
+
+def run_names(installation: Installation) -> list[str]:
+    """Names of the candidates' runs, in the order of the periods."""
+    decisions = fold(installation.ledger.entries(MODEL)).decisions
+    runs = {run.run_id: run.name for run in installation.tracker.runs}  # type: ignore[attr-defined] # of the fake
+    return [runs[str(decisions[key].mlflow_run_id)] for key in WEEKS[1:]]
+
+
+def test_runs_are_named_by_how_the_shadow_times_of_their_candidates_ended(installation: Installation) -> None:
+    operations.give_verdicts(installation, ordered_on(shadows_of(installation)[0].due))
+    assert run_names(installation) == [
+        f"{WEEKS[1]} promoted after its shadow time",
+        *(f"{key} abandoned in its shadow time (champion stays)" for key in WEEKS[2:]),
+    ]
+
+
+def test_a_run_that_cannot_be_named_keeps_no_verdict(
+    installation: Installation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object) -> None:
+        msg = "MLflow is away"
+        raise TrackingError(msg)
+
+    monkeypatch.setattr(installation.tracker, "name_run", refuse)
+    given = operations.give_verdicts(installation, ordered_on(shadows_of(installation)[0].due))
+    assert len(given.rows) == 1
+    assert fold(installation.ledger.entries(MODEL)).champion == 2

@@ -41,6 +41,11 @@ MIGRATIONS = (
         f"CREATE OR REPLACE VIEW registry_status AS {REGISTRY_STATUS}",
         "registry_status has a row for each rollback, says what happened, and names the version it quarantined",
     ),
+    Migration(
+        4,
+        f"CREATE OR REPLACE VIEW registry_status AS {REGISTRY_STATUS}",
+        "registry_status says which candidates are in shadow until when, and which were dropped after that",
+    ),
 )
 KNOWN_VERSION = MIGRATIONS[-1].version
 

@@ -36,11 +36,22 @@ SELECT d.model_name, coalesce(c.champion_after, d.champion_before) AS production
        CASE WHEN d.kind = 'rollback' AND c.champion_after IS NOT NULL THEN 'rolled back'
             WHEN d.kind = 'rollback' THEN 'rollback not carried out'
             WHEN c.champion_after IS NOT NULL THEN 'promoted'
+            WHEN d.until <> '' AND e.ended IS NULL THEN 'in shadow until ' || d.until
+            WHEN d.until <> '' AND e.ended = 'dropped' THEN 'dropped after its shadow time'
             WHEN d.outcome = 'PROMOTED' THEN 'promotion not carried out'
             ELSE 'not promoted' END AS what_happened,
        CASE WHEN d.kind = 'rollback' AND c.champion_after IS NOT NULL THEN d.champion_before END AS quarantined_version
-FROM ledger d LEFT JOIN ledger c ON c.kind = 'confirmation' AND c.decision_id = d.decision_id
-WHERE d.kind IN ('decision', 'rollback') ORDER BY d.sequence
+FROM (
+    SELECT *, CASE WHEN kind = 'decision' AND outcome = 'PROMOTED'
+              THEN regexp_extract(payload_json, '"shadow_until":"([0-9]{4}-[0-9]{2}-[0-9]{2})"', 1) END AS until
+    FROM ledger WHERE kind IN ('decision', 'rollback')
+) d LEFT JOIN ledger c ON c.kind = 'confirmation' AND c.decision_id = d.decision_id
+LEFT JOIN (
+    SELECT decision_id, arg_min(CASE WHEN kind = 'shadow_verdict' AND outcome <> 'PROMOTED'
+                                THEN 'dropped' ELSE 'ended' END, sequence) AS ended
+    FROM ledger WHERE kind IN ('shadow_verdict', 'abandonment') GROUP BY decision_id
+) e ON e.decision_id = d.decision_id
+ORDER BY d.sequence
 """
 
 SCHEMA = f"""

@@ -128,15 +128,20 @@ def history(
         bool, typer.Option("--retrainings", help="Every retraining, also those that changed nothing.")
     ] = False,
     events: Annotated[bool, typer.Option("--events", help="Every ledger row, replays and rollbacks too.")] = False,
+    shadows: Annotated[bool, typer.Option("--shadows", help="Every row by which a shadow began or ended.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List the reigns: which version was in production from when to when, and why it ended."""
-    if retrainings and events:
-        raise typer.BadParameter("choose one of the two", param_hint="--retrainings / --events")
-    if retrainings or events:
-        from forest_fire_retrain.cli.reading import print_events, print_retrainings  # noqa: PLC0415 - imports DuckDB
+    if retrainings + events + shadows > 1:
+        raise typer.BadParameter("choose one of them", param_hint="--retrainings / --events / --shadows")
+    if retrainings:
+        from forest_fire_retrain.cli.reading import print_retrainings  # noqa: PLC0415 - imports DuckDB
 
-        (print_events if events else print_retrainings)(settings_now(asks_for_model=False), model, as_json=as_json)
+        print_retrainings(settings_now(asks_for_model=False), model, as_json=as_json)
+    elif events or shadows:
+        from forest_fire_retrain.cli.reading import print_events, print_shadows  # noqa: PLC0415 - imports DuckDB
+
+        (print_events if events else print_shadows)(settings_now(asks_for_model=False), model, as_json=as_json)
     else:
         from forest_fire_retrain.cli.asking import print_reigns  # noqa: PLC0415 - imports DuckDB
 

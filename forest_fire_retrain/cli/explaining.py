@@ -26,6 +26,12 @@ from forest_fire_retrain.core.serving.explanation_words import (
     title_of,
 )
 from forest_fire_retrain.core.serving.explanations import Explanation, WhatIf
+from forest_fire_retrain.core.serving.mixture_explanations import (
+    PART_COLUMNS,
+    MixtureExplanation,
+    rows_of_parts,
+    say_mixture,
+)
 from forest_fire_retrain.installation import build_installation
 from forest_fire_retrain.pipeline.investigating.supposing import parse_changes
 from forest_fire_retrain.settings import Settings
@@ -112,6 +118,8 @@ def _say_no(error: NotReproducedError, *, as_json: bool) -> None:
 def _print(answer: investigate.Answer) -> None:
     if isinstance(answer, Explanation):
         _print_explanation(answer)
+    elif isinstance(answer, MixtureExplanation):
+        _print_mixture(answer)
     elif isinstance(answer, WhatIf):
         _print_sentences("Supposed", say_what_if(answer))
         print_table("What it changes", PARTS, rows_of_difference(answer.difference))
@@ -133,6 +141,13 @@ def _print_explanation(answer: Explanation) -> None:
             f"What today's champion, version {now.version}, says otherwise", PARTS, rows_of_difference(now.difference)
         )
     print_facts("How to look it up", facts_of_proof(answer))
+
+
+def _print_mixture(answer: MixtureExplanation) -> None:
+    _print_sentences(title_of(answer.prediction, answer.cell_name), say_mixture(answer))
+    print_table("Its parts", PART_COLUMNS, rows_of_parts(answer))
+    for part in answer.largest:
+        _print_explanation(part)
 
 
 def _print_decision(answer: DecisionExplanation) -> None:

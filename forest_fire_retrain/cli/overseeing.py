@@ -26,6 +26,8 @@ from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters, open_failures
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport, Record
+from forest_fire_retrain.core.routing.routes import Routing
+from forest_fire_retrain.core.serving.mixing import find_mixture, list_members
 from forest_fire_retrain.core.serving.shadows import list_shadows
 from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.oversight import find_matters, observe
@@ -136,6 +138,7 @@ def _facts_of_decisions(settings: Settings, observed: Observed) -> dict[str, obj
         "in_shadow": [str(shadow) for shadow in state.in_shadow],
         "frozen_until": state.frozen_until,
         "shadows": _list_shadows(settings, observed),
+        "routing": _describe_routing(settings, observed),
         "open_intent": None if state.open_intent is None else state.open_intent.summary,
     }
 
@@ -144,6 +147,16 @@ def _list_shadows(settings: Settings, observed: Observed) -> list[str]:
     """Who is scored beside the champion today, and why."""
     today = day_of(observed.now, settings.time_zone)
     return [f"{shadow.name}: {shadow.why}" for shadow in list_shadows(observed.state, today, settings.shadow_rules)]
+
+
+def _describe_routing(settings: Settings, observed: Observed) -> str:
+    """Who answers for a day, and with what shares, as far as the ledger says."""
+    if settings.routing is Routing.CHAMPION or observed.state.champion is None:
+        return str(settings.routing)
+    state, today, rules = observed.state, day_of(observed.now, settings.time_zone), settings.shadow_rules
+    members = [member.candidate.candidate_id for member in list_members(state, today, rules)]
+    found = find_mixture(state, today, rules, members)
+    return f"mixture, but the champion alone answers: {found}" if isinstance(found, str) else f"mixture: {found}"
 
 
 def _read_last_rollback(state: LedgerState) -> str | None:

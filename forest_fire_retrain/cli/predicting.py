@@ -17,7 +17,7 @@ from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.rows.ports import Lake
-from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, newest_issues
+from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, served_issues
 from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
@@ -68,7 +68,7 @@ def predict(settings: Settings, asked: Asked, *, retro: bool, as_json: bool) -> 
         _refuse_other_days(settings, installation, new, today)
         run_id = _run(settings, new, retro=retro, progress=progress if as_json else None)
     issues = _issues_about(installation.lake, days, today)
-    shown = _choose(issues, days, today, retro=retro)
+    shown = _choose(issues, days, today, retro=retro, served_by=Role(settings.routing))
     _show(installation.lake, days, shown, run_id, progress.warnings, as_json=as_json)
 
 
@@ -124,12 +124,14 @@ def _issues_about(lake: Lake, days: Sequence[dt.date], today: dt.date) -> list[I
     return issues_between(lake, Interval(start=days[0], end=until))
 
 
-def _choose(issues: list[Issue], days: Sequence[dt.date], today: dt.date, *, retro: bool) -> list[Issue]:
+def _choose(
+    issues: list[Issue], days: Sequence[dt.date], today: dt.date, *, retro: bool, served_by: Role = Role.CHAMPION
+) -> list[Issue]:
     """What answers for each day, and for those ahead of today; asked for `retro`, nothing that was said ahead of it."""
-    issues = [issue for issue in issues if issue.role is Role.CHAMPION]
     asked = [issue for issue in issues if not (retro and issue.lead_days)]
-    shown = [issue for day in days if (issue := answer_of_day(asked, day)) is not None]
-    return shown + [issue for issue in newest_issues(issues) if issue.date > days[-1] and _is_ahead_of(issue, today)]
+    shown = [issue for day in days if (issue := answer_of_day(asked, day, served_by)) is not None]
+    standing = served_issues(issues, served_by)
+    return shown + [issue for issue in standing if issue.date > days[-1] and _is_ahead_of(issue, today)]
 
 
 def _show(
@@ -169,6 +171,7 @@ def _describe(issue: Issue, rows: pa.Table, run_id: str | None) -> dict[str, obj
         "date": issue.date,
         "lead_days": issue.lead_days,
         "kind": str(issue.kind),
+        "role": str(issue.role),
         "version": issue.version,
         "issue": issue.name,
         "written": run_id is not None and rows["dagster_run_id"][0].as_py() == run_id,

@@ -12,8 +12,12 @@ from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.replays import say_summaries
 from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.ledger.shadow_times import list_ended, shadow_until_of
 from forest_fire_retrain.production import refuse_unknown_model
 from forest_fire_retrain.settings import Settings
+
+ORDERED = (EntryKind.SHADOW, EntryKind.SHADOW_ENDED)
+NO_SHADOWS = "No row of the ledger is about a shadow. Former champions grow cold without one (FOREST_FIRE_WARM_DAYS)."
 
 
 def print_retrainings(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
@@ -29,7 +33,21 @@ def print_retrainings(settings: Settings, model_name: str | None, *, as_json: bo
 
 def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
     """Every row of the ledger."""
+    _print_rows("Ledger, oldest first", _read_chosen(settings, model_name), as_json=as_json)
+
+
+def print_shadows(settings: Settings, model_name: str | None, *, as_json: bool) -> None:
+    """Every row by which a candidate became a shadow, or was none any more."""
     entries = _read_chosen(settings, model_name)
+    ended = {row.sequence for row in list_ended(entries).values()}
+    rows = [row for row in entries if row.kind in ORDERED or row.sequence in ended or shadow_until_of(row) is not None]
+    if rows or as_json:
+        _print_rows("Shadows, oldest first", rows, as_json=as_json)
+    else:
+        out.print(NO_SHADOWS)
+
+
+def _print_rows(title: str, entries: list[LedgerEntry], *, as_json: bool) -> None:
     entries = [
         entry.model_copy(update={"summary": said}) for entry, said in zip(entries, say_summaries(entries), strict=True)
     ]
@@ -38,7 +56,7 @@ def print_events(settings: Settings, model_name: str | None, *, as_json: bool) -
         return
     columns = ("row", "kind", "partition", "recorded_at", "trigger", "actor", "what")
     print_table(
-        "Ledger, oldest first",
+        title,
         columns,
         [(e.sequence, e.kind, e.partition_key, e.recorded_at, e.trigger, e.actor, e.summary) for e in entries],
     )

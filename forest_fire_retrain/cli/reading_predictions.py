@@ -14,7 +14,6 @@ from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.issues import Issue
-from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED, Role
 from forest_fire_retrain.core.windows import Interval, day_of
 from forest_fire_retrain.pipeline.serving.reading_predictions import find_issue, issues_between, read_issue
 from forest_fire_retrain.settings import Settings
@@ -92,21 +91,13 @@ def _print_issue(lake: Lake, issue: Issue, *, as_json: bool) -> None:
         print_cells(lake, issue, rows)
 
 
-def _name_version(issue: Issue) -> str:
-    """Who said it; of a shadow also that nobody was served by it."""
-    if issue.role is Role.CHAMPION:
-        return f"version {issue.version}"
-    who = f"candidate {issue.candidate_id}" if issue.version == UNREGISTERED else f"version {issue.version}"
-    return f"{who} as a shadow"
-
-
 def print_cells(lake: Lake, issue: Issue, rows: pa.Table) -> None:
     """The most dangerous cells of an issue."""
     names = lake.read(TableName.CELLS, columns=["cell_id", "name"]).to_pylist()
     called = {row["cell_id"]: row["name"] for row in names}
     ahead = f", {counted(issue.lead_days, 'day')} ahead" if issue.lead_days else ""
     known = f"known at {issue.known_at:%Y-%m-%d %H:%M} UTC"
-    title = f"{issue.date}, {issue.kind}{ahead}, {_name_version(issue)}, {known}"
+    title = f"{issue.date}, {issue.kind}{ahead}, {issue.author}, {known}"
     table = [
         (
             row["rank"],

@@ -142,6 +142,6 @@ def _said(name: str) -> str:
     return name.replace("_", " ")
 
 
-def title_of(day: dt.date, version: int, kind: str) -> str:
-    """What stands over a panel."""
-    return f"{day}, version {version}{'' if kind == 'live' else f', {kind}'}"
+def title_of(day: dt.date, author: str, kind: str) -> str:
+    """What stands over a panel; the author is the one that an issue names."""
+    return f"{day}, {author}{'' if kind == 'live' else f', {kind}'}"

@@ -3,7 +3,7 @@
 import dagster as dg
 from pydantic import Field
 
-from forest_fire_retrain import operations, verification
+from forest_fire_retrain import operations, shadows, verification
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import Stamp
@@ -14,6 +14,7 @@ from forest_fire_retrain.defs.run_context import stamp_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import parse_day
 from forest_fire_retrain.pipeline.custody.rolling_back import describe_repeated
+from forest_fire_retrain.pipeline.custody.shadowing import CANDIDATE, Shadowing, describe_repeated_shadow
 from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze, window_of_days
 
 REASON = "Why; it stands in the ledger for those who read it later."
@@ -54,6 +55,18 @@ class ClearLabelsConfig(Order):
 
     first_day: str = Field(description="First day, YYYY-MM-DD.")
     last_day: str = Field(description="Last day, included, YYYY-MM-DD.")
+
+
+class EndShadowConfig(Order):
+    """Whom to score no more, and why."""
+
+    which: str = Field(description="Version, start of a decided period, or candidate: that of the newest decision.")
+
+
+class ShadowConfig(EndShadowConfig):
+    """Whom to score beside the champion until when, and why."""
+
+    until: str = Field(description="Scored on every day before this one, YYYY-MM-DD.")
 
 
 class VerifyConfig(dg.Config):
@@ -121,6 +134,28 @@ def clear_suspect_labels(
 
 @dg.op
 @foreseen
+def score_beside_champion(
+    context: dg.OpExecutionContext, config: ShadowConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """Have a candidate scored beside the champion until a day; nobody is served by it."""
+    until, stamp = parse_day(config.until), _stamp_order(context, installation, config)
+    _tell_shadow(
+        context, shadows.order_shadow(installation, config.which, until=until, reason=config.reason, stamp=stamp)
+    )
+
+
+@dg.op
+@foreseen
+def score_no_more(
+    context: dg.OpExecutionContext, config: EndShadowConfig, installation: dg.ResourceParam[Installation]
+) -> None:
+    """End an order to score a candidate beside the champion."""
+    stamp = _stamp_order(context, installation, config)
+    _tell_shadow(context, shadows.end_shadow(installation, config.which, reason=config.reason, stamp=stamp))
+
+
+@dg.op
+@foreseen
 def verify_installation(
     context: dg.OpExecutionContext, config: VerifyConfig, installation: dg.ResourceParam[Installation]
 ) -> None:
@@ -139,6 +174,10 @@ def verify_installation(
         listed = "\n".join(f"- {fault}" for fault in faults)
         raise dg.Failure(f"{counted(len(faults), 'fault')}\n{listed}", metadata={"faults": dg.MetadataValue.md(listed)})
     context.log.info("no fault")
+
+
+def _tell_shadow(context: dg.OpExecutionContext, done: Shadowing) -> None:
+    context.log.info(describe_repeated_shadow(done) if done.is_repeated else done.entry.summary)
 
 
 def _tell_freeze(context: dg.OpExecutionContext, installation: Installation) -> None:
@@ -215,10 +254,28 @@ def clear_labels_job() -> None:
     clear_suspect_labels()
 
 
+@dg.job(
+    config=_opened_with(score_beside_champion, which=CANDIDATE, until=A_DAY),
+    description="Have a candidate scored beside the champion until a day; nobody is served by it.",
+)
+def shadow_job() -> None:
+    """`forest-fire shadow`."""
+    score_beside_champion()
+
+
+@dg.job(
+    config=_opened_with(score_no_more, which=CANDIDATE),
+    description="Score a candidate no more that somebody ordered to be scored beside the champion.",
+)
+def end_shadow_job() -> None:
+    """`forest-fire shadow --end`."""
+    score_no_more()
+
+
 @dg.job(description="Compare ledger, registry, exported copy, models and lake with one another.")
 def verify_job() -> None:
     """`forest-fire verify`."""
     verify_installation()
 
 
-OPERATIONS = (rollback_job, freeze_job, unfreeze_job, clear_labels_job, verify_job)
+OPERATIONS = (rollback_job, freeze_job, unfreeze_job, clear_labels_job, shadow_job, end_shadow_job, verify_job)

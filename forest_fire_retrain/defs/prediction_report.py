@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.serving.prediction_log import PredictionKind
+from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.defs.maps import draw_map, lay_out, title_of
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, mlflow_page, number, table, text
 from forest_fire_retrain.defs.picture_files import MAP, PictureFiles
@@ -35,8 +35,15 @@ def describe_prediction(
         "kind": text(issue.kind),
         "written": dg.MetadataValue.bool(day.is_new),
         "issue": text(issue.name),
-        "model version": dg.MetadataValue.int(issue.version),
-        "MLflow version": dg.MetadataValue.url(mlflow_page(settings, page)),
+        "who answers": text(issue.author),
+        **(
+            {"parts": text(str(first["model_id"]))}
+            if issue.role is Role.MIXTURE
+            else {
+                "model version": dg.MetadataValue.int(issue.version),
+                "MLflow version": dg.MetadataValue.url(mlflow_page(settings, page)),
+            }
+        ),
         "artifact SHA-256": text(str(first["artifact_sha256"])[:SHORT_HASH]),
         "known at": text(issue.known_at.isoformat()),
         "scored at": text(issue.scored_at.isoformat()),
@@ -93,7 +100,7 @@ def _describe_yesterday(before: Yesterday, names: Mapping[str, str]) -> Metadata
     said = f"{expected:.2g} fires were expected, in {counted(len(before.burnt), 'cell')} one is reported so far"
     burnt = before.rows.filter(pc.is_in(before.rows["cell_id"], pa.array(sorted(before.burnt), pa.string())))
     return {
-        "yesterday": text(f"{before.issue.date}, version {before.issue.version}, {before.issue.kind}: {said}"),
+        "yesterday": text(f"{before.issue.date}, {before.issue.author}, {before.issue.kind}: {said}"),
         **({"yesterday's fires": highest_table(burnt, names, burnt.num_rows)} if burnt.num_rows else {}),
     }
 
@@ -108,10 +115,10 @@ def _keep_map(installation: Installation, day: PredictedDay, before: Yesterday |
 
 def _draw(day: PredictedDay, before: Yesterday | None) -> bytes:
     classes = _classes_of(day.rows)
-    title = title_of(day.issue.date, day.issue.version, day.issue.kind)
+    title = title_of(day.issue.date, day.issue.author, day.issue.kind)
     panels = [lay_out(title, day.rows, day.cells, classes, frozenset())]
     if before is not None:
-        title = title_of(before.issue.date, before.issue.version, before.issue.kind)
+        title = title_of(before.issue.date, before.issue.author, before.issue.kind)
         panels.append(lay_out(f"{title}, and fires reported", before.rows, day.cells, classes, before.burnt))
     return draw_map(panels, classes)
 

@@ -41,7 +41,7 @@ from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, 
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
 from forest_fire_retrain.pipeline.retraining.choosing_recipes import Entrants, train_winner
 from forest_fire_retrain.pipeline.retraining.judging import Question
-from forest_fire_retrain.pipeline.retraining.naming_runs import name_runs
+from forest_fire_retrain.pipeline.retraining.naming_runs import name_ended_shadows, name_runs
 from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDATE_KIND
 from forest_fire_retrain.watching import find_alarm_behind
 
@@ -286,7 +286,7 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
     )
     stamp, n_rows_before = _stamp_of(context, installation, question), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
-    _name_runs(context, installation, adjudication, question.candidate)
+    _name_runs(context, installation, adjudication, question.candidate, behind=n_rows_before)
     for sentence in (*(row.summary for row in adjudication.verdicts.rows), *adjudication.verdicts.waiting):
         warn(context, installation, DECISION, sentence)
     passed_over = describe_passed_over(installation, stamp.recorded_at, n_rows_before=n_rows_before)
@@ -304,7 +304,12 @@ def _stamp_of(context: dg.AssetExecutionContext, installation: Installation, que
 
 
 def _name_runs(
-    context: dg.AssetExecutionContext, installation: Installation, adjudication: Adjudication, candidate: Candidate
+    context: dg.AssetExecutionContext,
+    installation: Installation,
+    adjudication: Adjudication,
+    candidate: Candidate,
+    *,
+    behind: int,
 ) -> None:
     """Name the runs by what came of them; what was decided does not hang on it."""
     settings = installation.settings
@@ -313,6 +318,8 @@ def _name_runs(
             *(installation.tracker, adjudication, candidate),
             lambda run_id: f"[Dagster run]({dagster_run_page(settings, run_id)})",
         )
+        entries = installation.ledger.entries(settings.model_name)
+        name_ended_shadows(installation.tracker, entries, behind=behind, also=adjudication.entry.decision_id)
     except TrackingError as error:
         warn(context, installation, DECISION, f"the candidate's run is not named by its outcome in MLflow: {error}")
 

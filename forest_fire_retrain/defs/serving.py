@@ -81,6 +81,7 @@ def build_serving_assets(days: dg.TimeWindowPartitionsDefinition, cadence: Caden
         keys = context.partition_keys
         if not config.retro:
             _give_verdicts(context, installation)
+            _settle_weights(context, installation)
         said = operations.predict_days(
             installation,
             [dt.date.fromisoformat(key) for key in keys],
@@ -106,6 +107,17 @@ def _give_verdicts(context: dg.AssetExecutionContext, installation: Installation
         return
     for sentence in (*(row.summary for row in given.rows), *given.waiting):
         warn(context, installation, PREDICTIONS_ASSET, sentence)
+
+
+def _settle_weights(context: dg.AssetExecutionContext, installation: Installation) -> None:
+    """Weigh the models that answer together, where a mixture serves; without weights the champion answers alone."""
+    try:
+        row = operations.settle_weights(installation, stamp_of(context, installation))
+    except ForestFireRetrainError as error:
+        warn(context, installation, PREDICTIONS_ASSET, f"the models of the mixture were not weighed: {error}")
+        return
+    if row is not None:
+        context.log.info("%s", row.summary)
 
 
 def _describe(

@@ -302,8 +302,17 @@ def retraining_history(ledger: DuckDbLedger) -> list[LedgerEntry]:
         draft(recorded_at=day(23), kind="abandonment", decision_id="d22", champion_after=1),
         draft(recorded_at=day(24), kind="rollback", decision_id="d24", champion_before=1, payload_json=ROLLBACK),
         draft(recorded_at=day(24), kind="abandonment", decision_id="d24", champion_after=1),
+        in_shadow(decide(26, 1, "PROMOTED")),
+        draft(recorded_at=day(27), kind="shadow_verdict", decision_id="d26", outcome="KEPT", champion_before=1),
+        in_shadow(decide(27, 1, "PROMOTED")),
+        draft(recorded_at=day(27), kind="abandonment", decision_id="d27", champion_after=1),
+        in_shadow(decide(28, 1, "PROMOTED")),
     ]
     return [ledger.append(row) for row in rows]
+
+
+def in_shadow(decided: EntryDraft) -> EntryDraft:
+    return decided.model_copy(update={"payload_json": '{"shadow_until":"2026-05-04"}'})
 
 
 ROLLBACK = '{"reason":"false alarms","target_version":1}'
@@ -314,6 +323,9 @@ REGISTRY_STATUS_ROWS = [
     (MODEL, 1, True, day(17), "rolled back", 2),
     (MODEL, 1, False, day(22), "promotion not carried out", None),
     (MODEL, 1, False, day(24), "rollback not carried out", None),
+    (MODEL, 1, False, day(26), "dropped after its shadow time", None),
+    (MODEL, 1, False, day(27), "promotion not carried out", None),
+    (MODEL, 1, False, day(28), "in shadow until 2026-05-04", None),
 ]
 STATUS_NAMES = [
     "model_name",
@@ -337,11 +349,12 @@ def test_an_older_ledger_shows_rollbacks_in_its_registry_status_from_the_next_ro
     ledger = DuckDbLedger(path, patience_seconds=1)
     retraining_history(ledger)
     older = "SELECT model_name FROM ledger WHERE kind = 'decision'"
-    run_sql(path, f"CREATE OR REPLACE VIEW registry_status AS {older}", "DELETE FROM schema_version WHERE version = 3",
+    run_sql(path, f"CREATE OR REPLACE VIEW registry_status AS {older}", "DELETE FROM schema_version WHERE version >= 3",
             "INSERT INTO schema_version (version) VALUES (2)")  # fmt: skip
-    assert run_sql(path, "SELECT count(*) FROM registry_status") == [(4,)]
-    ledger.append(draft(recorded_at=day(25)))
-    assert "row for each rollback" in ledger.entries()[-2].summary
+    assert run_sql(path, "SELECT count(*) FROM registry_status") == [(7,)]
+    ledger.append(draft(recorded_at=day(29)))
+    assert "row for each rollback" in ledger.entries()[-3].summary
+    assert "in shadow until when" in ledger.entries()[-2].summary
     assert run_sql(path, "SELECT * FROM registry_status")[:-1] == REGISTRY_STATUS_ROWS
 
 

@@ -75,6 +75,46 @@ def test_a_shadow_is_ordered_scored_looked_at_and_ended(decided: Path, forest_fi
     assert json.loads(forest_fire("status", "--json").out)["shadows"] == []
     assert forest_fire("shadow", "candidate", "--end", "--reason", "seen enough").code == 0
     assert events(decided) == [EntryKind.SHADOW, EntryKind.SHADOW_ENDED]
+    told = json.loads(forest_fire("history", "--shadows", "--json").out)
+    assert [row["kind"] for row in told] == ["shadow", "shadow_ended"]
+    assert "is scored no more" in " ".join(forest_fire("history", "--shadows").out.split())
+    assert forest_fire("history", "--shadows", "--events").code == 2
+    assert forest_fire("verify", "--deep").out.strip() == CLEAN
+
+
+def test_a_mixture_is_weighed_served_explained_and_verified_where_a_setting_asks_for_it(
+    decided: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert forest_fire(*ORDER).code == 0
+    assert json.loads(forest_fire("status", "--json").out)["routing"] == "champion"
+    monkeypatch.setenv("FOREST_FIRE_ROUTING", "mixture")
+    assert "no weights yet" in json.loads(forest_fire("status", "--json").out)["routing"]
+    done = json.loads(forest_fire("predict", "--json").out)
+    (day,) = done["days"]
+    assert (day["role"], day["version"], done["warnings"]) == ("mixture", 0, [])
+    weights = read_export(decided / "export")[-1]
+    assert weights.kind is EntryKind.WEIGHTS
+    shares = json.loads(forest_fire("status", "--json").out)["routing"]
+    assert shares.startswith("mixture: version 1 0.500, candidate ")
+    assert weights.summary in json.loads(forest_fire("history", "--events", "--json").out)[-1]["summary"]
+    cell = day["highest"][0]["cell_id"]
+    asked = ("explain", "--cell", cell, "--date", day["date"])
+    why = json.loads(forest_fire(*asked, "--json").out)
+    assert why["prediction"]["role"] == "mixture"
+    assert why["sum_of_shares"] == pytest.approx(1.0)
+    assert why["sum_of_parts"] == pytest.approx(why["prediction"]["probability"])
+    assert weights.summary in " ".join(forest_fire(*asked).out.split())
+    page = decided.parent / "why.html"
+    assert forest_fire(*asked, "--html", str(page)).code == 0
+    assert "Its parts" in page.read_text()
+    compared = json.loads(forest_fire("shadow", "--json").out)["comparisons"]
+    assert [row["candidate_id"] for row in compared][-1] == "mixture"
+    assert forest_fire("verify", "--deep").out.strip() == CLEAN
+    monkeypatch.setenv("FOREST_FIRE_ROUTING", "champion")
+    (alone,) = json.loads(forest_fire("predict", "--json").out)["days"]
+    assert (alone["role"], alone["version"]) == ("champion", 1)
+    assert json.loads(forest_fire(*asked, "--json").out)["prediction"]["role"] == "champion"
+    assert json.loads(forest_fire(*asked, "--issue", day["issue"], "--json").out)["prediction"]["role"] == "mixture"
     assert forest_fire("verify", "--deep").out.strip() == CLEAN
 
 

@@ -29,6 +29,11 @@ JOBS: dict[str, tuple[str | None, dict[str, object]]] = {
         None,
         {"clear_suspect_labels": {"config": {**REASON, "first_day": "2026-01-01", "last_day": "2026-01-02"}}},
     ),
+    "shadow_job": (
+        None,
+        {"score_beside_champion": {"config": {**REASON, "which": "candidate", "until": "2026-05-01"}}},
+    ),
+    "end_shadow_job": (None, {"score_no_more": {"config": {**REASON, "which": "candidate"}}}),
     "verify_job": (None, {}),
 }
 """Per job the partition that it runs and what is configured; first the two that close what died before them."""

@@ -114,6 +114,8 @@ def test_what_a_rollback_wrote_before_it_failed_is_shown_to_readers(
         ("freeze_job", "freeze_promotions", {"until": "YYYY-MM-DD"}),
         ("unfreeze_job", "unfreeze_promotions", {}),
         ("clear_labels_job", "clear_suspect_labels", {"first_day": "YYYY-MM-DD", "last_day": "YYYY-MM-DD"}),
+        ("shadow_job", "score_beside_champion", {"which": "candidate", "until": "YYYY-MM-DD"}),
+        ("end_shadow_job", "score_no_more", {"which": "candidate"}),
     ],
 )
 def test_a_launchpad_opens_with_its_fields_and_what_they_hold_is_refused(
@@ -140,6 +142,20 @@ def test_a_rollback_says_which_freeze_holds(reigns: Reigns, instance: dg.Dagster
     done = run(reigns, instance, "rollback_job", "roll_back_champion", **ORDER)
     said = [entry.user_message for entry in instance.all_logs(done.run_id)]
     assert "Promotions are frozen until 2025-09-01, in every period that is due before that day." in said
+
+
+def test_shadows_are_ordered_and_ended(reigns: Reigns, instance: dg.DagsterInstance) -> None:
+    day = f"{reigns.installation.clock().date() + dt.timedelta(days=30)}"
+    run(reigns, instance, "shadow_job", "score_beside_champion", which="1", until=day, **ORDER)
+    run(reigns, instance, "shadow_job", "score_beside_champion", which="1", until=day, **ORDER)
+    run(reigns, instance, "end_shadow_job", "score_no_more", which="1", **ORDER)
+    rows = rows_shown(reigns)[6:]
+    assert [(row.kind, row.actor) for row in rows] == [
+        (EntryKind.SHADOW, "Maria Lopez"),
+        (EntryKind.SHADOW_ENDED, "Maria Lopez"),
+    ]
+    with pytest.raises(Stopped, match="no order to score '2' beside the champion holds"):
+        run(reigns, instance, "end_shadow_job", "score_no_more", which="2", **ORDER)
 
 
 def test_freezes_are_set_and_lifted(reigns: Reigns, instance: dg.DagsterInstance) -> None:

@@ -1,6 +1,7 @@
 """Daily predictions in the shell: runs over days, checks that can fail, the map, a schedule that knows its day."""
 
 import datetime as dt
+import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.errors import RegistryError
-from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.errors import LakeError, RegistryError
+from forest_fire_retrain.core.ledger.entries import EntryKind, Stamp
+from forest_fire_retrain.core.routing.routes import Routing
 from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.definitions import build_definitions, build_predictions
@@ -222,3 +224,33 @@ def answer_of_schedule(installation: Installation, tick: dt.datetime) -> dg.RunR
     resources = {"installation": installation}
     with dg.build_schedule_context(scheduled_execution_time=tick, resources=resources) as context:
         return schedule(context)
+
+
+def test_a_mixture_is_weighed_and_shown_with_its_parts_where_it_answers(
+    reigns: Reigns, instance: dg.DagsterInstance
+) -> None:
+    changed = {"routing": Routing.MIXTURE, "warm_days": 300}
+    settings = reigns.installation.settings.model_copy(update=changed)
+    done = run(replace(reigns.installation, settings=settings), instance, "2026-03-02")
+    assert done.success
+    assert [row.kind for row in reigns.ledger.rows][-1] is EntryKind.WEIGHTS
+    shown = metadata_of(instance, "2026-03-02")
+    assert shown["who answers"] == "the mixture"
+    assert "model version" not in shown
+    assert json.loads(str(shown["parts"]))["weights_sha256"] == reigns.ledger.rows[-1].entry_hash
+    assert all(check.passed for check in checks_of(done).values())
+
+
+def test_a_mixture_that_cannot_be_weighed_leaves_the_champion_with_a_warning(
+    reigns: Reigns, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_args: object, **_known: object) -> None:
+        msg = "the lake is away"
+        raise LakeError(msg)
+
+    monkeypatch.setattr(operations, "settle_weights", refuse)
+    settings = reigns.installation.settings.model_copy(update={"routing": Routing.MIXTURE, "warm_days": 300})
+    done = run(replace(reigns.installation, settings=settings), instance, "2026-03-02")
+    assert done.success
+    shown = metadata_of(instance, "2026-03-02")
+    assert (shown["who answers"], shown["model version"]) == ("version 3", 3)

@@ -87,7 +87,7 @@ def test_candidates_of_an_old_ledger_are_shadows_and_their_words_are_explained(g
     cell = rows["cell_id"][0].as_py()
     answer = investigate.explain(cell, day, issue=rows["issue"][0].as_py(), installation=golden)
     assert (answer.prediction.role, answer.prediction.model_version) == ("shadow", other)
-    assert [row.kind for row in golden.ledger.entries()[before:]] == ["migration", "shadow", "shadow"]
+    assert [row.kind for row in golden.ledger.entries()[before:]] == ["migration", "migration", "shadow", "shadow"]
     assert find_faults(golden, stamp) == []
 
 

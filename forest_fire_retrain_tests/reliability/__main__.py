@@ -10,7 +10,7 @@ from pathlib import Path
 
 CAMPAIGNS = (
     *("crash", "instants", "ranges", "orders", "sabotage", "concurrency", "mixed", "replay", "faults"),
-    *("tampering", "verdicts"),
+    *("tampering", "verdicts", "weights"),
 )
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "RAYON_NUM_THREADS")
 

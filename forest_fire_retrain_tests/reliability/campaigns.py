@@ -18,11 +18,12 @@ from forest_fire_retrain_tests.reliability.sabotage import sabotage
 from forest_fire_retrain_tests.reliability.tallies import Tally
 from forest_fire_retrain_tests.reliability.tampering import tamper_with_stores
 from forest_fire_retrain_tests.reliability.verdicts import cut_verdicts
+from forest_fire_retrain_tests.reliability.weights import cut_weights
 
 PROTOCOL = ("registry.", "ledger.")
 OWN_TO_ALARMS = ("ledger.",)
 """Reduced: what an alarm asked for is carried out by the protocol of any promotion, and its rows differ."""
-WITH_OWN_HOMES = {"orders", "sabotage", "tampering", "verdicts"}
+WITH_OWN_HOMES = {"orders", "sabotage", "tampering", "verdicts", "weights"}
 
 
 def run_campaigns(
@@ -78,6 +79,7 @@ def _run(
         "replay": lambda: [replay_past(slots, n_weeks, min(n_rounds or n_replays, n_weeks - 1))],
         "faults": lambda: inject_faults(slots, quick=quick),
         "verdicts": lambda: cut_verdicts(slots, n_rounds or (2 if quick else 100), quick=quick),
+        "weights": lambda: cut_weights(slots, quick=quick),
         "tampering": lambda: tamper_with_stores(slots, quick=quick),
     }
     return campaigns[name]()

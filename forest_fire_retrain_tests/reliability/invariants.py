@@ -24,7 +24,7 @@ from forest_fire_retrain.verification import check_exported_checkpoint
 TEMPORARY_NAMES = ("*.part", "*.part.wal", "tmp*", "*.tmp", "*#[0-9]*")
 RANDOM_NAMES = "compute_logs"
 """Dagster's folders of files whose names are random letters, which may begin with any."""
-SHADOWS = (EntryKind.SHADOW, EntryKind.SHADOW_ENDED)
+BESIDE = (EntryKind.SHADOW, EntryKind.SHADOW_ENDED, EntryKind.WEIGHTS)
 FINISHED = {dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED}
 
 
@@ -61,8 +61,8 @@ def describe(entries: list[LedgerEntry], state: LedgerState, view: RegistryView)
     reigns = [reign.version for reign in state.reigns]
     predictions = {version: held.prediction_hash for version, held in sorted(state.candidates.items())}
     registered = [[held.version, held.tags.get(STATUS_TAG)] for held in view.versions]
-    shadows = [[str(row.kind), row.payload_json] for row in entries if row.kind in SHADOWS]
-    return [decided, reigns, [list(pair) for pair in predictions.items()], registered, shadows]
+    beside = [[str(row.kind), row.payload_json] for row in entries if row.kind in BESIDE]
+    return [decided, reigns, [list(pair) for pair in predictions.items()], registered, beside]
 
 
 def find_temporary_files(home: Path) -> list[Path]:

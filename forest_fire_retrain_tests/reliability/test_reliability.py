@@ -43,6 +43,7 @@ FAULTS_INJECTED = {
     "tampering": 24,
     "verdicts, instants, verdict that promotes, all of it": 1,
     "verdicts, instants, verdict that promotes, from its first ledger row on": 1,
+    "weights": 1,
 }
 
 Tallies = dict[str, dict[str, object]]

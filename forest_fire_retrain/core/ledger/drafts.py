@@ -145,7 +145,7 @@ def draft_external(observed: int | None, expected: int | None, model_name: str, 
             "ledger's champion back, forest-fire rollback --to VERSION takes another one."
         )
     payload = ExternalPayload(observed=observed, expected=expected)
-    return _draft_note(
+    return draft_note(
         EntryKind.EXTERNAL, payload, model_name=model_name, summary=summary, champion=expected, stamp=stamp
     )
 
@@ -173,9 +173,7 @@ def draft_freeze(until: dt.date, reason: str, *, model_name: str, champion: int 
     """Promotions are frozen before `until`."""
     summary = f"Promotions of {model_name} are {say_freeze(until)}: {as_sentence(reason)}"
     payload = FreezePayload(until=until, reason=reason)
-    return _draft_note(
-        EntryKind.FREEZE, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
-    )
+    return draft_note(EntryKind.FREEZE, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp)
 
 
 def draft_unfreeze(
@@ -184,7 +182,7 @@ def draft_unfreeze(
     """A freeze is lifted."""
     summary = f"The freeze of {model_name} until {was_frozen_until} is lifted: {as_sentence(reason)}"
     payload = UnfreezePayload(reason=reason, was_frozen_until=was_frozen_until)
-    return _draft_note(
+    return draft_note(
         EntryKind.UNFREEZE, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
@@ -202,7 +200,7 @@ def draft_labels_cleared(
     cleared = ", ".join(partitions)
     summary = f"The labels of {window.first_to_last} are vouched for, which clears {cleared}: {as_sentence(reason)}"
     payload = LabelsClearedPayload(window=window, reason=reason, partitions=tuple(partitions))
-    return _draft_note(
+    return draft_note(
         EntryKind.LABELS_CLEARED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
@@ -213,7 +211,7 @@ def draft_source_accepted(
     """Rows of the source `accepted` may follow those of `before`."""
     summary = f"Rows of {accepted} are accepted after those of {before}: {as_sentence(reason)}"
     payload = SourceAcceptedPayload(accepted=accepted, before=before, reason=reason)
-    return _draft_note(
+    return draft_note(
         EntryKind.SOURCE_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
@@ -224,7 +222,7 @@ def draft_delivery_accepted(
     """A delivery may say less than the one before; `accepted` maps what each loss is recognised by to its sentence."""
     summary = f"A delivery that says less is accepted ({'; '.join(accepted.values())}): {as_sentence(reason)}"
     payload = DeliveryAcceptedPayload(accepted=tuple(accepted.values()), fingerprints=tuple(accepted), reason=reason)
-    return _draft_note(
+    return draft_note(
         EntryKind.DELIVERY_ACCEPTED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
@@ -233,9 +231,7 @@ def draft_shadow(payload: ShadowPayload, *, model_name: str, champion: int | Non
     """A candidate is scored beside the champion until a day."""
     who = _name_shadow(payload)
     summary = f"{who} is a shadow until {payload.until}, scored beside the champion: {as_sentence(payload.reason)}"
-    return _draft_note(
-        EntryKind.SHADOW, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
-    )
+    return draft_note(EntryKind.SHADOW, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp)
 
 
 def draft_shadow_ended(
@@ -245,7 +241,7 @@ def draft_shadow_ended(
     summary = (
         f"{_name_shadow(payload)}, a shadow until {payload.was_until}, is scored no more: {as_sentence(payload.reason)}"
     )
-    return _draft_note(
+    return draft_note(
         EntryKind.SHADOW_ENDED, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
     )
 
@@ -255,9 +251,7 @@ def draft_repair(faults: Sequence[RepairedFault], *, model_name: str, champion: 
     listed = "; ".join(fault.what for fault in faults)
     summary = f"Brought {counted(len(faults), 'fault')} to what the ledger says: {listed}."
     payload = RepairPayload(faults=tuple(faults))
-    return _draft_note(
-        EntryKind.REPAIR, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
-    )
+    return draft_note(EntryKind.REPAIR, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp)
 
 
 def draft_restoration(
@@ -268,9 +262,7 @@ def draft_restoration(
         f"The ledger was restored from the backup {payload.backup} with its {counted(payload.rows, 'row')}; "
         f"{payload.rows_before} could be read before."
     )
-    return _draft_note(
-        EntryKind.REPAIR, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp
-    )
+    return draft_note(EntryKind.REPAIR, payload, model_name=model_name, summary=summary, champion=champion, stamp=stamp)
 
 
 def draft_migration(version: int, what: str, behind: EntryDraft) -> EntryDraft:
@@ -286,7 +278,7 @@ def draft_migration(version: int, what: str, behind: EntryDraft) -> EntryDraft:
     )
 
 
-def _draft_note(
+def draft_note(
     kind: EntryKind, payload: RowPayload, *, model_name: str, summary: str, champion: int | None, stamp: Stamp
 ) -> EntryDraft:
     """A row that is about the model as it stands and moves no version."""

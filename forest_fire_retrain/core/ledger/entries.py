@@ -46,6 +46,7 @@ class EntryKind(StrEnum):
     DELIVERY_ACCEPTED = "delivery_accepted"
     SHADOW = "shadow"
     SHADOW_ENDED = "shadow_ended"
+    WEIGHTS = "weights"
 
 
 class Stamp(NamedTuple):

@@ -31,6 +31,7 @@ from forest_fire_retrain.core.ledger.payloads import (
 from forest_fire_retrain.core.ledger.replays import describe_replay, describe_replay_of_old
 from forest_fire_retrain.core.ledger.row_words import word_as_before
 from forest_fire_retrain.core.ledger.shadow_times import shadow_time_of
+from forest_fire_retrain.core.ledger.weights import WeightsPayload, draft_weights
 from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
@@ -157,13 +158,16 @@ def _redraft_note(entry: LedgerEntry) -> EntryDraft:
             return drafts.draft_unfreeze(
                 lifted.was_frozen_until, lifted.reason, model_name=name, champion=champion, stamp=stamp
             )
-        case EntryKind.SHADOW | EntryKind.SHADOW_ENDED:
-            return _redraft_shadow(entry)
+        case EntryKind.SHADOW | EntryKind.SHADOW_ENDED | EntryKind.WEIGHTS:
+            return _redraft_beside(entry)
     return _redraft_consent(entry)
 
 
-def _redraft_shadow(entry: LedgerEntry) -> EntryDraft:
+def _redraft_beside(entry: LedgerEntry) -> EntryDraft:
+    """A row about models beside the champion."""
     name, champion, stamp = entry.model_name, entry.champion_before, _stamp_of(entry)
+    if entry.kind is EntryKind.WEIGHTS:
+        return draft_weights(WeightsPayload.read(entry), model_name=name, champion=champion, stamp=stamp)
     if entry.kind is EntryKind.SHADOW:
         return drafts.draft_shadow(ShadowPayload.read(entry), model_name=name, champion=champion, stamp=stamp)
     ended = ShadowEndedPayload.read(entry)

@@ -37,8 +37,8 @@ class Retraining(NamedTuple):
         Whether this put it there.
     training_time : datetime.datetime
         When it was decided, or asked for.
-    what_happened : Happening
-        What became of it.
+    what_happened : str
+        What became of it: a `Happening`, in shadow with the day until when.
     quarantined_version : int, optional
         The version that a rollback left.
     partition, outcome, reason : str, Outcome, ReasonCode, optional
@@ -49,7 +49,7 @@ class Retraining(NamedTuple):
     production_version: int | None
     updated: bool
     training_time: dt.datetime
-    what_happened: Happening
+    what_happened: str
     quarantined_version: int | None
     partition: str | None
     outcome: Outcome | None
@@ -80,13 +80,15 @@ def _look_back(
     )
 
 
-def _name(row: LedgerEntry, ended: Mapping[str, LedgerEntry], *, is_done: bool) -> Happening:
+def _name(row: LedgerEntry, ended: Mapping[str, LedgerEntry], *, is_done: bool) -> str:
     if row.kind is EntryKind.ROLLBACK:
         return Happening.ROLLED_BACK if is_done else Happening.ROLLBACK_NOT_CARRIED_OUT
     if is_done:
         return Happening.PROMOTED
-    if shadow_until_of(row) is not None:
-        end = ended.get(str(row.decision_id))
-        if end is None or (end.kind is EntryKind.SHADOW_VERDICT and end.outcome is not Outcome.PROMOTED):
-            return Happening.IN_SHADOW if end is None else Happening.DROPPED
+    until, end = shadow_until_of(row), ended.get(str(row.decision_id))
+    if until is not None and end is None:
+        return f"{Happening.IN_SHADOW} until {until}"
+    if until is not None and end is not None:
+        is_dropped = end.kind is EntryKind.SHADOW_VERDICT and end.outcome is not Outcome.PROMOTED
+        return Happening.DROPPED if is_dropped else Happening.NOT_CARRIED_OUT
     return Happening.NOT_CARRIED_OUT if row.outcome is Outcome.PROMOTED else Happening.NOT_PROMOTED

@@ -9,6 +9,7 @@ Rules
 - A confirmed rollback quarantines the candidate it rolled back from. A freeze that was asked for with it holds
   even if the rollback is abandoned.
 - A candidate that is a shadow by order is none any more once it is champion, or once a person ends it.
+- Weights hold until the next row of weights.
 - A meddled registry stays noted until it agrees again, is repaired, or a new champion is confirmed.
 """
 
@@ -62,6 +63,8 @@ class LedgerState:
         What the losses of a delivery are recognised by that a person accepted.
     shadows : dict
         Candidate to the row by which a person has it scored beside the champion, also where its day is over.
+    weights : LedgerEntry, optional
+        The newest weights of a mixture, if there ever were any.
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
@@ -75,6 +78,7 @@ class LedgerState:
     accepted_source: str | None = None
     accepted_deliveries: set[str] = field(default_factory=set)
     shadows: dict[str, LedgerEntry] = field(default_factory=dict)
+    weights: LedgerEntry | None = None
 
     @property
     def reigns(self) -> list[Reign]:
@@ -112,6 +116,12 @@ class LedgerState:
     def newest_as_of(self) -> dt.date | None:
         """Latest knowledge cut-off that was decided live."""
         return max((entry.as_of for entry in self.decisions.values() if entry.as_of), default=None)
+
+    def is_quarantined(self, candidate_id: str) -> bool:
+        """Whether a candidate was rolled back from, and nobody took it back into production."""
+        reigning = None if self.champion is None else self.candidates.get(self.champion)
+        is_champion = reigning is not None and reigning.candidate_id == candidate_id
+        return candidate_id in self.quarantined and not is_champion
 
     def champion_on(self, instant: dt.datetime) -> Reign | None:
         """The reign that held at `instant` by the wall clock."""
@@ -250,6 +260,10 @@ def _apply_shadow_ended(state: LedgerState, entry: LedgerEntry) -> None:
     state.shadows.pop(ShadowEndedPayload.read(entry).candidate_id, None)
 
 
+def _apply_weights(state: LedgerState, entry: LedgerEntry) -> None:
+    state.weights = entry
+
+
 _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.DECISION: _apply_decision,
     EntryKind.ROLLBACK: _apply_rollback,
@@ -262,4 +276,5 @@ _APPLY: Mapping[EntryKind, Callable[[LedgerState, LedgerEntry], None]] = {
     EntryKind.DELIVERY_ACCEPTED: _apply_delivery_accepted,
     EntryKind.SHADOW: _apply_shadow,
     EntryKind.SHADOW_ENDED: _apply_shadow_ended,
+    EntryKind.WEIGHTS: _apply_weights,
 }

@@ -18,6 +18,7 @@ from forest_fire_retrain.core.decision.block_statistics import SMALLEST_SAMPLE, 
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.monitoring.calendar_weeks import WEEK_DAYS
 from forest_fire_retrain.core.records import Record
+from forest_fire_retrain.core.routing.routes import Routing
 
 Floats = NDArray[np.float64]
 CONFIDENCE = 0.95
@@ -53,7 +54,8 @@ class ShadowComparison(Record):
     Attributes
     ----------
     candidate_id, partition_key : str
-        The shadow, and the period it was trained for; the period is empty where the ledger does not know it.
+        The shadow, and the period it was trained for; the period is empty where the ledger does not know it. The
+        candidate is called `mixture` of a mixture.
     version, champion : int, int
         The versions; the shadow's is `None` where it was never promoted.
     first_day, last_day : datetime.date, optional
@@ -97,6 +99,8 @@ class ShadowComparison(Record):
     @property
     def name(self) -> str:
         """What people call the shadow."""
+        if self.candidate_id == Routing.MIXTURE:
+            return "the mixture"
         if self.version is not None:
             return f"version {self.version}"
         return f"the candidate of {self.partition_key}" if self.partition_key else f"candidate {self.candidate_id}"

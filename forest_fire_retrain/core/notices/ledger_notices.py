@@ -207,4 +207,4 @@ _READ: Mapping[EntryKind, Callable[[LedgerEntry, _Reading], list[Notice]]] = {
     EntryKind.EXTERNAL: _read_external,
     EntryKind.REPAIR: _read_repair,
 }
-"""Kinds that are told or lead to a notice; replays, migrations and accepted deliveries are none."""
+"""Kinds that are told or lead to a notice; replays, migrations, accepted deliveries and weights are none."""

@@ -32,6 +32,8 @@ DONE_BY = {
     "freeze_job": EntryKind.FREEZE,
     "unfreeze_job": EntryKind.UNFREEZE,
     "clear_labels_job": EntryKind.LABELS_CLEARED,
+    "shadow_job": EntryKind.SHADOW,
+    "end_shadow_job": EntryKind.SHADOW_ENDED,
 }
 """By job: the row that says, whoever wrote it, that what it was to do has been done."""
 VERIFY = "Run: forest-fire verify"

@@ -13,6 +13,7 @@ Rules
   that specialize).
 - A tainted model has the weight 0. Where every model is tainted, nobody is left to answer.
 - Nothing is carried from one look to the next; reports that come late lead to the weights that timely ones would have.
+- A mean is summed model by model, so that a cell on its own has the very bits that it has in a park.
 """
 
 from collections.abc import Sequence
@@ -54,6 +55,7 @@ class WeightReason(StrEnum):
     """Where a weight comes from."""
 
     TAINTED = "trained on suspect labels"
+    QUARANTINED = "rolled back from"
     UNSEEN = "no matured week yet"
     SCORED = "matured weeks"
 
@@ -142,7 +144,15 @@ def mix(probabilities: Sequence[Floats], weights: Sequence[Weight]) -> Floats:
     if not shares.sum() > 0:
         msg = "every model is tainted, so that there is nothing to mix; let the champion answer"
         raise ValueError(msg)
-    return np.asarray(np.tensordot(shares / shares.sum(), np.stack(probabilities), axes=1))
+    return blend(probabilities, shares / shares.sum())
+
+
+def blend(probabilities: Sequence[Floats], shares: Sequence[float] | Floats) -> Floats:
+    """The mean of the models' probabilities by shares that make 1, of the shape of each of them; see the rules."""
+    mean = np.zeros_like(probabilities[0])
+    for chances, share in zip(probabilities, shares, strict=True):
+        mean = mean + share * chances
+    return mean
 
 
 def _follow(losses: Floats, rule: MixtureRule) -> Floats:

@@ -7,6 +7,7 @@ from forest_fire_retrain.core.serving.chances import show_chance, show_log_odds
 from forest_fire_retrain.core.serving.decision_explanations import DecisionExplanation, Disagreement
 from forest_fire_retrain.core.serving.explanation_words import (
     facts_of_proof,
+    name_model,
     name_of,
     rows_of,
     rows_of_difference,
@@ -16,6 +17,12 @@ from forest_fire_retrain.core.serving.explanation_words import (
     title_of,
 )
 from forest_fire_retrain.core.serving.explanations import Explanation, LoggedDay, WhatIf
+from forest_fire_retrain.core.serving.mixture_explanations import (
+    PART_COLUMNS,
+    MixtureExplanation,
+    rows_of_parts,
+    say_mixture,
+)
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 """Nothing is run and nothing is fetched, whatever stands in the page."""
@@ -52,6 +59,20 @@ def render_explanation(answer: Explanation, picture: str) -> str:
         blocks.append(f"{heading}{_parts(rows_of_difference(now.difference))}")
     blocks.append(f"<h2>How to look it up</h2>{_facts(facts_of_proof(answer))}")
     return _page(title, blocks)
+
+
+def render_mixture(answer: MixtureExplanation, pictures: Sequence[str]) -> str:
+    """The page of a mixture's prediction; `pictures` are those of its largest parts, in their order."""
+    rows = rows_of_parts(answer)
+    blocks = [
+        _paragraphs(say_mixture(answer)),
+        f"<h2>Its parts</h2>{_table(PART_COLUMNS, rows, [*[''] * (len(rows) - 1), 'whole'])}",
+    ]
+    for part, picture in zip(answer.largest, pictures, strict=True):
+        heading = f"<h2>{escape(name_model(part.prediction).removesuffix(','))}</h2>"
+        blocks.append(f"{heading}{_paragraphs(say_explanation(part))}{_image(picture, 'What raises and what lowers')}")
+        blocks.append(f"{_paragraphs([HOW_TO_READ])}{_parts(rows_of(part.breakdown))}{_facts(facts_of_proof(part))}")
+    return _page(title_of(answer.prediction, answer.cell_name), blocks)
 
 
 def render_what_if(answer: WhatIf, picture: str) -> str:

@@ -41,6 +41,8 @@ def name_of(prediction: LoggedPrediction, cell_name: str) -> str:
 
 def name_model(prediction: LoggedPrediction) -> str:
     """Who said it, at the beginning of a sentence."""
+    if prediction.role == Role.MIXTURE:
+        return "The mixture"
     if prediction.model_version == UNREGISTERED:
         return f"The candidate {prediction.candidate_id}, a shadow,"
     shadow = ", a shadow," if prediction.role == Role.SHADOW else ""
@@ -70,7 +72,7 @@ def say_explanation(answer: Explanation) -> list[str]:
         "The same model was asked again with the logged values and gave the same chance, to the bit.",
         way,
         *say_history(answer.history),
-        *([] if answer.champion_now is None else [say_second_opinion(answer.champion_now)]),
+        *([] if answer.champion_now is None else [say_second_opinion(answer.champion_now, answer.prediction)]),
         *answer.notes,
     ]
 
@@ -93,11 +95,13 @@ def say_history(history: CellHistory) -> list[str]:
     return said if history.usual is None else [*said, _say_usual(history.usual)]
 
 
-def say_second_opinion(now: SecondOpinion) -> str:
-    """What today's champion says."""
+def say_second_opinion(now: SecondOpinion, prediction: LoggedPrediction) -> str:
+    """What today's champion says of what was predicted."""
     if now.fault is not None:
         return f"Today's champion, version {now.version}, cannot be asked: {now.fault}."
     if now.difference is None or now.probability is None:
+        if prediction.role == Role.SHADOW:
+            return f"It is the champion of today, version {now.version}."
         return f"Version {now.version} is still the champion."
     level = now.difference.general_level.log_odds
     seen = " It was trained on this very day, so that it knows what happened." if now.was_trained_on_day else ""

@@ -1,4 +1,10 @@
-"""Read the prediction log back: which issues there are, and which is the newest of each day."""
+"""Read the prediction log back: which issues there are, and which is the newest of each day.
+
+Rules
+-----
+- The champion's issue stands for a day. Where a mixture serves, what it says stands in its place, unless the champion
+  said something later.
+"""
 
 import datetime as dt
 from typing import NamedTuple
@@ -7,7 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.canonical_json import fingerprint_mapping
-from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
+from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED, PredictionKind, Role
 
 ISSUE_COLUMNS = ("date", "role", "kind", "lead_days", "known_at", "scored_at", "issue", "model_version", "candidate_id")
 HIGHEST_FIRST = [("date", "ascending"), ("issue", "ascending"), ("rank", "ascending"), ("cell_id", "ascending")]
@@ -29,7 +35,7 @@ class Issue(NamedTuple):
     name : str
         Its name, by content.
     version : int
-        The version that scored it; `UNREGISTERED` of a shadow that was never promoted.
+        The version that scored it; `UNREGISTERED` of a shadow that was never promoted, and of a mixture.
     candidate_id : str
         The candidate that became it.
     n_rows : int
@@ -46,6 +52,16 @@ class Issue(NamedTuple):
     version: int
     candidate_id: str
     n_rows: int
+
+    @property
+    def author(self) -> str:
+        """Who said it; of a shadow also that nobody was served by it."""
+        if self.role is Role.MIXTURE:
+            return "the mixture"
+        if self.role is Role.CHAMPION:
+            return f"version {self.version}"
+        who = f"candidate {self.candidate_id}" if self.version == UNREGISTERED else f"version {self.version}"
+        return f"{who} as a shadow"
 
 
 def list_issues(rows: pa.Table) -> list[Issue]:
@@ -72,15 +88,34 @@ def list_issues(rows: pa.Table) -> list[Issue]:
 def newest_issues(issues: list[Issue]) -> list[Issue]:
     """Of each day, role, kind and lead the issue that knew most, and of those the one that was scored last.
 
-    There is one of each shadow, and one of the champion, whichever version that was.
+    There is one of each shadow, one of the champion, whichever version that was, and one of the mixture.
     """
     newest = {_series_of(issue): issue for issue in issues}
     return list(newest.values())
 
 
-def answer_of_day(issues: list[Issue], day: dt.date) -> Issue | None:
+def served_issues(issues: list[Issue], served_by: Role = Role.CHAMPION) -> list[Issue]:
+    """What stands of each day, kind and lead.
+
+    Parameters
+    ----------
+    issues : list of Issue
+        As `list_issues` orders them.
+    served_by : Role
+        `MIXTURE` where that answers, if it said anything.
+    """
+    newest = newest_issues(issues)
+    mixed = {_occasion_of(issue): issue for issue in newest if issue.role is Role.MIXTURE is served_by}
+    found = []
+    for issue in (issue for issue in newest if issue.role is Role.CHAMPION):
+        beside = mixed.get(_occasion_of(issue), issue)
+        found.append(beside if beside.known_at >= issue.known_at else issue)
+    return found
+
+
+def answer_of_day(issues: list[Issue], day: dt.date, served_by: Role = Role.CHAMPION) -> Issue | None:
     """The one issue that stands for a day: live before retro, then the shortest lead, then the newest."""
-    of_day = [issue for issue in newest_issues(issues) if issue.date == day and issue.role is Role.CHAMPION]
+    of_day = [issue for issue in served_issues(issues, served_by) if issue.date == day]
     return min(of_day, key=lambda issue: (issue.kind is not PredictionKind.LIVE, issue.lead_days), default=None)
 
 
@@ -106,6 +141,10 @@ def settle_name(issue: Issue, held: list[Issue]) -> str:
         n_times += 1
         name = fingerprint_mapping({"issue": issue.name, "n_times": n_times})[: len(issue.name)]
     return name
+
+
+def _occasion_of(issue: Issue) -> tuple[dt.date, PredictionKind, int]:
+    return issue.date, issue.kind, issue.lead_days
 
 
 def _series_of(issue: Issue) -> tuple[dt.date, Role, PredictionKind, int, str]:

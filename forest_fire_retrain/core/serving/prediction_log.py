@@ -9,6 +9,8 @@ Rules
 - A row is `live` if it was scored before its day was over, by the champion of that moment. It is `retro` if it was
   asked for later: by the champion of then, on the features as they became final.
 - A `shadow` was scored beside the champion, on the same features, and was served to nobody. Its rows are live ones.
+- A `mixture` is the weighted mean of what champion and shadows say of the same day (`core.serving.mixing`): it has no
+  model of its own, so that its version is 0 and its address names the ledger's row of weights and its parts.
 - Instants are UTC, dates are days of the park's time zone.
 """
 
@@ -29,10 +31,12 @@ class Role(StrEnum):
 
     CHAMPION = "champion"
     SHADOW = "shadow"
+    MIXTURE = "mixture"
 
 
 UNREGISTERED = 0
-"""Version of a shadow that was never promoted, and so is none in the registry; `candidate_id` names it."""
+"""Version of a shadow that was never promoted, and so is none in the registry; `candidate_id` names it. A mixture has
+it too."""
 
 
 class PredictionKind(StrEnum):
@@ -52,7 +56,7 @@ _KEYS = (
     ),
     _field("date", pa.date32(), "Day predicted for"),
     _field("cell_id", pa.string(), "Cell"),
-    _field("role", pa.string(), "champion, or shadow"),
+    _field("role", pa.string(), "champion, shadow, or mixture"),
     _field("kind", pa.string(), "live, or retro"),
     _field("lead_days", pa.int32(), "From the day of scoring to the day predicted for; 0 of a retro row", "days"),
 )
@@ -66,10 +70,10 @@ _ANSWERS = (
 )
 _ORIGIN = (
     _field("model_name", pa.string(), "Registered model"),
-    _field("model_version", pa.int32(), "Its version; 0 of a shadow that was never promoted"),
-    _field("model_id", pa.string(), "Address of the stored model"),
+    _field("model_version", pa.int32(), "Its version; 0 of a shadow that was never promoted, and of a mixture"),
+    _field("model_id", pa.string(), "Address of the stored model; of a mixture its parts and weights, as JSON"),
     _field("candidate_id", pa.string(), "Name of the candidate that became the version"),
-    _field("artifact_sha256", pa.string(), "SHA-256 of the artifact that was scored"),
+    _field("artifact_sha256", pa.string(), "SHA-256 of the artifact that was scored; of a mixture that of `model_id`"),
     _field("feature_version", pa.int32(), "Version of the features"),
     _field("feature_hash", pa.string(), "SHA-256 over the feature values of the row"),
     _field("table_versions", pa.string(), "JSON: table to the version that was read"),

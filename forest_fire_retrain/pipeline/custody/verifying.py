@@ -33,6 +33,7 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
     check_versions_known,
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_closely
+from forest_fire_retrain.pipeline.custody.proving_mixtures import check_mixtures, check_weights
 from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
 from forest_fire_retrain.pipeline.custody.proving_rows import (
     JUDGED,
@@ -97,6 +98,8 @@ def verify(
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
     faults += [*check_intents(state, entries), *check_decisions(state, entries), *check_words(entries)]
+    faults += _unless_blind("ledger", lambda: check_weights(entries))
+    faults += _unless_blind("log", lambda: check_mixtures(stores.lake, entries))
     faults += _unless_blind("page", lambda: check_pages(stores.records, entries))
     if isinstance(view, Fault):
         faults.append(view)

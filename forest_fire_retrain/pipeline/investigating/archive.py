@@ -11,7 +11,7 @@ from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
 from forest_fire_retrain.core.serving.explanations import LoggedPrediction
 from forest_fire_retrain.core.serving.ports import TreeExplainer
-from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED
+from forest_fire_retrain.core.serving.prediction_log import UNREGISTERED, Role
 
 
 class Archive(NamedTuple):
@@ -27,6 +27,8 @@ class Archive(NamedTuple):
         Takes gradient boosting apart.
     entries : sequence of LedgerEntry
         Rows of one model, in their order.
+    served_by : Role
+        Who answers for a day where no issue is named.
     """
 
     lake: Lake
@@ -34,6 +36,7 @@ class Archive(NamedTuple):
     models: ModelStore
     trees: TreeExplainer
     entries: Sequence[LedgerEntry]
+    served_by: Role = Role.CHAMPION
 
     @property
     def state(self) -> LedgerState:

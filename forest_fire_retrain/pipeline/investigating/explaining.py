@@ -6,7 +6,6 @@ Rules
 - What today's champion says is an addition: where it cannot be had, the answer says so and stands.
 """
 
-import datetime as dt
 import math
 
 import pyarrow as pa
@@ -38,31 +37,22 @@ from forest_fire_retrain.core.serving.feature_words import Values
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.pipeline.investigating.archive import Archive, candidate_behind
 from forest_fire_retrain.pipeline.investigating.cell_history import read_history
-from forest_fire_retrain.pipeline.investigating.reading_log import Found, find_prediction
+from forest_fire_retrain.pipeline.investigating.reading_log import Found
 from forest_fire_retrain.pipeline.investigating.reproducing_predictions import frame_for, reproduce_prediction
 
+WAS_A_SHADOW = "It was a shadow: it was scored beside the champion, and nobody was served by it."
 
-def explain_prediction(archive: Archive, cell_id: str, day: dt.date, issue: str | None = None) -> Explanation:
-    """Everything that can be said of a logged prediction.
 
-    Parameters
-    ----------
-    archive : Archive
-        What is read.
-    cell_id, day : str, datetime.date
-        Whose prediction, for which day.
-    issue : str, optional
-        Which issue of the day, or its first letters; see `reading_log`.
+def explain_found(archive: Archive, found: Found) -> Explanation:
+    """Everything that can be said of a logged prediction of one model.
 
     Raises
     ------
-    RefusedRequestError
-        If the log has no such prediction.
     NotReproducedError
         If it cannot be said again, or does not add up.
     """
-    found, state = find_prediction(archive.lake, cell_id, day, issue), archive.state
-    prediction = found.prediction
+    state, prediction = archive.state, found.prediction
+    cell_id, day = prediction.cell_id, prediction.date
     model, row = reproduce_prediction(archive.models, state, prediction, found.row)
     values = values_of(row, model.feature_names)
     parts = explain_rows(model, frame_for(model, row), archive.trees)
@@ -132,7 +122,7 @@ def _ask_champion_of_today(
     version = state.champion
     if version is None:
         return None
-    if version == prediction.model_version:
+    if state.candidates[version].candidate_id == prediction.candidate_id:
         return SecondOpinion(version=version, probability=prediction.probability)
     try:
         model = archive.models.load(state.candidates[version].stored)
@@ -156,7 +146,7 @@ def _in_one_line(error: ForestFireRetrainError) -> str:
 
 def _describe_no_reign(prediction: LoggedPrediction) -> str:
     if prediction.role == Role.SHADOW:
-        return "It was a shadow: it was scored beside the champion, and nobody was served by it."
+        return WAS_A_SHADOW
     return f"By the ledger version {prediction.model_version} was not the champion then."
 
 

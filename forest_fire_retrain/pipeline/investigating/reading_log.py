@@ -3,7 +3,7 @@
 Rules
 -----
 - Of a day with several issues the one answers that stands for it (`core/serving/issues.py`), unless another is named.
-- What a shadow said answers only where its issue is named.
+- What a shadow said answers only where its issue is named. So does what a mixture said, unless it is asked for.
 """
 
 import datetime as dt
@@ -72,7 +72,9 @@ def _served(rows: pa.Table) -> pa.Table:
     return rows.filter(pc.equal(rows["role"], Role.CHAMPION.value))
 
 
-def find_prediction(lake: Lake, cell_id: str, day: dt.date, issue: str | None = None) -> Found:
+def find_prediction(
+    lake: Lake, cell_id: str, day: dt.date, issue: str | None = None, served_by: Role = Role.CHAMPION
+) -> Found:
     """The logged prediction of a cell and day; `issue` may be given by its first letters, and be a shadow's.
 
     Raises
@@ -83,8 +85,8 @@ def find_prediction(lake: Lake, cell_id: str, day: dt.date, issue: str | None = 
     of_day = _read_all(lake, Interval(start=day, end=day + DAY))
     of_cell = of_day.filter(pc.equal(of_day["cell_id"], cell_id))
     cell_name = name_cell(lake, cell_id, is_logged=of_cell.num_rows > 0)
-    issues = list_issues(_served(of_cell))
-    answer = answer_of_day(issues, day)
+    issues = [found for found in list_issues(of_cell) if found.role is not Role.SHADOW]
+    answer = answer_of_day(issues, day, served_by)
     if answer is None:
         raise RefusedRequestError(_describe_missing(lake, cell_id, day))
     chosen = answer if issue is None else find_issue(list_issues(of_cell), issue)

@@ -13,6 +13,7 @@ from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.serving.contributions import difference, explain_rows
 from forest_fire_retrain.core.serving.explanations import Change, WhatIf, break_down
 from forest_fire_retrain.core.serving.feature_words import FEATURES, Values, kindred_of, say
+from forest_fire_retrain.core.serving.prediction_log import Role
 from forest_fire_retrain.pipeline.investigating.archive import Archive
 from forest_fire_retrain.pipeline.investigating.explaining import values_of
 from forest_fire_retrain.pipeline.investigating.reading_log import MAX_NEAREST, find_prediction
@@ -20,6 +21,7 @@ from forest_fire_retrain.pipeline.investigating.reproducing_predictions import f
 
 MISSING = ("", "missing", "none")
 """What stands for a missing value."""
+ASK_A_PART = "ask one of its parts by its issue, which forest-fire explain names"
 SAME_GENERAL_LEVEL = "The general level is the same: it is the same model"
 
 
@@ -43,6 +45,9 @@ def suppose(archive: Archive, cell_id: str, day: dt.date, changes: Values, issue
         If the logged prediction cannot be said again.
     """
     found = find_prediction(archive.lake, cell_id, day, issue)
+    if found.prediction.role == Role.MIXTURE:
+        msg = f"issue {found.prediction.issue} is a mixture, and no model of its own that could be asked; {ASK_A_PART}"
+        raise RefusedRequestError(msg)
     model, row = reproduce_prediction(archive.models, archive.state, found.prediction, found.row)
     refuse_wrong_changes(changes, model)
     supposed = _put_in(row, changes)

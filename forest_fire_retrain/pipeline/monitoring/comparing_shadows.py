@@ -4,6 +4,7 @@ Rules
 -----
 - What counts was said live, on the day itself, in the champion's present reign, of every cell by both on the very same
   features; of several issues of a day the newest.
+- A mixture is compared like a shadow.
 - A day counts once its reports are due, unless they are doubted.
 - Nothing is carried from one comparison to the next.
 """
@@ -87,14 +88,14 @@ def compare_shadows(desk: ComparingDesk, state: LedgerState, known_at: dt.dateti
     holding = list_shadows(state, today, desk.shadows)
     pairs: dict[str, list[PairedDay]] = {shadow.candidate.candidate_id: [] for shadow in holding}
     fires = None
-    for window in _in_chunks(first, today + DAY):
+    for window in in_chunks(first, today + DAY):
         said = _read_said(desk.lake, window, reign.version)
         said.shadows.pop(held.candidate_id, None)
         if said.shadows:
             fires = desk.lake.read(TableName.FIRES) if fires is None else fires
             served = labelled_rows(desk.engine, features=said.served, fires=fires, known_at=known_at)
             for candidate_id, rows in said.shadows.items():
-                pairs.setdefault(candidate_id, []).extend(_pair(rows, served))
+                pairs.setdefault(candidate_id, []).extend(pair_days(rows, served))
     is_open = _find_open(desk, state, fires, known_at)
     return [_compare(state, candidate_id, found, is_open) for candidate_id, found in pairs.items()]
 
@@ -137,13 +138,13 @@ def _describe_cost(found: Sequence[ShadowComparison], state: LedgerState, target
 
 
 class _Said(NamedTuple):
-    """What the champion said on the days themselves, and each shadow, by candidate."""
+    """What the champion said on the days themselves, and each shadow and the mixture, by candidate."""
 
     served: pa.Table
     shadows: dict[str, pa.Table]
 
 
-def _in_chunks(first: dt.date, end: dt.date) -> Iterator[Interval]:
+def in_chunks(first: dt.date, end: dt.date) -> Iterator[Interval]:
     """Spans of days that together are those from `first` to before `end`."""
     while first < end:
         last = min(first + CHUNK_DAYS * DAY, end)
@@ -160,7 +161,7 @@ def _read_said(lake: Lake, window: Interval, champion: int) -> _Said:
     served = [issue for issue in live if issue.role is Role.CHAMPION and issue.version == champion]
     beside: dict[str, list[Issue]] = {}
     for issue in live:
-        if issue.role is Role.SHADOW:
+        if issue.role is not Role.CHAMPION:
             beside.setdefault(issue.candidate_id, []).append(issue)
     return _Said(_rows_of(log, served), {who: _rows_of(log, issues) for who, issues in beside.items()})
 
@@ -197,8 +198,16 @@ def _compare(
     return ShadowComparison.model_validate({**known, **describe_pairs(counted)})
 
 
-def _pair(rows: pa.Table, served: pa.Table) -> list[PairedDay]:
-    """The days of which every cell was scored by both on the same features, in their order."""
+def pair_days(rows: pa.Table, served: pa.Table) -> list[PairedDay]:
+    """The days of which every cell was scored by both on the same features, in their order.
+
+    Parameters
+    ----------
+    rows : pyarrow.Table
+        What a shadow said: the columns of `PAIR_KEYS`, and `probability`.
+    served : pyarrow.Table
+        The same of the champion, and `label`.
+    """
     ours = rows.rename_columns([*PAIR_KEYS, "shadow"])
     both = served.join(ours, PAIR_KEYS, join_type="inner").sort_by([(name, "ascending") for name in PAIR_KEYS])
     n_served, n_both = _count_days(served), _count_days(both)

@@ -12,7 +12,6 @@ from forest_fire_retrain.core.alarms import Alarm
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Challenger, ChampionFacts, LedgerFacts
 from forest_fire_retrain.core.decision.case_building import build_case, find_suspect_windows
-from forest_fire_retrain.core.decision.label_gate import count_of, is_tainted
 from forest_fire_retrain.core.decision.scored_rows import ScoredHoldout, ScoredRows
 from forest_fire_retrain.core.decision.scoring import describe_quality
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
@@ -31,6 +30,7 @@ from forest_fire_retrain.core.ledger.decision_payload import (
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.shadow_times import ShadowTime
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of
+from forest_fire_retrain.core.ledger.tainting import was_tainted
 from forest_fire_retrain.core.models.model_rows import hash_probabilities
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Snapshot
@@ -255,19 +255,10 @@ def _champion_facts(
         training_hash=opponent.training_hash,
         training_cutoff=opponent.windows.training_cutoff,
         prediction_hash=scored.champion_hash,
-        is_tainted=_was_tainted(opponent, state, rule),
+        is_tainted=was_tainted(opponent, state, rule),
         promoted_for=None if promotion is None else promotion.reason_code,
         fault=None if scored.champion_fault is None else f"{opponent.stored.model_uri}: {scored.champion_fault}",
     )
-
-
-def _was_tainted(opponent: Candidate, state: LedgerState, rule: DecisionRule) -> bool:
-    """Whether its labels were suspect when it was trained and no person vouched since; late reports came too late."""
-    decided = state.decisions.get(opponent.windows.partition_key)
-    if decided is not None and not read_evidence(decided).challenger_is_tainted:
-        return False
-    flagged = read_flagged(state.decisions.values(), state.cleared)
-    return is_tainted(opponent.windows.training, opponent.n_fires, [count_of(window) for window in flagged], rule)
 
 
 def _suspect_windows(

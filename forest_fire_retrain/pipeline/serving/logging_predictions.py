@@ -3,7 +3,8 @@
 Rules
 -----
 - Rows are only added. What was said last is not written again; what is said again after something else is.
-- What shadows say is added with what the champion says, in one commit, and answers for no day.
+- What shadows say is added with what the champion says, in one commit, and answers for no day. So is what a mixture
+  says, which answers in the champion's place.
 - Looking for an issue and adding it happens under the ledger's lock, so that two runs at once do not write it twice.
 """
 
@@ -79,8 +80,9 @@ def log_predictions(
     fires: pa.Table,
     warnings: tuple[str, ...] = (),
     shadows: Sequence[pa.Table] = (),
+    mixture: pa.Table | None = None,
 ) -> list[PredictedDay]:
-    """Add those issues that the log does not hold; what the champion said of each day, in their order.
+    """Add those issues that the log does not hold; what stands of each day, in their order.
 
     Parameters
     ----------
@@ -92,6 +94,8 @@ def log_predictions(
         As `PredictedDay` has them.
     shadows : sequence of pyarrow.Table
         What is said beside it of the same days.
+    mixture : pyarrow.Table, optional
+        What models that answer together say of the same days.
 
     Raises
     ------
@@ -104,25 +108,26 @@ def log_predictions(
     window = Interval(start=scored[0].date, end=scored[-1].date + DAY)
     with ledger.exclusive():
         before = issues_between(lake, window)
-        rows, *beside = [_settle(said, before) for said in (rows, *shadows)]
+        rows, *beside = [_settle(said, before) for said in (rows, *shadows, *(() if mixture is None else (mixture,)))]
         issues, held = list_issues(rows), {issue.name: issue for issue in before}
         said = pa.concat_tables([rows, *beside])
         names = [issue.name for issue in list_issues(said) if issue.name not in held]
         if names:
             new = said.filter(pc.is_in(said["issue"], pa.array(names)))
             lake.append(PREDICTIONS, new, notes=_notes(lake, issues, rows))
-    logged = read_log(lake, window) if held else rows
+    served = rows if mixture is None else beside[-1]
+    logged = read_log(lake, window) if held else served
     return [
         PredictedDay(
             issue=held.get(issue.name, issue),
             is_new=issue.name not in held,
-            rows=rows_of_issue(logged if issue.name in held else rows, issue.name),
+            rows=rows_of_issue(logged if issue.name in held else served, issue.name),
             n_cells=count_cells(cells, issue.date),
             cells=cells,
             fires=fires,
             warnings=warnings,
         )
-        for issue in issues
+        for issue in list_issues(served)
     ]
 
 

@@ -6,6 +6,8 @@ Rules
   is refused unless it is asked for. Then it is `retro`: on the features as they became final, by the champion of then.
 - The same inputs again write nothing. Newer data, or another champion, make another issue of the day beside the first.
 - A range is answered as a whole: if one day has to be refused, nothing is written.
+- Where a mixture serves, its rows are added beside those of its parts, in the same commit. Where it cannot answer, the
+  champion does, and why is a warning.
 - Whoever is a shadow on a live day is scored on the champion's own features. A shadow that fails is named in a warning,
   and changes nothing of what the champion says.
 - A model is resolved, and its bytes are proved, once for all the days that it scores.
@@ -25,6 +27,8 @@ from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.rows.row_versions import current_rows
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day
+from forest_fire_retrain.core.serving.mixed_rows import mix_rows
+from forest_fire_retrain.core.serving.mixing import find_mixture
 from forest_fire_retrain.core.serving.prediction_log import PredictionKind, Role
 from forest_fire_retrain.core.serving.risk_classes import RiskClasses
 from forest_fire_retrain.core.serving.scored_days import Occasion, ServingModel, log_rows
@@ -57,6 +61,8 @@ class ServingRules(NamedTuple):
         Hour of the park's day at which the schedule predicts it.
     shadows : ShadowRules
         Who is scored beside the champion.
+    served_by : Role
+        Who answers for a day: the champion, or the mixture.
     """
 
     model_name: str
@@ -64,6 +70,7 @@ class ServingRules(NamedTuple):
     forecast_days: int
     hour: int
     shadows: ShadowRules = ShadowRules()
+    served_by: Role = Role.CHAMPION
 
 
 class Desk(NamedTuple):
@@ -132,15 +139,27 @@ def predict_live(desk: Desk, instant: dt.datetime) -> list[PredictedDay]:
         lambda shadow: _score(desk, known.features, shadow, occasion._replace(role=Role.SHADOW)),
         serving,
     )
+    mixed = _mix(desk, state, known.days[0], {serving.candidate.candidate_id: rows, **beside.by_candidate})
     return log_predictions(
         desk.intake.lake,
         desk.ledger,
         rows,
         cells=known.cells,
         fires=known.fires,
-        warnings=(*known.warnings, *beside.warnings),
-        shadows=beside.rows,
+        warnings=(*known.warnings, *beside.warnings, *([mixed] if isinstance(mixed, str) else [])),
+        shadows=tuple(beside.by_candidate.values()),
+        mixture=mixed if isinstance(mixed, pa.Table) else None,
     )
+
+
+def _mix(desk: Desk, state: LedgerState, day: dt.date, said: Mapping[str, pa.Table]) -> pa.Table | str | None:
+    """The rows of the mixture, or why the champion alone answers; `None` where no mixture is asked for."""
+    if desk.rules.served_by is not Role.MIXTURE:
+        return None
+    mixture = find_mixture(state, day, desk.rules.shadows, said)
+    if isinstance(mixture, str):
+        return f"the champion alone answers, not the mixture: {mixture}. See: forest-fire history --events"
+    return mix_rows(mixture, said, desk.rules.classes)
 
 
 def _past_days(desk: Desk, days: Sequence[dt.date], instant: dt.datetime, *, retro: bool) -> list[PredictedDay]:
@@ -148,7 +167,7 @@ def _past_days(desk: Desk, days: Sequence[dt.date], instant: dt.datetime, *, ret
     if not days:
         return []
     issues = issues_between(desk.intake.lake, Interval(start=days[0], end=days[-1] + DAY))
-    answers = {day: answer_of_day(issues, day) for day in days}
+    answers = {day: answer_of_day(issues, day, desk.rules.served_by) for day in days}
     standing = {day: issue for day, issue in answers.items() if issue is not None and (not retro or _is_final(issue))}
     open_days = [day for day in days if day not in standing]
     if open_days and not retro:

@@ -51,7 +51,7 @@ def sentence_on(day: PredictedDay) -> str:
     kind = "" if issue.kind is PredictionKind.LIVE else f"{issue.kind}, "
     stands = "" if day.is_new else "; it was said before and stands"
     return (
-        f"{kind}version {issue.version}, {counted(day.rows.num_rows, 'cell')}: {classes}; "
+        f"{kind}{issue.author}, {counted(day.rows.num_rows, 'cell')}: {classes}; "
         f"{expected:.2g} fires expected (issue {issue.name}){stands}"
     )
 
@@ -73,7 +73,8 @@ def warnings_on(day: PredictedDay, max_share_without_weather: float) -> list[str
 def look_at_yesterday(lake: Lake, day: PredictedDay) -> Yesterday | None:
     """What was said of the day before, beside the fires that are reported now; `None` if nothing was said."""
     before = day.issue.date - DAY
-    issue = answer_of_day(issues_between(lake, Interval(start=before, end=day.issue.date)), before)
+    issues = issues_between(lake, Interval(start=before, end=day.issue.date))
+    issue = answer_of_day(issues, before, day.issue.role)
     if issue is None:
         return None
     burnt = day.fires.filter(pc.equal(day.fires["date"], before))["cell_id"].to_pylist()

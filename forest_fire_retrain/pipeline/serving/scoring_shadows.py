@@ -15,13 +15,13 @@ class ScoredShadows(NamedTuple):
 
     Attributes
     ----------
-    rows : tuple of pyarrow.Table
-        Rows of the log, of one shadow each.
+    by_candidate : dict
+        Shadow to its rows of the log.
     warnings : tuple of str
         A sentence about each shadow that could not be scored.
     """
 
-    rows: tuple[pa.Table, ...]
+    by_candidate: dict[str, pa.Table]
     warnings: tuple[str, ...]
 
 
@@ -39,15 +39,16 @@ def score_shadows(
     serving : ServingModel
         The champion, which is scored once and under its own role.
     """
-    rows, warnings = [], []
+    rows, warnings = dict[str, pa.Table](), list[str]()
     for shadow in shadows:
         if shadow.candidate.candidate_id == serving.candidate.candidate_id:
             continue
         try:
-            rows.append(score(ServingModel(serving.model_name, shadow.version or UNREGISTERED, shadow.candidate)))
+            scored = score(ServingModel(serving.model_name, shadow.version or UNREGISTERED, shadow.candidate))
+            rows[shadow.candidate.candidate_id] = scored
         except Exception as error:  # noqa: BLE001 - whatever is wrong with a shadow, the champion's answer goes out
             warnings.append(_describe_failure(shadow, error))
-    return ScoredShadows(tuple(rows), tuple(warnings))
+    return ScoredShadows(rows, tuple(warnings))
 
 
 def _describe_failure(shadow: Shadow, error: Exception) -> str:

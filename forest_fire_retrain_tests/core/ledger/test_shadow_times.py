@@ -137,7 +137,7 @@ def test_every_retraining_says_what_became_of_its_shadow_time() -> None:
     begun = (*FIRST_REIGN, shadow_draft(1, before=1))
     abandoned = draft_abandonment(write(*begun)[-1], ReasonCode.CHAMPION_CHANGED, "for a test", 1, STAMP)
     said = {
-        "in shadow": begun,
+        f"in shadow until {candidate_of_week(1).windows.as_of + 14 * DAY}": begun,
         "dropped after its shadow time": (*begun, verdict_draft(1, Outcome.KEPT)),
         "promotion not carried out": (*begun, abandoned),
         "promoted": (*begun, verdict_draft(1), CONFIRMED),

@@ -31,6 +31,7 @@ SILENT = {
     EntryKind.MIGRATION,
     EntryKind.SOURCE_ACCEPTED,
     EntryKind.DELIVERY_ACCEPTED,
+    EntryKind.WEIGHTS,
 }
 
 

@@ -18,7 +18,7 @@ from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, Predict
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.investigating.archive import Archive
 from forest_fire_retrain.pipeline.investigating.cell_history import _such_days
-from forest_fire_retrain.pipeline.investigating.explaining import explain_prediction
+from forest_fire_retrain.pipeline.investigating.explaining_mixtures import explain_prediction
 from forest_fire_retrain.pipeline.investigating.supposing import parse_changes, suppose
 from forest_fire_retrain_tests.example_predictions import log_predictions
 from forest_fire_retrain_tests.example_reigns import Reigns, three_reigns
@@ -95,10 +95,11 @@ def test_a_champion_of_today_that_was_trained_on_the_day_is_said_to_know_it() ->
     reigns, _, cell = logged()
     early = dt.date(2025, 6, 2)
     log_predictions(reigns.installation, [early], version=1)
-    now = explain_prediction(archive_of(reigns), cell, early).champion_now
+    answer = explain_prediction(archive_of(reigns), cell, early)
+    now = answer.champion_now
     assert now is not None
     assert now.was_trained_on_day
-    assert "knows what happened" in say_second_opinion(now)
+    assert "knows what happened" in say_second_opinion(now, answer.prediction)
 
 
 def test_the_history_of_the_cell_is_what_lake_and_log_say() -> None:

@@ -19,7 +19,7 @@ from forest_fire_retrain.core.serving.log_notes import LastLive
 from forest_fire_retrain.core.serving.prediction_log import FEATURE_COLUMNS, PREDICTIONS, Role
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.investigating.archive import Archive
-from forest_fire_retrain.pipeline.investigating.explaining import explain_prediction
+from forest_fire_retrain.pipeline.investigating.explaining_mixtures import explain_prediction
 from forest_fire_retrain.pipeline.investigating.reading_log import read_predictions
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 from forest_fire_retrain.pipeline.serving.reading_predictions import issues_between, read_last_live_of, read_log
@@ -159,7 +159,9 @@ def test_days_ahead_are_scored_too_and_past_days_are_not() -> None:
     predict(replace(warm(reigns), source=Changed(reigns.installation.source, ahead)))
     predict(warm(reigns), dt.date(2025, 7, 24), retro=True)
     said = {(issue.role, issue.kind.value, issue.lead_days) for issue in issues(reigns)}
-    assert said == {(role, "live", lead) for role in Role for lead in (0, 1)} | {(Role.CHAMPION, "retro", 0)}
+    assert said == {(role, "live", lead) for role in (Role.CHAMPION, Role.SHADOW) for lead in (0, 1)} | {
+        (Role.CHAMPION, "retro", 0)
+    }
     shown = _choose(issues(reigns), [TODAY], TODAY, retro=False)
     assert [(issue.role, issue.date) for issue in shown] == [(Role.CHAMPION, TODAY), (Role.CHAMPION, TODAY + DAY)]
 
