@@ -88,6 +88,7 @@ HOUSE: dict[str, Room] = {
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
+        "adapters/ledger_memory",
         "adapters/ledger_migrations",
         "adapters/ledger_schema",
         "core/errors",
@@ -114,6 +115,7 @@ HOUSE: dict[str, Room] = {
         "duckdb",
         "pydantic",
     ),
+    "adapters/ledger_memory": room("adapters/ledger_schema", "core/ledger", "duckdb"),
     "adapters/ledger_migrations": room("adapters/ledger_schema"),
     "adapters/ledger_witnesses": room(
         "adapters/ledger_export", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb"

@@ -21,7 +21,7 @@ from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
 from forest_fire_retrain.core.ledger.checkpoints import Checkpoint, read_notes
 from forest_fire_retrain.core.ledger.entries import find_first_fault
-from forest_fire_retrain.core.ledger.merkle import MerkleTree
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
 from forest_fire_retrain.core.ledger.witnessing import contradiction_of
 
 WAYS_OUT = (
@@ -29,7 +29,7 @@ WAYS_OUT = (
     "ledger is right all the same: forest-fire ledger export --force"
 )
 
-ReadHashes = Callable[[], Sequence[str]]
+ReadHashes = Callable[[], KnownHashes]
 
 
 class Head(NamedTuple):
@@ -119,12 +119,11 @@ def _find_lost(hashes: Sequence[str], head: Head | None, folder: Path) -> str | 
     )
 
 
-def _find_contradicted(hashes: Sequence[str], checkpoints: Sequence[Checkpoint], folder: Path) -> str | None:
+def _find_contradicted(hashes: KnownHashes, checkpoints: Sequence[Checkpoint], folder: Path) -> str | None:
     if not checkpoints:
         return None
-    try:
-        tree = MerkleTree([bytes.fromhex(entry_hash) for entry_hash in hashes])
-    except ValueError:
+    tree = hashes.tree
+    if tree is None:
         return "the ledger holds hashes that are none"
     first = hashes[0] if hashes else None
     found = next(filter(None, (contradiction_of(first, checkpoint, tree) for checkpoint in checkpoints)), None)

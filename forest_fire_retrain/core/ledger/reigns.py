@@ -14,7 +14,7 @@ Rules
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
@@ -151,6 +151,16 @@ class Succession:
     judged_in: LedgerEntry | None = None
     origins: dict[int, tuple[int, dt.datetime]] = field(default_factory=dict)
     sightings: list[Sighting] = field(default_factory=list)
+
+    def copy(self) -> "Succession":
+        """The same, to be followed further on its own."""
+        return replace(
+            self,
+            reigns=self.reigns.copy(),
+            in_shadow=self.in_shadow.copy(),
+            origins=self.origins.copy(),
+            sightings=self.sightings.copy(),
+        )
 
     def follow(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the next row in; the intent that it carried out, if it began a reign."""

@@ -81,7 +81,7 @@ def verify(
     """
     try:
         with stores.ledger.exclusive():
-            rows = stores.ledger.entries()
+            rows = stores.ledger.read_afresh()
             faults = [
                 *check_chain(rows),
                 *check_copy(rows, read_copy, read_reigns),
