@@ -47,8 +47,8 @@ from forest_fire_retrain.watching import comparing_desk
 WHEN_MENDED = "correct that, then: forest-fire verify"
 
 
-def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
-    """Bring the ledger's copy for readers to its present rows, which are returned.
+def publish(published: PublishedLedger, *, force: bool = False, is_whole: bool = False) -> list[LedgerEntry]:
+    """Bring the ledger's copy for readers to its present rows, which are returned; see `refresh_export`.
 
     Raises
     ------
@@ -57,7 +57,8 @@ def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEn
     LedgerError
         If the ledger cannot be read or the copy cannot be written.
     """
-    return refresh_export(published.ledger, published.export_folder, signer=published.signer, force=force)
+    ledger, folder, signer = published.ledger, published.export_folder, published.signer
+    return refresh_export(ledger, folder, signer=signer, force=force, is_whole=is_whole)
 
 
 @contextmanager

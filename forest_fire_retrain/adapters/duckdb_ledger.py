@@ -114,7 +114,7 @@ class DuckDbLedger:
     def refuse_lost_rows(self) -> None:
         """Refuse to go on if the witnesses know rows that the file lacks; it needs no lock."""
         for witness in self._witnesses:
-            witness(self._path, self._known_hashes)
+            witness(self._path, self.hashes)
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all; none if the ledger does not exist yet."""
@@ -173,7 +173,7 @@ class DuckDbLedger:
         self.refuse_lost_rows()
         return self._connect(created_at=draft.recorded_at)
 
-    def _known_hashes(self) -> KnownHashes:
+    def hashes(self) -> KnownHashes:
         """The hashes of all rows in order, as they are written; none if the ledger does not exist."""
         if not self._path.exists():
             return KnownHashes()

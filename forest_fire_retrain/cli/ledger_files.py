@@ -56,7 +56,7 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
 def export_copy(settings: Settings, *, force: bool) -> None:
     """Write the lock-free copy again."""
     signer = build_signer(settings)
-    rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force)
+    rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force, is_whole=True)
     out.print(f"{counted(len(rows), 'row')} exported to {settings.export_folder}.", markup=False)
 
 

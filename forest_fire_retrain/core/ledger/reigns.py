@@ -22,6 +22,9 @@ from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload, RollbackPayload
 from forest_fire_retrain.core.ledger.shadow_times import is_intent, shadow_until_of
 
+MOVING = (EntryKind.CONFIRMATION, EntryKind.EXTERNAL, EntryKind.REPAIR)
+"""Rows that begin a reign, or sight the alias; no other one changes what the reigns are."""
+
 
 class Movement(StrEnum):
     """What brings a version into production."""
@@ -154,12 +157,9 @@ class Succession:
 
     def copy(self) -> "Succession":
         """The same, to be followed further on its own."""
+        reigns, seen = self.reigns.copy(), self.sightings.copy()
         return replace(
-            self,
-            reigns=self.reigns.copy(),
-            in_shadow=self.in_shadow.copy(),
-            origins=self.origins.copy(),
-            sightings=self.sightings.copy(),
+            self, reigns=reigns, sightings=seen, in_shadow=self.in_shadow.copy(), origins=self.origins.copy()
         )
 
     def follow(self, entry: LedgerEntry) -> LedgerEntry | None:
