@@ -8,7 +8,7 @@ import datetime as dt
 from typing import NamedTuple
 
 from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.comparing_deliveries import Intake
@@ -30,7 +30,7 @@ class LedgersConsent(NamedTuple):
         return fingerprint in self._state().accepted_deliveries
 
     def _state(self) -> LedgerState:
-        return fold(self.installation.ledger.entries(self.installation.settings.model_name))
+        return self.installation.ledger.state(self.installation.settings.model_name)
 
 
 def intake_of(installation: Installation) -> Intake:

@@ -24,7 +24,7 @@ from forest_fire_retrain.core.errors import (
     list_capped,
 )
 from forest_fire_retrain.core.ledger.due_periods import list_passed_over, list_waiting
-from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.ledger.touched_decisions import describe_touched_decisions
 from forest_fire_retrain.core.periods import key_of
@@ -52,8 +52,8 @@ from forest_fire_retrain.watching import comparing_desk
 WHEN_MENDED = "correct that, then: forest-fire verify"
 
 
-def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEntry]:
-    """Bring the ledger's copy for readers to its present rows, which are returned.
+def publish(published: PublishedLedger, *, force: bool = False, is_whole: bool = False) -> list[LedgerEntry]:
+    """Bring the ledger's copy for readers to its present rows, which are returned; see `refresh_export`.
 
     Raises
     ------
@@ -62,7 +62,8 @@ def publish(published: PublishedLedger, *, force: bool = False) -> list[LedgerEn
     LedgerError
         If the ledger cannot be read or the copy cannot be written.
     """
-    return refresh_export(published.ledger, published.export_folder, signer=published.signer, force=force)
+    ledger, folder, signer = published.ledger, published.export_folder, published.signer
+    return refresh_export(ledger, folder, signer=signer, force=force, is_whole=is_whole)
 
 
 @contextmanager
@@ -102,7 +103,7 @@ def roll_back(
     ForestFireRetrainError
         If that cannot be done; the message says whether anything was changed.
     """
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     cost = weigh_rollback(comparing_desk(installation), state, to_version, stamp.recorded_at)
     with publishing(installation.published_ledger), _naming_ended_shadows(installation):
         done = rolling_back.roll_back(
@@ -125,7 +126,7 @@ def finish_interrupted(installation: Installation, stamp: Stamp) -> list[LedgerE
         If a store refuses; the next run finishes what is left.
     """
     name, ledger = installation.settings.model_name, installation.ledger
-    state = fold(ledger.entries(name))
+    state = ledger.state(name)
     if state.open_intent is None and all(shadow.champion == state.champion for shadow in state.in_shadow):
         return []
     with publishing(installation.published_ledger), _naming_ended_shadows(installation):
@@ -144,7 +145,7 @@ def give_verdicts(installation: Installation, stamp: Stamp) -> Verdicts:
         If a store refuses; the next run finishes what was begun.
     """
     settings, ledger, now = installation.settings, installation.ledger, stamp.recorded_at
-    state, today = fold(ledger.entries(settings.model_name)), day_of(now, settings.time_zone)
+    state, today = ledger.state(settings.model_name), day_of(now, settings.time_zone)
     ends = [period.end for period in list_waiting(state, settings.periods.closed(now))]
     days = [shadow.due for shadow in state.in_shadow if shadow.due <= today and not any(e < shadow.due for e in ends)]
     rows, waiting = list[LedgerEntry](), list[str]()
@@ -283,15 +284,19 @@ def predict_days(
 def find_waiting(installation: Installation, now: dt.datetime) -> list[str]:
     """Keys of the periods over at `now` that can still be decided live, oldest first; none if nothing was decided."""
     settings = installation.settings
-    state = fold(installation.ledger.entries(settings.model_name))
+    state = installation.ledger.state(settings.model_name)
     return [key_of(period) for period in list_waiting(state, settings.periods.closed(now))]
 
 
 def describe_passed_over(installation: Installation, now: dt.datetime, *, n_rows_before: int) -> str | None:
     """Name the periods that the rows behind the first `n_rows_before` of the ledger passed over; `None` without any."""
-    settings, rows = installation.settings, installation.ledger.entries()
-    parts = ([row for row in part if row.model_name == settings.model_name] for part in (rows[:n_rows_before], rows))
-    known, passed_over = (list_passed_over(fold(part), settings.periods.closed(now)) for part in parts)
+    ledger, settings = installation.ledger, installation.settings
+    name, closed = settings.model_name, settings.periods.closed(now)
+    passed_over = list_passed_over(ledger.state(name), closed)
+    if not passed_over:
+        return None
+    before = (row for row in ledger.entries()[:n_rows_before] if row.model_name == name)
+    known = list_passed_over(fold(row for row in before if row.kind is EntryKind.DECISION), closed)  # no others count
     keys = [key_of(period) for period in passed_over if period not in known]
     if not keys:
         return None
@@ -303,7 +308,7 @@ def describe_passed_over(installation: Installation, now: dt.datetime, *, n_rows
 
 def has_decided(installation: Installation) -> bool:
     """Whether any period was decided live."""
-    return bool(fold(installation.ledger.entries(installation.settings.model_name)).decisions)
+    return bool(installation.ledger.state(installation.settings.model_name).decisions)
 
 
 def find_next(installation: Installation, now: dt.datetime) -> str | None:

@@ -69,7 +69,7 @@ def witness(published: PublishedLedger, *, append_to: Path | None = None, now: d
         If the key or the file cannot be used.
     """
     with published.ledger.exclusive():
-        entries = published.ledger.entries()
+        entries = published.ledger.read_afresh()
         folder, appended = published.export_folder, "" if append_to is None else read_appended(append_to)
         kept = {
             **_read_notes_of(Keeper(str(folder / CHECKPOINT_FILE), FORCE), read_checkpoint(folder), EXPORT),
@@ -134,7 +134,7 @@ def check_checkpoints(
     """
     notes = read_kept(written)
     keys = [_own_key(published)] if public_key is None else [one.key for one in read_keys(public_key)]
-    return check_against(published.ledger.entries(), notes, keys, is_signed)
+    return check_against(published.ledger.read_afresh(), notes, keys, is_signed)
 
 
 def _own_key(published: PublishedLedger) -> bytes:
@@ -196,7 +196,7 @@ def write_evidence(
     notes = [] if kept is None else read_kept(kept)
     order = Order(published.model_name, partition_key, now, notes, attachments or {})
     with published.ledger.exclusive():
-        files = make_pack(published.ledger.entries(), records, published.signer, order)
+        files = make_pack(published.ledger.read_afresh(), records, published.signer, order)
     write_pack(target, files, is_replaced=is_replaced)
     return len(files)
 

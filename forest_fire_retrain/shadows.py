@@ -6,7 +6,6 @@ The command line and a notebook come through here, as they do through `operation
 import datetime as dt
 
 from forest_fire_retrain.core.ledger.entries import Stamp
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.shadow_comparison import ShadowComparison
 from forest_fire_retrain.core.serving.shadows import Shadow, list_shadows
 from forest_fire_retrain.core.windows import day_of
@@ -47,7 +46,7 @@ def end_shadow(installation: Installation, which: str, *, reason: str, stamp: St
 def find_shadows(installation: Installation, now: dt.datetime) -> list[Shadow]:
     """Who is scored beside the champion on the day of `now`."""
     settings = installation.settings
-    state = fold(installation.ledger.entries(settings.model_name))
+    state = installation.ledger.state(settings.model_name)
     return list_shadows(state, day_of(now, settings.time_zone), settings.shadow_rules)
 
 
@@ -59,7 +58,7 @@ def compare_shadows(installation: Installation, now: dt.datetime) -> list[Shadow
     ForestFireRetrainError
         If the ledger or the lake cannot be read.
     """
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     return comparing_shadows.compare_shadows(comparing_desk(installation), state, now)
 
 

@@ -129,7 +129,7 @@ def repair_faults(installation: Installation, faults: list[Fault], stamp: Stamp)
     """Carry out what is safe; the ledger row that records it, if there was anything to do."""
     published = installation.published_ledger
     return repairing.repair(
-        installation.stores, published.model_name, faults, stamp, rewrite_copy=lambda: publish(published)
+        installation.stores, published.model_name, faults, stamp, rewrite_copy=lambda: publish(published, is_whole=True)
     )
 
 

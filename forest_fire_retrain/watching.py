@@ -10,7 +10,6 @@ from forest_fire_retrain.core.alarms import ALARM_KIND, Alarm
 from forest_fire_retrain.core.errors import RefusedRequestError
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.due_periods import list_waiting
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, read_look
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport
@@ -53,7 +52,7 @@ def measure_quality(installation: Installation, now: dt.datetime) -> QualityRepo
         classes=settings.classes,
         shadows=settings.shadow_rules,
     )
-    state = fold(installation.ledger.entries(settings.model_name))
+    state = installation.ledger.state(settings.model_name)
     return measuring_quality.measure_quality(desk, state, settings.model_name, now)
 
 
@@ -81,7 +80,7 @@ def look_at_quality(installation: Installation, now: dt.datetime) -> Look:
         As `measure_quality`, or if the lake or the records cannot be written.
     """
     settings = installation.settings
-    state, today = fold(installation.ledger.entries(settings.model_name)), day_of(now, settings.time_zone)
+    state, today = installation.ledger.state(settings.model_name), day_of(now, settings.time_zone)
     refused = list[str]()
     if state.champion is not None and not list_waiting(state, settings.periods.closed(now)):
         refused = bring_lake_to(installation, min(today, settings.end_date or today))
@@ -102,7 +101,7 @@ def find_active_due(installation: Installation, now: dt.datetime) -> ActiveDue:
     if settings.active is ActiveMode.OFF:
         return ActiveDue(None, None, SWITCHED_OFF)
     text = installation.records.newest(QUALITY_KIND, settings.model_name)
-    look, state = None if text is None else read_look(text), fold(installation.ledger.entries(settings.model_name))
+    look, state = None if text is None else read_look(text), installation.ledger.state(settings.model_name)
     return find_active(state, look, settings.periods, now, settings.active_cooldown_days)
 
 
@@ -123,7 +122,7 @@ def find_alarm_behind(installation: Installation, partition_key: str, now: dt.da
     if not is_active(partition_key):
         return None
     settings = installation.settings
-    state = fold(installation.ledger.entries(settings.model_name))
+    state = installation.ledger.state(settings.model_name)
     if partition_key in state.decisions:
         return read_payload(state.decisions[partition_key]).alarm
     kept = installation.records.newest(ALARM_KIND, partition_key)
@@ -144,5 +143,5 @@ def find_alarm_behind(installation: Installation, partition_key: str, now: dt.da
 
 def list_active_decided(installation: Installation) -> list[str]:
     """Keys of the active periods that were decided live, in the order of their decisions."""
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     return [key for key in state.decisions if is_active(key)]

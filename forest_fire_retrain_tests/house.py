@@ -88,6 +88,7 @@ HOUSE: dict[str, Room] = {
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
     "adapters/duckdb_ledger": room(
         "adapters/atomic_files",
+        "adapters/ledger_memory",
         "adapters/ledger_migrations",
         "adapters/ledger_schema",
         "core/errors",
@@ -104,7 +105,20 @@ HOUSE: dict[str, Room] = {
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
     "adapters/lake_notes": room("adapters/delta_compaction", "core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
+    "adapters/copied_rows": room(
+        "adapters/atomic_files",
+        "adapters/ledger_schema",
+        "core/canonical_json",
+        "core/errors",
+        "core/ledger",
+        "duckdb",
+    ),
+    "adapters/status_file": room(
+        "adapters/atomic_files", "adapters/copied_rows", "core/canonical_json", "core/ledger", "duckdb"
+    ),
     "adapters/ledger_export": room(
+        "adapters/copied_rows",
+        "adapters/status_file",
         "adapters/atomic_files",
         "adapters/ledger_schema",
         "adapters/reigns_file",
@@ -114,9 +128,15 @@ HOUSE: dict[str, Room] = {
         "duckdb",
         "pydantic",
     ),
+    "adapters/ledger_memory": room("adapters/ledger_schema", "core/ledger", "duckdb"),
     "adapters/ledger_migrations": room("adapters/ledger_schema"),
     "adapters/ledger_witnesses": room(
-        "adapters/ledger_export", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb"
+        "adapters/copied_rows",
+        "adapters/ledger_export",
+        "adapters/ledger_schema",
+        "core/errors",
+        "core/ledger",
+        "duckdb",
     ),
     "adapters/ledger_schema": room("core/ledger"),
     "adapters/mlflow_addresses": room("core/errors"),
@@ -146,7 +166,9 @@ HOUSE: dict[str, Room] = {
     "adapters/process_identity": room(),
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/registry_glance": room(*MLFLOW, "adapters/mlflow_registry", "adapters/sqlite_reading", "core/oversight"),
-    "adapters/reigns_file": room("adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"),
+    "adapters/reigns_file": room(
+        "adapters/copied_rows", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"
+    ),
     "adapters/request_guard": room("starlette"),
     "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),
     "adapters/shap_explainer": room("core/serving", "numpy", "shap", "sklearn"),

@@ -18,21 +18,27 @@ import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 import duckdb
 from filelock import FileLock, Timeout
 from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.adapters.ledger_memory import ROWS, LedgerMemory
 from forest_fire_retrain.adapters.ledger_migrations import KNOWN_VERSION, Migration, pending_migrations
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, NAMES, SCHEMA, entry_of_row
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.clocks import follow_clock
 from forest_fire_retrain.core.ledger.drafts import draft_migration
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, is_sealed, seal
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
+from forest_fire_retrain.core.ledger.state import LedgerState
 
-Witness = Callable[[Path, Callable[[], Sequence[str]]], None]
+Witness = Callable[[Path, Callable[[], KnownHashes]], None]
+Answer = TypeVar("Answer")
 
 
 class DuckDbLedger:
@@ -54,6 +60,7 @@ class DuckDbLedger:
         self._patience_seconds = patience_seconds
         self._holder = path.with_suffix(path.suffix + ".holder")
         self._lock = FileLock(path.with_suffix(path.suffix + ".lock"), timeout=patience_seconds)
+        self._memory = LedgerMemory(path, _entry)
 
     @property
     def path(self) -> Path:
@@ -81,37 +88,65 @@ class DuckDbLedger:
         if draft.recorded_at.utcoffset() is None:
             msg = f"recorded_at {draft.recorded_at} has no time zone; nothing was written"
             raise LedgerError(msg)
-        with self.exclusive(), closing(self._open_to_append(draft)) as connection:
-            try:
-                last = connection.execute(
-                    f"SELECT {NAMES} FROM ledger ORDER BY sequence DESC LIMIT 1"  # noqa: S608 - constant names
-                ).fetchall()
-                connection.execute("BEGIN")
-                before = _entry(last[0]) if last else None
-                draft = follow_clock(draft, before)
-                for note in self._migrate(connection, draft):
-                    before = _insert(connection, _seal_behind(note, before))
-                entry = _insert(connection, _seal_behind(draft, before))
-                connection.execute("COMMIT")
-            except duckdb.Error as error:
-                raise self._unreadable(error) from error
+        with self.exclusive():
+            with closing(self._open_to_append(draft)) as connection:
+                try:
+                    entry = self._append(connection, draft)
+                except duckdb.Error as error:
+                    raise self._unreadable(error) from error
+            self._memory.note_look()
         return entry
+
+    def _append(self, connection: duckdb.DuckDBPyConnection, draft: EntryDraft) -> LedgerEntry:
+        if not self._memory.is_empty and not self._memory.is_current():
+            self._memory.catch_up(connection)
+        last = connection.execute(f"{ROWS} WHERE sequence = (SELECT max(sequence) FROM ledger)").fetchall()  # noqa: S608 - constant
+        connection.execute("BEGIN")
+        before, written = _entry(last[0]) if last else None, list[LedgerEntry]()
+        draft = follow_clock(draft, before)
+        for new in chain(self._migrate(connection, draft), [draft]):
+            before = _insert(connection, _seal_behind(new, before))
+            written.append(before)
+        connection.execute("COMMIT")
+        self._memory.add(connection, written)
+        return written[-1]
 
     def refuse_lost_rows(self) -> None:
         """Refuse to go on if the witnesses know rows that the file lacks; it needs no lock."""
         for witness in self._witnesses:
-            witness(self._path, self._read_hashes)
+            witness(self._path, self.hashes)
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all; none if the ledger does not exist yet."""
+        return [] if not self._path.exists() else self._ask(lambda memory: memory.entries(model_name))
+
+    def state(self, model_name: str) -> LedgerState:
+        """What the rows of a model come to; rows that this process took in before are not read again."""
+        return LedgerState() if not self._path.exists() else self._ask(lambda memory: memory.state(model_name))
+
+    def read_afresh(self, model_name: str | None = None) -> list[LedgerEntry]:
+        """As `entries`, from the file as it is now, whatever this process knows of it."""
         if not self._path.exists():
             return []
-        condition, parameters = ("", []) if model_name is None else ("WHERE model_name = ?", [model_name])
-        sql = f"SELECT {NAMES} FROM ledger {condition} ORDER BY sequence"  # noqa: S608 - constant names
+        with self._open_to_read() as connection, self._memory.lock:
+            self._memory.read_afresh(connection)
+            return self._memory.entries(model_name)
+
+    def _ask(self, question: Callable[[LedgerMemory], Answer]) -> Answer:
+        """Ask what this process remembers, brought to the file's present rows if the file looks otherwise."""
+        with self._memory.lock:
+            if self._memory.is_current():
+                return question(self._memory)
+        with self._open_to_read() as connection, self._memory.lock:
+            self._memory.catch_up(connection)
+            return question(self._memory)
+
+    @contextmanager
+    def _open_to_read(self) -> Iterator[duckdb.DuckDBPyConnection]:
         with closing(self._connect()) as connection:
             try:
                 self._pending(connection)
-                return [_entry(row) for row in connection.execute(sql, parameters).fetchall()]
+                yield connection
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
 
@@ -138,16 +173,18 @@ class DuckDbLedger:
         self.refuse_lost_rows()
         return self._connect(created_at=draft.recorded_at)
 
-    def _read_hashes(self) -> list[str]:
+    def hashes(self) -> KnownHashes:
         """The hashes of all rows in order, as they are written; none if the ledger does not exist."""
         if not self._path.exists():
-            return []
+            return KnownHashes()
+        if not self._memory.is_empty:
+            return self._ask(LedgerMemory.hashes)
         with closing(self._connect()) as connection:
             try:
                 rows = connection.execute("SELECT CAST(entry_hash AS VARCHAR) FROM ledger ORDER BY sequence").fetchall()
             except duckdb.Error as error:
                 raise self._unreadable(error) from error
-        return [row[0] for row in rows]
+        return KnownHashes(row[0] for row in rows)
 
     def _migrate(self, connection: duckdb.DuckDBPyConnection, draft: EntryDraft) -> Iterator[EntryDraft]:
         """Bring an older schema up to date; each step comes back as a row to write before `draft`."""

@@ -57,7 +57,7 @@ def back_up(ledger: DuckDbLedger, target: Path) -> int:
         msg = f"{target} cannot be written: there is no folder {target.parent}; make it, or mount what it lies on"
         raise RefusedRequestError(msg)
     with ledger.at_rest() as path, _placed(target) as beside:
-        entries = ledger.entries()
+        entries = ledger.read_afresh()
         _refuse_broken(entries, path)
         shutil.copyfile(path, beside)
         if read_backup(beside) != entries:

@@ -3,30 +3,41 @@
 Rules
 -----
 - DuckDB alone reads and writes them: whoever only reads waits for no other library.
-- The rows come first, what is derived from them after. The reigns say beside which file of rows they were made, so
-  that a reader tells those of other rows (`reigns_file`).
-- Few rows stand together in a group, so that one row is found without reading its neighbours' payloads.
+- The rows come first, in one file and parts behind it (`copied_rows`), what is derived from them after. The reigns say
+  beside which files of rows they were made, so that a reader tells those of other rows (`reigns_file`).
+- What a run adds is written, not what is there: whoever wants all of it written again asks for that.
 """
 
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import duckdb
 from pydantic import ValidationError
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
+from forest_fire_retrain.adapters.copied_rows import (
+    Head,
+    append_rows,
+    open_memory,
+    read_hashes,
+    read_head,
+    read_rows,
+    write_rows,
+    write_whole,
+)
+from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.adapters.reigns_file import (
     REIGN_COLUMNS,
     REIGNS_FILE,
     FollowedRows,
     ReignsFile,
     notes_beside,
+    read_again,
     row_of,
 )
-from forest_fire_retrain.core.canonical_json import fingerprint_text
+from forest_fire_retrain.adapters.status_file import STATUS_FILE, plan_status, write_status
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
 from forest_fire_retrain.core.ledger.checkpoints import (
     PublicKey,
@@ -36,27 +47,15 @@ from forest_fire_retrain.core.ledger.checkpoints import (
     sign_checkpoint,
     take_checkpoint,
 )
-from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.entries import LedgerEntry, find_first_fault
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
 from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.ports import Ledger, Signer
-from forest_fire_retrain.core.ledger.reigns import reigns_of
-from forest_fire_retrain.core.ledger.retrainings import list_retrainings
+from forest_fire_retrain.core.ledger.reigns import MOVING, Reign, reigns_of
 from forest_fire_retrain.core.ledger.witnessing import find_contradiction
 
-STATUS_FILE = "registry_status.parquet"
 EXPORT = "forest-fire ledger export"
 CHECKPOINT_FILE, PUBLIC_KEY_FILE = "checkpoint.txt", "witness.pub"
-STATUS_COLUMNS = {
-    "model_name": "VARCHAR",
-    "production_version": "INTEGER",
-    "updated": "BOOLEAN",
-    "training_time": "TIMESTAMPTZ",
-    "what_happened": "VARCHAR",
-    "quarantined_version": "INTEGER",
-}
-ROWS_TOGETHER = 4096
-"""Rows of a group: fewer make the footer long that every reader reads, more make a row slow to find."""
-HEXADECIMAL = re.compile(r"[0-9a-f]+")
 
 
 def export_ledger(
@@ -82,17 +81,36 @@ def export_ledger(
     ProofError
         If the checkpoint cannot be signed; the rows are written then.
     """
-    retrainings, reigns = list_retrainings(entries), [row_of(reign) for reign in reigns_of(entries)]
-    head = entries[-1].entry_hash if entries else GENESIS_HASH
+    reigns = reigns_of(entries)
+    with closing(open_memory()) as connection:
+        _write(connection, folder, entries, reigns, sign=lambda: _make_checkpoint(entries, signer, tree, folder))
+
+
+def _write(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    entries: Sequence[LedgerEntry],
+    reigns: Sequence[Reign],
+    *,
+    sign: Callable[[], dict[str, str]],
+    head: Head | None = None,
+) -> None:
+    """Write the files of the copy, the rows first; those behind `head` alone, where the copy ends there."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with written_beside(folder / LEDGER_FILE) as beside:
-            write_rows(beside, COLUMNS, entries, {"head": fingerprint_text(head)})
-        with written_beside(folder / STATUS_FILE) as beside:
-            write_rows(beside, STATUS_COLUMNS, retrainings, {})
+        status = plan_status(connection, folder / STATUS_FILE, entries, is_new=head is None)
+        is_moved = head is None or any(entry.kind in MOVING for entry in entries[head.last :])
+        kept = "" if is_moved else read_again(connection, folder)
+        if head is None:
+            write_whole(connection, folder, entries)
+        elif head.last < len(entries):
+            append_rows(connection, folder, entries, head)
+        write_status(connection, folder / STATUS_FILE, status)
         with written_beside(folder / REIGNS_FILE) as beside:
-            write_rows(beside, REIGN_COLUMNS, reigns, notes_beside(folder / LEDGER_FILE))
-        for name, text in _make_checkpoint(entries, signer, tree, _find_replaced_keys(folder)).items():
+            rows = [] if kept else [row_of(reign) for reign in reigns]
+            notes = notes_beside(folder / LEDGER_FILE)
+            write_rows(connection, beside, REIGN_COLUMNS, rows, notes=notes, before=kept)
+        for name, text in sign().items():
             with written_beside(folder / name) as beside:
                 beside.write_text(text, encoding="utf-8", newline="")
     except (OSError, duckdb.Error) as error:
@@ -104,11 +122,12 @@ def export_ledger(
 
 
 def _make_checkpoint(
-    entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None, replaced: Sequence[PublicKey]
+    entries: Sequence[LedgerEntry], signer: Signer | None, tree: MerkleTree | None, folder: Path
 ) -> dict[str, str]:
     """Name and text of the files that bear witness; none for a ledger without rows, which has no name yet."""
     if signer is None or not entries:
         return {}
+    replaced = _find_replaced_keys(folder)
     checkpoint = take_checkpoint(entries, tree)
     try:
         note = sign_checkpoint(checkpoint, signer)
@@ -128,39 +147,23 @@ def _find_replaced_keys(folder: Path) -> list[PublicKey]:
         return []  # it is damaged: a new one takes its place
 
 
-def write_rows(path: Path, columns: dict[str, str], rows: Sequence[object], notes: dict[str, str]) -> None:
-    """Write the attributes of `rows` that `columns` names, each a list that is handed over at once."""
-    kinds = {name: kind.split()[0] for name, kind in columns.items()}
-    selected = ", ".join(f'unnest(CAST(? AS {kind}[])) AS "{name}"' for name, kind in kinds.items())
-    values = [[getattr(row, name) for row in rows] for name in kinds]
-    with closing(_open()) as connection:
-        connection.execute(f"COPY (SELECT {selected}) TO '{_quoted(path)}' ({copy_options(notes)})", values)
-
-
-def copy_options(notes: dict[str, str]) -> str:
-    """How a file of the copy is written; `notes` are hexadecimal digits, which stand in its footer."""
-    assert all(HEXADECIMAL.fullmatch(value) for value in notes.values())  # noqa: S101 - they become part of a statement
-    noted = ", ".join(f"{name}: '{value}'" for name, value in notes.items())
-    return f"FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROWS_TOGETHER}" + (
-        f", KV_METADATA {{{noted}}}" if noted else ""
-    )
-
-
-def _quoted(path: Path) -> str:
-    """A path between single quotes: COPY takes no parameter there."""
-    return str(path).replace("'", "''")
-
-
-def _open() -> duckdb.DuckDBPyConnection:
-    connection = duckdb.connect(":memory:", config={"threads": 1})
-    connection.execute("SET TimeZone = 'UTC'")
-    return connection
-
-
 def refresh_export(
-    ledger: Ledger, folder: Path, *, signer: Signer | None = None, force: bool = False
+    ledger: Ledger, folder: Path, *, signer: Signer | None = None, force: bool = False, is_whole: bool = False
 ) -> list[LedgerEntry]:
     """Bring the copy to the ledger's present rows, under its lock; returns them.
+
+    Parameters
+    ----------
+    ledger : Ledger
+        Whose rows.
+    folder : Path
+        Where to.
+    signer : Signer, optional
+        Who signs the checkpoint.
+    force : bool
+        Write although the copy knows rows that the ledger lacks.
+    is_whole : bool
+        Write all rows again, into one file, and not only those that the copy lacks.
 
     Raises
     ------
@@ -172,15 +175,20 @@ def refresh_export(
     ProofError
         If the checkpoint cannot be signed.
     """
-    with ledger.exclusive():
-        entries = ledger.entries()
-        tree = MerkleTree(leaves_of(entries))
+    with ledger.exclusive(), closing(open_memory()) as connection:
+        entries, hashes, head = ledger.entries(), ledger.hashes(), None
+        tree = hashes.tree or MerkleTree(leaves_of(entries))
         if not force:
-            _refuse_to_forget(entries, folder)
+            head = _refuse_to_forget(connection, entries, hashes, folder)
             _refuse_to_contradict(entries, tree, folder)
         if not entries:
             _forget_checkpoint(folder)
-        export_ledger(entries, folder, signer, tree)
+        if is_whole or not entries or (entries[0].sequence, entries[-1].sequence) != (1, len(entries)):
+            head = None  # rows that are not numbered from 1 on are told by the chain, not by the names of files
+        names = sorted({entry.model_name for entry in entries})
+        reigns = [reign for name in names for reign in ledger.state(name).succession.reigns_with_sightings()]
+        sign = partial(_make_checkpoint, entries, signer, tree, folder)
+        _write(connection, folder, entries, reigns, sign=sign, head=head)
     return entries
 
 
@@ -193,21 +201,34 @@ def _forget_checkpoint(folder: Path) -> None:
         raise LedgerError(msg) from error
 
 
-def _refuse_to_forget(entries: Sequence[LedgerEntry], folder: Path) -> None:
-    """Refuse to write over a sound copy that knows more than the ledger, or something else."""
+def _refuse_to_forget(
+    connection: duckdb.DuckDBPyConnection, entries: Sequence[LedgerEntry], hashes: KnownHashes, folder: Path
+) -> Head | None:
+    """Refuse to write over a sound copy that knows more than the ledger, or something else.
+
+    Returns
+    -------
+    Head, optional
+        The end of the copy, which the ledger continues; `None` where all of it has to be written.
+    """
     try:
+        head = read_head(connection, folder)
+        if head is None or (
+            head.n_rows == head.last and read_hashes(connection, folder, head) == hashes[: head.n_rows]
+        ):
+            return head
         copied = read_export(folder)
-    except LedgerError:
-        return  # it is damaged: a new one takes its place
-    if [row.entry_hash for row in copied] == [entry.entry_hash for entry in entries[: len(copied)]]:
-        return
-    if find_first_fault(copied) is None:
+    except (LedgerError, duckdb.Error):
+        return None  # it is damaged: a new one takes its place
+    is_continued = [row.entry_hash for row in copied] == hashes[: len(copied)]
+    if not is_continued and find_first_fault(copied) is None:
         msg = (
             f"the copy in {folder} holds {len(copied)} sound rows that the ledger with its {len(entries)} rows does "
             "not continue: rows were removed or replaced. The copy was kept. Run: forest-fire verify; if the ledger is "
             "right all the same: forest-fire ledger export --force"
         )
         raise LedgerTamperedError(msg)
+    return None
 
 
 def _refuse_to_contradict(entries: Sequence[LedgerEntry], tree: MerkleTree, folder: Path) -> None:
@@ -265,23 +286,19 @@ def _read_beside(path: Path) -> str | None:
 
 
 def read_export(folder: Path) -> list[LedgerEntry]:
-    """All exported rows in order; none if nothing was exported yet.
+    """All exported rows in order, of the first file and its parts; none if nothing was exported yet.
 
     Raises
     ------
     LedgerError
-        If the file is there and cannot be read.
+        If a file is there and cannot be read, or rows are missing between them.
     """
-    path = folder / LEDGER_FILE
-    if not path.exists():
-        return []
-    sql = f"SELECT {NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
     try:
-        with closing(_open()) as connection:
-            return [entry_of_row(row) for row in connection.execute(sql, [str(path)]).fetchall()]
+        with closing(open_memory()) as connection:
+            return read_rows(connection, folder)
     except (duckdb.Error, ValidationError) as error:
         fault = " ".join(str(error).split("\n")[:2])
-        msg = f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export"
+        msg = f"the exported ledger {folder / LEDGER_FILE} cannot be read: {fault}. Run: forest-fire ledger export"
         raise LedgerError(msg) from error
 
 

@@ -12,16 +12,16 @@ from collections.abc import Callable, Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import duckdb
 
+from forest_fire_retrain.adapters.copied_rows import Head, list_parts, open_memory, read_head
 from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, read_checkpoint, read_export
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
 from forest_fire_retrain.core.ledger.checkpoints import Checkpoint, read_notes
 from forest_fire_retrain.core.ledger.entries import find_first_fault
-from forest_fire_retrain.core.ledger.merkle import MerkleTree
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
 from forest_fire_retrain.core.ledger.witnessing import contradiction_of
 
 WAYS_OUT = (
@@ -29,14 +29,7 @@ WAYS_OUT = (
     "ledger is right all the same: forest-fire ledger export --force"
 )
 
-ReadHashes = Callable[[], Sequence[str]]
-
-
-class Head(NamedTuple):
-    """How many rows a copy has, and the hash of its last one."""
-
-    n_rows: int
-    last_hash: str
+ReadHashes = Callable[[], KnownHashes]
 
 
 def witnesses_in(folder: Path) -> Callable[[Path, ReadHashes], None]:
@@ -63,7 +56,7 @@ def refuse_lost_rows(folder: Path, ledger_file: Path, read_hashes: ReadHashes) -
     LedgerError
         If the ledger cannot be read.
     """
-    head, checkpoints = _read_head(folder / LEDGER_FILE), _read_checkpoints(folder)
+    head, checkpoints = _read_head(folder), _read_checkpoints(folder)
     if head is None and not checkpoints:
         return
     hashes = read_hashes()
@@ -76,21 +69,19 @@ def refuse_lost_rows(folder: Path, ledger_file: Path, read_hashes: ReadHashes) -
 
 def count_copied_rows(folder: Path) -> int:
     """How many rows the copy in `folder` has; 0 where there is none, or none that can be read."""
-    head = _read_head(folder / LEDGER_FILE)
+    head = _read_head(folder)
     return 0 if head is None else head.n_rows
 
 
-def _read_head(path: Path) -> Head | None:
+def _read_head(folder: Path) -> Head | None:
     """The end of the copy; `None` where there is none, or none that can be read."""
-    if not path.exists():
+    if not (folder / LEDGER_FILE).exists() and not list_parts(folder):
         return None
-    sql = "SELECT count(*), CAST(max_by(entry_hash, sequence) AS VARCHAR) FROM read_parquet(?)"
     try:
-        with closing(duckdb.connect(":memory:", config={"threads": 1})) as connection:
-            n_rows, last_hash = connection.execute(sql, [str(path)]).fetchall()[0]
-    except duckdb.Error:
+        with closing(open_memory()) as connection:
+            return read_head(connection, folder)
+    except (duckdb.Error, LedgerError):
         return None  # it is damaged: a new one takes its place
-    return Head(n_rows, last_hash) if n_rows else None
 
 
 def _read_checkpoints(folder: Path) -> list[Checkpoint]:
@@ -119,12 +110,11 @@ def _find_lost(hashes: Sequence[str], head: Head | None, folder: Path) -> str | 
     )
 
 
-def _find_contradicted(hashes: Sequence[str], checkpoints: Sequence[Checkpoint], folder: Path) -> str | None:
+def _find_contradicted(hashes: KnownHashes, checkpoints: Sequence[Checkpoint], folder: Path) -> str | None:
     if not checkpoints:
         return None
-    try:
-        tree = MerkleTree([bytes.fromhex(entry_hash) for entry_hash in hashes])
-    except ValueError:
+    tree = hashes.tree
+    if tree is None:
         return "the ledger holds hashes that are none"
     first = hashes[0] if hashes else None
     found = next(filter(None, (contradiction_of(first, checkpoint, tree) for checkpoint in checkpoints)), None)

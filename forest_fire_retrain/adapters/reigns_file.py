@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import duckdb
 
+from forest_fire_retrain.adapters.copied_rows import list_files, list_parts, quoted, try_again
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
@@ -116,7 +117,7 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._ledger, self._reigns = str(folder / LEDGER_FILE), str(folder / REIGNS_FILE)
+        self._folder, self._ledger, self._reigns = folder, str(folder / LEDGER_FILE), str(folder / REIGNS_FILE)
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
 
@@ -134,20 +135,12 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         """Whether the file is there, in the form of this release, and was made of the rows that the copy holds."""
         if not Path(self._reigns).exists() or not Path(self._ledger).exists():
             return False
-        return self._read_notes() == notes_beside(Path(self._ledger))
+        return _read_notes(self._connection, Path(self._reigns)) == notes_beside(Path(self._ledger))
 
     def is_of_other_form(self) -> bool:
         """Whether another release wrote the file, in a form of its own."""
-        notes = self._read_notes()
+        notes = _read_notes(self._connection, Path(self._reigns))
         return MADE_BESIDE in notes and notes.get(FORMAT_NOTE) != FORMAT
-
-    def _read_notes(self) -> dict[str, str]:
-        """What stands in the file's footer; nothing if it cannot be read."""
-        sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
-        try:
-            return dict(self._connection.execute(sql, [self._reigns, MADE_BESIDE, FORMAT_NOTE]).fetchall())
-        except duckdb.Error:
-            return {}
 
     def read_all(self, model_name: str | None = None) -> list[Reign]:
         """Every reign, of one model or of all, by model and time."""
@@ -213,13 +206,13 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
     def model_names(self) -> list[str]:
         """Every model that the ledger has a row about, sorted."""
         sql = "SELECT DISTINCT model_name FROM read_parquet(?) ORDER BY model_name"
-        return [str(name) for (name,) in self._fetch(sql, [self._ledger], self._ledger)]
+        return [str(name) for (name,) in self._fetch_rows(sql)]
 
     def read_excerpt(self, sequence: int, known_at: dt.datetime | None = None) -> Excerpt | None:
         """What an answer shows of one row, if it was recorded by `known_at`; only its group is read."""
         known = END_OF_TIME if known_at is None else known_at
         sql = f"SELECT {EXCERPT_NAMES} FROM read_parquet(?) WHERE sequence = ? AND recorded_at <= ?"  # noqa: S608 - constants
-        rows = self._fetch(sql, [self._ledger, sequence, known], self._ledger)
+        rows = self._fetch_rows(sql, sequence, known, row=sequence)
         return Excerpt(*rows[0]) if rows else None  # type: ignore[arg-type] # columns that are never null
 
     def answer_all(self, questions: "pa.Table", known_at: dt.datetime | None = None) -> "pa.Table":
@@ -262,6 +255,18 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         sql = f"SELECT {REIGN_NAMES} FROM read_parquet($path) WHERE {condition}"  # noqa: S608 - constants of this class
         rows = self._fetch(sql, {"path": self._reigns, **parameters}, self._reigns)
         return [_reign_of_row(row) for row in rows]
+
+    def _fetch_rows(self, sql: str, *values: object, row: int | None = None) -> list[tuple[object, ...]]:
+        """Ask the files of rows, which stand before `values`; those that may hold `row` alone, if one is named."""
+
+        def ask() -> list[tuple[object, ...]]:
+            files = list_files(self._connection, self._folder, row)
+            return self._connection.execute(sql, [files, *values]).fetchall()
+
+        try:
+            return try_again(ask)
+        except duckdb.Error as error:
+            raise _unreadable(self._ledger, error) from error
 
     def _fetch(self, sql: str, parameters: list[object] | dict[str, object], path: str) -> list[tuple[object, ...]]:
         try:
@@ -351,9 +356,32 @@ def read_reigns(folder: Path) -> list[Reign] | None:
         return reigns.read_all()
 
 
+def read_again(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
+    """A statement for the reigns as they are exported, if they are those of the rows beside; nothing otherwise."""
+    path, ledger = folder / REIGNS_FILE, folder / LEDGER_FILE
+    is_current = path.exists() and ledger.exists() and _read_notes(connection, path) == notes_beside(ledger)
+    return f"SELECT {REIGN_NAMES} FROM read_parquet('{quoted(path)}')" if is_current else ""  # noqa: S608 - a path
+
+
+def _read_notes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    """What stands in the file's footer; nothing if it cannot be read."""
+    sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
+    try:
+        return dict(connection.execute(sql, [str(path), MADE_BESIDE, FORMAT_NOTE]).fetchall())
+    except duckdb.Error:
+        return {}
+
+
 def notes_beside(ledger: Path) -> dict[str, str]:
-    """What stands in the footer of reigns: their form, and beside which file of rows they were made."""
-    return {FORMAT_NOTE: FORMAT, MADE_BESIDE: fingerprint_end(ledger)}
+    """What stands in the footer of reigns: their form, and beside which files of rows they were made."""
+    return {FORMAT_NOTE: FORMAT, MADE_BESIDE: _fingerprint_files(ledger)}
+
+
+def _fingerprint_files(ledger: Path) -> str:
+    """Tells the files of rows from others; where there is one alone, as earlier releases told it."""
+    parts = [fingerprint_end(part.path) for part in list_parts(ledger.parent)]
+    end = fingerprint_end(ledger)
+    return end if not parts else hashlib.sha256("".join([end, *parts]).encode()).hexdigest()
 
 
 def fingerprint_end(path: Path) -> str:

@@ -17,6 +17,7 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any, Self
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
@@ -26,7 +27,7 @@ from forest_fire_retrain.cli.speech import line_of, lines_of
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.plain_text import escape_json
-from forest_fire_retrain.outgoing import cleared_tree
+from forest_fire_retrain.outgoing import cleared_tree, known_secrets
 
 WIDTH_ELSEWHERE = 220
 """Columns where no terminal says its width, so that a log or a file holds whole rows."""
@@ -118,18 +119,43 @@ def stamp_now() -> Stamp:
 
 def print_json(value: object) -> None:
     """Print `value` as JSON; days and instants in ISO format."""
-    written = json.dumps(cleared_tree(value), indent=2, ensure_ascii=False, default=_to_json)
+    secrets = known_secrets()
+
+    def say(other: object) -> object:
+        return cleared_tree(_to_text(other), secrets)  # what JSON has no form for
+
+    written = json.dumps(cleared_tree(value, secrets), indent=2, ensure_ascii=False, default=say)
     sys.stdout.write(escape_json(written) + "\n")
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Print a table, every cell as text."""
+    secrets = known_secrets()
+    cells = [["—" if cell is None else line_of(_to_text(cell), secrets) for cell in row] for row in rows]
+    laid_out = None if out.is_terminal else _lay_out(columns, cells)
+    if laid_out is not None:
+        out.file.write(f"{line_of(title)}\n{laid_out}")
+        return
     table = Table(title=Text(line_of(title)), title_justify="left", show_edge=False, pad_edge=False)
     for column in columns:
         table.add_column(column, overflow="fold")
-    for row in rows:
-        table.add_row(*("—" if cell is None else Text(line_of(_to_text(cell))) for cell in row))
+    for row in cells:
+        table.add_row(*map(Text, row))
     out.print(table)
+
+
+def _lay_out(columns: Sequence[str], cells: Sequence[Sequence[str]]) -> str | None:
+    """The table as rich lays it out, which takes a millisecond a row; `None` if a cell has to be broken into lines."""
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    if sum(widths) + 3 * (len(widths) - 1) > out.width:
+        return None
+    rule = "━╇━".join("━" * width for width in widths)
+    lines = [" ┃ ".join(map(_pad, columns, widths)), rule, *(" │ ".join(map(_pad, row, widths)) for row in cells)]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _pad(text: str, width: int) -> str:
+    return text + " " * (width - cell_len(text))
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -138,11 +164,6 @@ def print_facts(title: str, facts: Mapping[str, object]) -> None:
     out.print(title, style="bold", markup=False)
     for name, value in facts.items():
         out.print(f"  {name:<{width}}  {'—' if value is None else _to_text(value)}", markup=False)
-
-
-def _to_json(value: object) -> object:
-    """What JSON has no form for, as text."""
-    return cleared_tree(_to_text(value))
 
 
 def _to_text(value: object) -> str:

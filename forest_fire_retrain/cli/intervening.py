@@ -8,7 +8,7 @@ import typer
 from forest_fire_retrain import operations, proofs, verification
 from forest_fire_retrain.cli.console import out, print_json, stamp_now
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.installation import Installation, PublishedLedger, build_installation, build_ledger
 from forest_fire_retrain.pipeline.custody.rolling_back import Rollback, describe_repeated
 from forest_fire_retrain.pipeline.custody.standing_orders import describe_freeze, freeze_that_holds, window_of_days
@@ -71,7 +71,7 @@ def _print_freeze(settings: Settings, *, asked: dt.date | None) -> None:
 
 
 def _state_of(published: PublishedLedger) -> LedgerState:
-    return fold(published.ledger.entries(published.model_name))
+    return published.ledger.state(published.model_name)
 
 
 def unfreeze_promotions(settings: Settings, reason: str) -> None:

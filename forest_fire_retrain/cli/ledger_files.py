@@ -11,7 +11,6 @@ from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError
 from forest_fire_retrain.core.ledger.drafts import draft_restoration
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import RestorationPayload
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.installation import build_signer
 from forest_fire_retrain.settings import Settings
 
@@ -45,7 +44,7 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
         payload = RestorationPayload(
             backup=backup.name, rows=done.n_rows, rows_before=done.n_rows_before, kept_as=kept_as
         )
-        champion = fold(ledger.entries(settings.model_name)).champion
+        champion = ledger.state(settings.model_name).champion
         ledger.append(draft_restoration(payload, model_name=settings.model_name, champion=champion, stamp=stamp))
         refresh_export(ledger, settings.export_folder, signer=build_signer(settings), force=force)
     kept = "" if kept_as is None else f" What was there before is kept as {kept_as}."
@@ -57,7 +56,7 @@ def restore_ledger(settings: Settings, backup: Path, *, force: bool) -> None:
 def export_copy(settings: Settings, *, force: bool) -> None:
     """Write the lock-free copy again."""
     signer = build_signer(settings)
-    rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force)
+    rows = refresh_export(_open_file(settings), settings.export_folder, signer=signer, force=force, is_whole=True)
     out.print(f"{counted(len(rows), 'row')} exported to {settings.export_folder}.", markup=False)
 
 

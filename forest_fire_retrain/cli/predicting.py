@@ -15,7 +15,6 @@ from forest_fire_retrain.cli.running import QUIET, foreseeable_faults_bare
 from forest_fire_retrain.cli.turns import RANGE_END_TAG
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ForestFireRetrainError, RefusedRequestError
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, answer_of_day, served_issues
 from forest_fire_retrain.core.serving.prediction_log import Role
@@ -77,7 +76,7 @@ def predict_today(settings: Settings) -> None:
     now = read_clock()
     today = day_of(now, settings.time_zone)
     installation = build_installation(settings)
-    champion = fold(installation.ledger.entries(settings.model_name)).champion
+    champion = installation.ledger.state(settings.model_name).champion
     if champion is None or (settings.end_date is not None and today >= settings.end_date):
         return
     try:

@@ -4,6 +4,7 @@ Needs no library, so that a fault can be told before anything is imported.
 """
 
 import sys
+from collections.abc import Collection
 
 from forest_fire_retrain.core.plain_text import many_lines, one_line
 from forest_fire_retrain.outgoing import cleared
@@ -11,9 +12,9 @@ from forest_fire_retrain.outgoing import cleared
 NAME = "forest-fire"
 
 
-def line_of(text: str) -> str:
-    """`text` as one line of the output."""
-    return one_line(cleared(text))
+def line_of(text: str, secrets: Collection[str] | None = None) -> str:
+    """`text` as one line of the output; `secrets` as in `outgoing.cleared`."""
+    return one_line(cleared(text, secrets))
 
 
 def lines_of(text: str) -> str:

@@ -11,7 +11,6 @@ Rules
 import dagster as dg
 
 from forest_fire_retrain.core.errors import RefusedRequestError
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.periods import key_of
 from forest_fire_retrain.defs.beginnings import PARTITION_TAG, RANGE_START_TAG
 from forest_fire_retrain.defs.jobs import JOB_NAME
@@ -39,7 +38,7 @@ def refuse_overtaking(instance: dg.DagsterInstance, installation: Installation, 
         If there is such a run; its process and its periods are named.
     """
     settings = installation.settings
-    newest = fold(installation.ledger.entries(settings.model_name)).newest_as_of
+    newest = installation.ledger.state(settings.model_name).newest_as_of
     closed = settings.periods.closed(installation.clock())
     undecided = [key_of(period) for period in closed if newest is None or period.end > newest]
     for run in working_runs(instance, JOB_NAME):

@@ -2,7 +2,6 @@
 
 import dagster as dg
 
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.membership import count_cell_days
@@ -50,7 +49,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
-        state = fold(installation.ledger.entries(installation.settings.model_name))
+        state = installation.ledger.state(installation.settings.model_name)
         checked = keys_to_check(context.partition_keys, state)
         findings = [find_coverage(installation.lake, periods, key) for key in checked]
         for found in findings[: len(context.partition_keys)]:

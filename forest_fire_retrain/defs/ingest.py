@@ -9,7 +9,6 @@ import numpy as np
 from forest_fire_retrain import operations
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import list_capped
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
 from forest_fire_retrain.core.rows.park_days import days_of
@@ -63,7 +62,7 @@ def build_ingest_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         report = ingest_weather(intake_of(installation), window)
         _describe(context, installation, report)
         lag_days = settings.weather_lag_days
-        checked = keys_to_check(context.partition_keys, fold(installation.ledger.entries(settings.model_name)))
+        checked = keys_to_check(context.partition_keys, installation.ledger.state(settings.model_name))
         findings = [find_gaps(installation.lake, settings.periods, key, lag_days) for key in checked]
         return dg.MaterializeResult(
             check_results=[check_periods(GAPS_CHECK, findings, severity=dg.AssetCheckSeverity.WARN)]

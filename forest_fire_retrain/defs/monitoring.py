@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from forest_fire_retrain import watching
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.monitoring.last_look import QualityState
 from forest_fire_retrain.core.monitoring.population_shift import PopulationShift
 from forest_fire_retrain.core.monitoring.quality_report import QualityReport, Tally
@@ -100,7 +99,7 @@ def build_quality_schedule(settings: Settings, job: "UnresolvedAssetJobDefinitio
     def quality_schedule(
         context: dg.ScheduleEvaluationContext, installation: dg.ResourceParam[Installation]
     ) -> dg.RunRequest | dg.SkipReason:
-        if fold(installation.ledger.entries(settings.model_name)).champion is None:
+        if installation.ledger.state(settings.model_name).champion is None:
             return dg.SkipReason(NO_CHAMPION)
         day: dt.date = context.scheduled_execution_time.date()
         return dg.RunRequest(run_key=day.isoformat())

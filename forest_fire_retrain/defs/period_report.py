@@ -10,7 +10,7 @@ from forest_fire_retrain.core.ledger.decision_payload import read_evidence
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.promotion import Standing
 from forest_fire_retrain.core.ledger.reigns import Reign
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.defs.asset_arguments import DECISION, REGISTRY_STATE, asset_of
 from forest_fire_retrain.defs.metadata import (
     Metadata,
@@ -34,7 +34,7 @@ def report_partition(
     context: dg.AssetExecutionContext, installation: Installation, key: str, adjudication: Adjudication
 ) -> Callable[[], dict[str, bytes]]:
     """Attach what a person asks next to the two assets of the operation; what comes back draws the pictures."""
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     shown = describe_adjudication(standing_decision(adjudication, state, key))
     _attach(context, DECISION, key, shown)
     _attach(context, REGISTRY_STATE, key, _describe_registry(installation, adjudication, state))
@@ -73,7 +73,7 @@ def _attach(context: dg.AssetExecutionContext, name: str, key: str, metadata: Me
 
 def draw_present_champion(installation: Installation) -> None:
     """Draw anew the picture that stands on the page of `registry_state`: who was champion when, and how good."""
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     windows = leave_out_shared(read_evidence(entry) for entry in _newest(state, N_WINDOWS_SHOWN))
     if not windows:
         return

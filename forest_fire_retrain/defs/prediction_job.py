@@ -4,7 +4,6 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB
 from forest_fire_retrain.installation import Installation
@@ -47,7 +46,7 @@ def build_prediction_schedule(settings: Settings, job: "UnresolvedAssetJobDefini
             return dg.SkipReason(f"the history ends on {settings.end_date} (FOREST_FIRE_END_DATE)")
         if day != today:
             return dg.SkipReason(f"{day} is over; to predict it now: forest-fire predict --date {day} --retro")
-        if fold(installation.ledger.entries(settings.model_name)).champion is None:
+        if installation.ledger.state(settings.model_name).champion is None:
             return dg.SkipReason(NO_CHAMPION)
         return dg.RunRequest(run_key=day.isoformat(), partition_key=day.isoformat())
 

@@ -70,8 +70,8 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
         yield dg.MaterializeResult()
-        own = [entry for entry in entries if entry.model_name == installation.settings.model_name]
-        keep_current(context, [PROVENANCE], context.partition_keys, fold(own))
+        state = installation.ledger.state(installation.settings.model_name)
+        keep_current(context, [PROVENANCE], context.partition_keys, state)
 
     return [provenance]
 
@@ -90,7 +90,7 @@ def build_custody_checks(shape: Shape) -> dg.AssetChecksDefinition:
         context: dg.AssetCheckExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> Iterator[dg.AssetCheckResult]:
         asked = {key.name for key in context.selected_asset_check_keys}
-        yield from check_custody(installation, installation.ledger.entries(), asked)
+        yield from check_custody(installation, installation.ledger.read_afresh(), asked)
 
     return check_custody_of_home
 

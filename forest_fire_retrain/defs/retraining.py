@@ -19,7 +19,7 @@ from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError, TrackingError
 from forest_fire_retrain.core.ledger.entries import Stamp
-from forest_fire_retrain.core.ledger.state import fold, state_before
+from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.models.training import find_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
@@ -116,7 +116,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
             sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} in {windows.holdout}"
             tell(context, installation, "holdout_set", key, sentence)
-        checked = keys_to_check(context.partition_keys, fold(entries))
+        checked = keys_to_check(context.partition_keys, installation.ledger.state(settings.model_name))
         findings = [find_distance(settings.periods.windows_of(key), settings.gap_days) for key in checked]
         return dg.MaterializeResult(check_results=[check_periods(POSTDATES_CHECK, findings)])
 
@@ -155,7 +155,10 @@ def _entrants(installation: Installation, as_of: dt.date) -> Entrants:
 
 def _champion_recipe(installation: Installation, as_of: dt.date) -> Recipe | None:
     """The last known good parameters: those of the model in production as of the partition, also in a replay."""
-    state = state_before(installation.ledger.entries(installation.settings.model_name), as_of)
+    ledger, name = installation.ledger, installation.settings.model_name
+    state = ledger.state(name)
+    if state.newest_as_of is not None and state.newest_as_of >= as_of:
+        state = state_before(ledger.entries(name), as_of)
     champion = None if state.champion is None else state.candidates.get(state.champion)
     return None if champion is None else champion.recipe
 
@@ -264,7 +267,7 @@ def _results(
         yield from (dg.MaterializeResult(asset_key=asset_of(keys[0], name)) for name in chosen)
         return
     draw_present_champion(installation)
-    state = fold(installation.ledger.entries(installation.settings.model_name))
+    state = installation.ledger.state(installation.settings.model_name)
     found = check_guardrails(current_decisions(adjudications, keys, state))
     for name in chosen:
         yield dg.MaterializeResult(asset_key=asset_of(keys[0], name), check_results=found if name == DECISION else [])

@@ -24,11 +24,11 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from forest_fire_retrain.adapters.ledger_export import copy_options, export_ledger, open_reigns, read_export, write_rows
+from forest_fire_retrain.adapters.copied_rows import copy_options, open_memory, write_rows
+from forest_fire_retrain.adapters.ledger_export import export_ledger, open_reigns, read_export
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE
 from forest_fire_retrain.adapters.reigns_file import (
     REIGN_COLUMNS,
@@ -188,7 +188,8 @@ def build(folder: Path, n_models: int, n_weeks: int) -> Plan:
         last, waiting, n_rows = GENESIS_HASH, list[LedgerEntry](), 0
 
         def put_down() -> None:
-            write_rows(Path(parts) / f"{n_rows:09d}.parquet", COLUMNS, waiting, {})
+            with closing(open_memory()) as connection:
+                write_rows(connection, Path(parts) / f"{n_rows:09d}.parquet", COLUMNS, waiting)
             waiting.clear()
 
         def pass_on() -> Iterator[LedgerEntry]:
@@ -205,10 +206,10 @@ def build(folder: Path, n_models: int, n_weeks: int) -> Plan:
             put_down()
         noted = copy_options({"head": fingerprint_text(last)})
         joined = f"SELECT * FROM read_parquet('{parts}/*.parquet') ORDER BY sequence"  # noqa: S608 - a folder of our own
-        with closing(duckdb.connect(config={"threads": 1, "preserve_insertion_order": True})) as connection:
-            connection.execute(f"SET TimeZone = 'UTC'; COPY ({joined}) TO '{folder / LEDGER_FILE}' ({noted})")
         rows = [row_of(reign) for reign in reigns]
-        write_rows(folder / REIGNS_FILE, REIGN_COLUMNS, rows, notes_beside(folder / LEDGER_FILE))
+        with closing(open_memory()) as connection:
+            connection.execute(f"COPY ({joined}) TO '{folder / LEDGER_FILE}' ({noted})")
+            write_rows(connection, folder / REIGNS_FILE, REIGN_COLUMNS, rows, notes=notes_beside(folder / LEDGER_FILE))
     return plan
 
 

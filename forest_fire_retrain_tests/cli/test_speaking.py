@@ -2,6 +2,7 @@
 
 import datetime as dt
 import importlib
+import io
 import json
 import os
 import re
@@ -149,3 +150,28 @@ def test_a_shell_completes_commands_and_options(shell: str, tmp_path: Path) -> N
         [sys.executable, "-c", PROGRAM], env=environment | asked, capture_output=True, text=True, check=False
     )
     assert "clear-labels" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [(1, "a", None), (22, "wide 火", dt.datetime(2026, 1, 5, 6, tzinfo=dt.UTC))],
+        [("tab\there", "two\nlines", "\x1b[31m"), ("é", "e\u0301", "[bold]:fire:")],
+        [(1, "word " * 60, "x")],
+        [(1, "x" * 300, "a " * 200)],
+    ],
+)
+def test_a_table_is_laid_out_as_rich_lays_it_out(
+    rows: list[tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = []
+    for lay_out in (console._lay_out, lambda _columns, _cells: None):
+        file = io.StringIO()
+        width = console.WIDTH_ELSEWHERE
+        plain = console.Voice(highlight=False, markup=False, emoji=False, soft_wrap=True, width=width, file=file)
+        monkeypatch.setattr(console, "out", plain)
+        monkeypatch.setattr(console, "_lay_out", lay_out)
+        console.print_table("Title", ("n", "longer name", "c"), rows)
+        written.append(file.getvalue())
+    assert written[0] == written[1]

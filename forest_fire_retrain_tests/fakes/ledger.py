@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from forest_fire_retrain.core.errors import LedgerError, LedgerLockedError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.clocks import follow_clock
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, LedgerEntry, is_sealed, seal
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
 
 
 def _pass_by(_point: str) -> None:
@@ -56,6 +58,15 @@ class FakeLedger:
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         return [entry for entry in self.rows if model_name in (None, entry.model_name)]
+
+    def hashes(self) -> KnownHashes:
+        return KnownHashes(row.entry_hash for row in self.rows)
+
+    def state(self, model_name: str) -> LedgerState:
+        return fold(self.entries(model_name))
+
+    def read_afresh(self, model_name: str | None = None) -> list[LedgerEntry]:
+        return self.entries(model_name)
 
     def edit_by_hand(self, sequence: int, **changes: object) -> None:
         """Do what a person with the file can do: change a row without sealing it again."""

@@ -151,7 +151,7 @@ class WindowEvidence(Record):
             *self.loss_champion,
             *self.loss_climatology,
         )
-        return all(math.isfinite(value) for value in series)
+        return all(map(math.isfinite, series))
 
     @property
     def is_usable(self) -> bool:

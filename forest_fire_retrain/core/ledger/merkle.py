@@ -11,7 +11,7 @@ Rules
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 LEAF, NODE = b"\x00", b"\x01"
 HASH_LENGTH = 32
@@ -41,10 +41,20 @@ class MerkleTree:
     """
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels = [[hash_leaf(leaf) for leaf in leaves]]
-        while len(below := self._levels[-1]) > 1:
-            pairs = zip(below[0::2], below[1::2], strict=False)  # a node without a neighbour waits for its own
-            self._levels.append([hash_node(left, right) for left, right in pairs])
+        self._levels: list[list[bytes]] = [[]]
+        self.extend(leaves)
+
+    def extend(self, leaves: Iterable[bytes]) -> None:
+        """Put leaves behind the others; only the nodes above them are hashed."""
+        self._levels[0] += [hash_leaf(leaf) for leaf in leaves]
+        level = 0
+        while len(below := self._levels[level]) > 1:
+            level += 1
+            if level == len(self._levels):
+                self._levels.append([])
+            known = 2 * len(self._levels[level])
+            pairs = zip(below[known::2], below[known + 1 :: 2], strict=False)  # one without a neighbour waits for it
+            self._levels[level] += [hash_node(left, right) for left, right in pairs]
 
     @property
     def size(self) -> int:

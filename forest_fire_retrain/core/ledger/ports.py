@@ -6,6 +6,8 @@ from contextlib import AbstractContextManager
 from typing import NamedTuple, Protocol
 
 from forest_fire_retrain.core.ledger.entries import EntryDraft, LedgerEntry
+from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.records import Candidate
 
 IsSigned = Callable[[bytes, bytes, bytes], bool]
@@ -154,4 +156,16 @@ class Ledger(Protocol):
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         """Rows in order of their sequence, of one model or of all."""
+        ...
+
+    def hashes(self) -> KnownHashes:
+        """The hashes of all rows, in order of their sequence, and the tree over them; to be read, not changed."""
+        ...
+
+    def state(self, model_name: str) -> LedgerState:
+        """What the rows of a model come to, as `fold` says it; it costs what is new, and is the caller's own."""
+        ...
+
+    def read_afresh(self, model_name: str | None = None) -> list[LedgerEntry]:
+        """As `entries`, from the rows as they are stored now, whatever was read before: for what proves something."""
         ...

@@ -1,14 +1,17 @@
 """Take a recorded decision again, from the ledger's rows alone, and say whether it is the same."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.ledger.decision_payload import CASE_FACTS, DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 
 TOLERANCE = 1e-9
+MOST_POOLED = 1_000
+"""Windows that are kept at hand: more than a reign of daily periods pools."""
 WORDED_SINCE = 7
 """The first version of the rule whose decisions are worded as today's code words them.
 
@@ -19,22 +22,56 @@ is kept as it was written; the hash chain guards it.
 WORDS = {"sentence", "alerts"}
 
 
-def recompute(payload: DecisionPayload, decided: dict[str, LedgerEntry]) -> Decision:
+class PooledWindows:
+    """Windows of decided rows, each read once where many decisions pool it.
+
+    Parameters
+    ----------
+    decided : mapping
+        Partition key to live decision, of one model.
+    """
+
+    def __init__(self, decided: Mapping[str, LedgerEntry]) -> None:
+        self._decided = decided
+        self._read: dict[int, WindowEvidence] = {}
+
+    def note(self, entry: LedgerEntry, payload: DecisionPayload) -> None:
+        """Keep the window of a row that was just read; only the last ones are kept, which are those that are pooled."""
+        while len(self._read) >= MOST_POOLED:
+            del self._read[next(iter(self._read))]
+        self._read[entry.sequence] = payload.evidence
+
+    def read(self, key: str) -> WindowEvidence:
+        """The window of a period's decision.
+
+        Raises
+        ------
+        KeyError
+            If the period has none.
+        """
+        entry = self._decided[key]
+        if entry.sequence not in self._read:
+            self.note(entry, read_payload(entry))
+        return self._read[entry.sequence]
+
+
+def recompute(payload: DecisionPayload, decided: Mapping[str, LedgerEntry] | PooledWindows) -> Decision:
     """The decision again, from the ledger's rows.
 
     Parameters
     ----------
     payload : DecisionPayload
         Of the row to check.
-    decided : dict
-        Partition key to live decision, of the same model.
+    decided : mapping or PooledWindows
+        Partition key to live decision, of the same model; or their windows, where many decisions are taken again.
 
     Raises
     ------
     KeyError
         If a row that was pooled is missing.
     """
-    earlier = tuple(read_payload(decided[key]).evidence for key in payload.used_partitions)
+    windows = decided if isinstance(decided, PooledWindows) else PooledWindows(decided)
+    earlier = tuple(windows.read(key) for key in payload.used_partitions)
     case = Case.model_validate(
         {
             **{name: payload.case_facts[name] for name in CASE_FACTS},

@@ -14,13 +14,16 @@ Rules
 import datetime as dt
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
 
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import ExternalPayload, RollbackPayload
 from forest_fire_retrain.core.ledger.shadow_times import is_intent, shadow_until_of
+
+MOVING = (EntryKind.CONFIRMATION, EntryKind.EXTERNAL, EntryKind.REPAIR)
+"""Rows that begin a reign, or sight the alias; no other one changes what the reigns are."""
 
 
 class Movement(StrEnum):
@@ -151,6 +154,13 @@ class Succession:
     judged_in: LedgerEntry | None = None
     origins: dict[int, tuple[int, dt.datetime]] = field(default_factory=dict)
     sightings: list[Sighting] = field(default_factory=list)
+
+    def copy(self) -> "Succession":
+        """The same, to be followed further on its own."""
+        reigns, seen = self.reigns.copy(), self.sightings.copy()
+        return replace(
+            self, reigns=reigns, sightings=seen, in_shadow=self.in_shadow.copy(), origins=self.origins.copy()
+        )
 
     def follow(self, entry: LedgerEntry) -> LedgerEntry | None:
         """Take the next row in; the intent that it carried out, if it began a reign."""

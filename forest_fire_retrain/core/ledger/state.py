@@ -14,8 +14,8 @@ Rules
 """
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import (
@@ -43,6 +43,8 @@ class LedgerState:
     ----------
     decisions : dict
         Partition key to its live decision.
+    newest_partition : str, optional
+        Key of the partition with the latest knowledge that was decided live.
     succession : Succession
         The reigns, and the intent that is open.
     candidates : dict
@@ -68,6 +70,7 @@ class LedgerState:
     """
 
     decisions: dict[str, LedgerEntry] = field(default_factory=dict)
+    newest_partition: str | None = None
     succession: Succession = field(default_factory=Succession)
     candidates: dict[int, Candidate] = field(default_factory=dict)
     meddling: LedgerEntry | None = None
@@ -79,6 +82,20 @@ class LedgerState:
     accepted_deliveries: set[str] = field(default_factory=set)
     shadows: dict[str, LedgerEntry] = field(default_factory=dict)
     weights: LedgerEntry | None = None
+
+    def copy(self) -> "LedgerState":
+        """The same, which rows taken in later do not change; what stands in its containers never changes."""
+        return replace(
+            self,
+            decisions=self.decisions.copy(),
+            succession=self.succession.copy(),
+            candidates=self.candidates.copy(),
+            quarantined=self.quarantined.copy(),
+            quarantines=self.quarantines.copy(),
+            cleared=self.cleared.copy(),
+            accepted_deliveries=self.accepted_deliveries.copy(),
+            shadows=self.shadows.copy(),
+        )
 
     @property
     def reigns(self) -> list[Reign]:
@@ -102,11 +119,6 @@ class LedgerState:
         return self.reigns[-1].version if self.reigns else None
 
     @property
-    def newest_partition(self) -> str | None:
-        """Key of the partition with the latest knowledge that was decided live, if any."""
-        return max(self.decisions, default=None, key=lambda key: (self.decisions[key].as_of or dt.date.min, key))
-
-    @property
     def last_decision(self) -> LedgerEntry | None:
         """The live decision of the latest partition, if any."""
         newest = self.newest_partition
@@ -115,7 +127,7 @@ class LedgerState:
     @property
     def newest_as_of(self) -> dt.date | None:
         """Latest knowledge cut-off that was decided live."""
-        return max((entry.as_of for entry in self.decisions.values() if entry.as_of), default=None)
+        return None if self.last_decision is None else self.last_decision.as_of
 
     def is_quarantined(self, candidate_id: str) -> bool:
         """Whether a candidate was rolled back from, and nobody took it back into production."""
@@ -132,15 +144,20 @@ class LedgerState:
         return reign_for(self.reigns, day)
 
 
-def fold(entries: Sequence[LedgerEntry]) -> LedgerState:
+def fold(entries: Iterable[LedgerEntry]) -> LedgerState:
     """State after `entries`, the rows of one model in their order."""
     state = LedgerState()
+    carry_on(state, entries)
+    return state
+
+
+def carry_on(state: LedgerState, entries: Iterable[LedgerEntry]) -> None:
+    """Take further rows of the same model into a state; whoever hands it out hands out a copy."""
     for entry in entries:
         carried_out = state.succession.follow(entry)
         if carried_out is not None:
             _apply_reign(state, carried_out)
         _APPLY.get(entry.kind, _ignore)(state, entry)
-    return state
 
 
 def previous_reign(state: LedgerState) -> Reign | None:
@@ -215,8 +232,14 @@ def _apply_reign(state: LedgerState, intent: LedgerEntry) -> None:
 
 
 def _apply_decision(state: LedgerState, entry: LedgerEntry) -> None:
-    if entry.partition_key is not None:
-        state.decisions[entry.partition_key] = entry
+    key, newest = entry.partition_key, state.newest_partition
+    if key is None:
+        return
+    state.decisions[key] = entry
+    rivals = [key] if newest is None else [key, newest]
+    if key == newest:  # decided again, it may be older than others
+        rivals = list(state.decisions)
+    state.newest_partition = max(rivals, key=lambda rival: (state.decisions[rival].as_of or dt.date.min, rival))
 
 
 def _apply_rollback(state: LedgerState, entry: LedgerEntry) -> None:

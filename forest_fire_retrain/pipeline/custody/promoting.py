@@ -25,7 +25,7 @@ from forest_fire_retrain.core.ledger.promotion import (
     next_step,
 )
 from forest_fire_retrain.core.ledger.quarantine import mark_description, marks_of
-from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold
+from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.pipeline.custody.comparing_registry import RESTORE, find_broken
@@ -65,7 +65,7 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
         for _ in range(MAX_STEPS):
             entries, view = ledger.entries(model_name), look_at(registry, model_name)
             _refuse_lost_rows(entries, view)
-            state = fold(entries)
+            state = ledger.state(model_name)
             step = next_step(state, view)
             if step is None:
                 return Settlement(state, tuple(written))
@@ -99,7 +99,7 @@ def note_alias(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp
         If the registry cannot be asked, or the ledger cannot be read or written.
     """
     with ledger.exclusive():
-        step = next_step(fold(ledger.entries(model_name)), look_at(registry, model_name))
+        step = next_step(ledger.state(model_name), look_at(registry, model_name))
         if not isinstance(step, RecordExternal):
             return None
         return ledger.append(draft_external(step.observed, step.expected, model_name, stamp))

@@ -1,6 +1,6 @@
 """Hold the pages of decisions against the hashes in their rows, and make lost ones again where that gives the same."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -15,10 +15,20 @@ RESTORE_PAGE = "restore records/decision_page from a backup"
 DECIDING = (EntryKind.DECISION, EntryKind.SHADOW_VERDICT, EntryKind.REPLAY)
 
 
-def check_pages(records: RecordStore, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Pages that are lost or were changed since their decision fell; rows that are older than the pages have none."""
+def check_pages(records: RecordStore, entries: Sequence[LedgerEntry], pages: Mapping[int, str]) -> list[Fault]:
+    """Pages that are lost or were changed since their decision fell; rows that are older than the pages have none.
+
+    Parameters
+    ----------
+    records : RecordStore
+        Where pages are kept.
+    entries : sequence of LedgerEntry
+        The model's rows.
+    pages : mapping
+        Row to the SHA-256 of its page.
+    """
     faults = []
-    for entry, digest in _find_digests(entries):
+    for entry, digest in ((entry, pages[entry.sequence]) for entry in entries if entry.sequence in pages):
         page = records.page(digest)
         if page is not None and fingerprint_text(page) == digest:
             continue

@@ -15,7 +15,7 @@ from forest_fire_retrain.core.ledger.drafts import draft_repair
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.model_card import model_card
 from forest_fire_retrain.core.ledger.payloads import RepairedFault
-from forest_fire_retrain.core.ledger.state import LedgerState, fold, origin_of
+from forest_fire_retrain.core.ledger.state import LedgerState, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault, find_wrong_tags
 from forest_fire_retrain.pipeline.custody.promoting import look_at, look_closely, origin_tags, settle
@@ -56,7 +56,7 @@ def repair(
         return None
     _refuse_untrusted(faults)
     with stores.ledger.exclusive():
-        _refuse_untrusted(check_chain(stores.ledger.entries()))
+        _refuse_untrusted(check_chain(stores.ledger.read_afresh()))
         settled = settle(stores.ledger, stores.registry, model_name, stamp).state
         entry = stores.ledger.append(
             draft_repair(
@@ -83,7 +83,7 @@ def _refuse_untrusted(faults: Sequence[Fault]) -> None:
 def _mend_registry(stores: Stores, model_name: str) -> None:
     """Versions and tags first, the alias last, as in a promotion."""
     entries = stores.ledger.entries(model_name)
-    state = fold(entries)
+    state = stores.ledger.state(model_name)
     _reinstate_versions(stores, model_name, entries, state)
     view = look_at(stores.registry, model_name)
     for version, tags in find_wrong_tags(state, entries, view):

@@ -21,7 +21,7 @@ from forest_fire_retrain.core.ledger.drafts import draft_freeze, draft_rollback
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import RollbackPayload
 from forest_fire_retrain.core.ledger.promotion import RegistryView
-from forest_fire_retrain.core.ledger.state import LedgerState, fold, previous_reign
+from forest_fire_retrain.core.ledger.state import LedgerState, previous_reign
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import look_at, settle
 from forest_fire_retrain.pipeline.custody.proving_versions import prove_version
@@ -103,7 +103,7 @@ def roll_back(
     """
     refuse_blank(reason, "a rollback")
     with stores.ledger.exclusive():
-        before = fold(stores.ledger.entries(model_name))
+        before = stores.ledger.state(model_name)
         state = settle(stores.ledger, stores.registry, model_name, stamp).state
         refuse_past_freeze(freeze_until, state)
         order = _Order(to_version, reason, freeze_until, stamp)
@@ -172,7 +172,7 @@ def _repeat(stores: Stores, model_name: str, row: LedgerEntry, state: LedgerStat
         stores.ledger.append(
             draft_freeze(order.until, order.reason, model_name=model_name, champion=target, stamp=order.stamp)
         )
-    held = freeze_that_holds(fold(stores.ledger.entries(model_name)))
+    held = freeze_that_holds(stores.ledger.state(model_name))
     return Rollback(row, row.champion_before, target, held, is_repeated=True)
 
 

@@ -17,7 +17,7 @@ from forest_fire_retrain.core.ledger.drafts import draft_shadow, draft_shadow_en
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.payloads import ShadowEndedPayload, ShadowPayload
 from forest_fire_retrain.core.ledger.ports import Ledger
-from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold
+from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.core.serving.shadows import name_shadow
@@ -91,7 +91,7 @@ def order_shadow(stores: Stores, model_name: str, wish: Wish, until: dt.date) ->
         msg = f"a shadow until {until} would never be scored: today is {wish.today}; {NOTHING}. Choose a later day"
         raise RefusedRequestError(msg)
     with stores.ledger.exclusive():
-        state = fold(stores.ledger.entries(model_name))
+        state = stores.ledger.state(model_name)
         chosen = _choose(state, model_name, wish.which)
         payload = ShadowPayload(
             candidate_id=chosen.candidate.candidate_id,
@@ -121,7 +121,7 @@ def end_shadow(ledger: Ledger, model_name: str, wish: Wish) -> Shadowing:
     refuse_blank(wish.reason, "ending a shadow")
     with ledger.exclusive():
         entries = ledger.entries(model_name)
-        state = fold(entries)
+        state = ledger.state(model_name)
         orders = [order for row in state.shadows.values() if wish.today < (order := ShadowPayload.read(row)).until]
         named = [order for order in orders if _is_named(order, wish.which)]
         if not named and (row := _find_same_ending(entries, wish)) is not None:

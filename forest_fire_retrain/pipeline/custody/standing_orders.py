@@ -21,7 +21,7 @@ from forest_fire_retrain.core.ledger.drafts import (
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.ports import Ledger
 from forest_fire_retrain.core.ledger.row_words import say_freeze
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.plain_text import find_hidden
 from forest_fire_retrain.core.redaction import redact
 from forest_fire_retrain.core.windows import Interval
@@ -39,7 +39,7 @@ def freeze(ledger: Ledger, model_name: str, *, until: dt.date, reason: str, stam
     """
     refuse_blank(reason, "a freeze")
     with ledger.exclusive():
-        state = fold(ledger.entries(model_name))
+        state = ledger.state(model_name)
         refuse_past_freeze(until, state)
         draft = draft_freeze(until, reason, model_name=model_name, champion=state.champion, stamp=stamp)
         return ledger.append(draft)
@@ -57,7 +57,7 @@ def unfreeze(ledger: Ledger, model_name: str, *, reason: str, stamp: Stamp) -> L
     """
     refuse_blank(reason, "lifting a freeze")
     with ledger.exclusive():
-        state = fold(ledger.entries(model_name))
+        state = ledger.state(model_name)
         if state.frozen_until is None:
             msg = f"promotions of {model_name} are not frozen; nothing was changed. See: forest-fire status"
             raise RefusedRequestError(msg)
@@ -77,7 +77,7 @@ def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: s
     """
     refuse_blank(reason, "clearing labels")
     with ledger.exclusive():
-        state = fold(ledger.entries(model_name))
+        state = ledger.state(model_name)
         flagged = read_flagged(state.decisions.values())
         keys = [evidence.partition_key for evidence in flagged if overlaps_any(evidence.window, [window])]
         if not keys:
@@ -106,7 +106,7 @@ def accept_source(
         msg = f"this home holds no rows of another source than {accepted}; nothing was changed"
         raise RefusedRequestError(msg)
     with ledger.exclusive():
-        state = fold(ledger.entries(model_name))
+        state = ledger.state(model_name)
         if state.accepted_source == accepted:
             msg = f"{accepted} is accepted already; nothing was changed. Run: forest-fire retrain"
             raise RefusedRequestError(msg)
@@ -135,7 +135,7 @@ def accept_delivery(
     """
     refuse_blank(reason, "accepting a delivery")
     with ledger.exclusive():
-        state = fold(ledger.entries(model_name))
+        state = ledger.state(model_name)
         accepted = {key: sentence for key, sentence in losses.items() if key not in state.accepted_deliveries}
         if not accepted:
             msg = "the source says nothing less than before that is not accepted; nothing was changed"

@@ -7,7 +7,8 @@ Rules
 - What the ledger does not know is named and left alone.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from itertools import zip_longest
 
 from pydantic import ValidationError
@@ -18,7 +19,7 @@ from forest_fire_retrain.core.errors import ForestFireRetrainError, LedgerError,
 from forest_fire_retrain.core.ledger.decision_payload import read_payload
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, find_first_fault, first_difference
 from forest_fire_retrain.core.ledger.promotion import RegistryView
-from forest_fire_retrain.core.ledger.recomputation import is_same, recompute
+from forest_fire_retrain.core.ledger.recomputation import PooledWindows, is_same, recompute
 from forest_fire_retrain.core.ledger.redrafting import find_other_columns, find_other_columns_of_decision
 from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
@@ -34,7 +35,7 @@ from forest_fire_retrain.pipeline.custody.comparing_registry import (
 )
 from forest_fire_retrain.pipeline.custody.promoting import look_closely
 from forest_fire_retrain.pipeline.custody.proving_mixtures import check_mixtures, check_weights
-from forest_fire_retrain.pipeline.custody.proving_pages import check_pages
+from forest_fire_retrain.pipeline.custody.proving_pages import DECIDING, check_pages
 from forest_fire_retrain.pipeline.custody.proving_rows import (
     JUDGED,
     Tell,
@@ -42,6 +43,7 @@ from forest_fire_retrain.pipeline.custody.proving_rows import (
     check_rows_of_reigns,
 )
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
+from forest_fire_retrain.pipeline.custody.reading_decisions import Mentions, Note, note_mentions
 
 ReadCopy = Callable[[], list[LedgerEntry]]
 ReadReigns = Callable[[], list[Reign] | None]
@@ -82,13 +84,14 @@ def verify(
     """
     try:
         with stores.ledger.exclusive():
-            rows = stores.ledger.entries()
+            rows = stores.ledger.read_afresh()
+            chain = check_chain(rows)
             faults = [
-                *check_chain(rows),
+                *chain,
                 *check_copy(rows, read_copy, read_reigns),
                 *_unless_blind("witness", lambda: check_kept(rows)),
             ]
-            if find_first_fault(rows) is not None:
+            if chain:
                 return faults
             entries = [entry for entry in rows if entry.model_name == model_name]
             state = fold(entries)
@@ -97,16 +100,17 @@ def verify(
         raise
     except LedgerError as error:
         return [Fault("ledger", _one_line(error), RESTORE, repairable=False)]
-    faults += [*check_intents(state, entries), *check_decisions(state, entries), *check_words(entries)]
+    mentions = Mentions()
+    faults += [*check_intents(state, entries), *check_decisions(state, entries, mentions.note), *check_words(entries)]
     faults += _unless_blind("ledger", lambda: check_weights(entries))
     faults += _unless_blind("log", lambda: check_mixtures(stores.lake, entries))
-    faults += _unless_blind("page", lambda: check_pages(stores.records, entries))
+    faults += _unless_blind("page", lambda: check_pages(stores.records, entries, mentions.pages))
     if isinstance(view, Fault):
         faults.append(view)
     else:
         faults += [*check_alias(state, view), *check_versions_known(state, entries, view)]
         faults += _unless_blind("model", lambda: check_horizon(stores, state, entries, view, rollback_horizon))
-    faults += _unless_blind("lake", lambda: check_pins(stores.lake, entries, tell))
+    faults += _unless_blind("lake", lambda: check_pins(stores.lake, mentions.pinned, tell))
     if tell is not None:
         return faults + check_rows_of_decisions(stores, entries, tell)
     return faults + check_rows_of_reigns(stores, state, entries, rollback_horizon)
@@ -127,14 +131,14 @@ def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy, read_reigns:
     A copy that is behind or damaged can be written again. A sound copy with rows that the ledger lacks
     or has changed is a witness against the ledger, and is kept.
     """
-    chain_holds = find_first_fault(entries) is None
     try:
         copied = read_copy()
     except LedgerError as error:
-        return [Fault("copy", _one_line(error), REPAIR, repairable=chain_holds)]
+        return [Fault("copy", _one_line(error), REPAIR, repairable=find_first_fault(entries) is None)]
     other = first_difference(entries, copied)
     if other is None:
         return check_reigns(copied, read_reigns)
+    chain_holds = find_first_fault(entries) is None
     if len(copied) < other:
         what = f"row {other} is in the ledger and not yet in its copy, which ends at row {len(copied)}"
         return [Fault("copy", what, REPAIR, repairable=chain_holds)]
@@ -170,19 +174,19 @@ def _describe(reign: Reign | None) -> str:
 
 def check_intents(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
     """Promotions and rollbacks that were begun and neither confirmed nor abandoned, or more than once."""
-    closings = [e.decision_id for e in entries if _is_closing(e)]
+    closings = Counter(e.decision_id for e in entries if _is_closing(e))
     faults = []
     for intent in entries:
         if intent.kind is not EntryKind.ROLLBACK and intent.outcome is not Outcome.PROMOTED:
             continue
-        if intent.kind is EntryKind.REPLAY or closings.count(intent.decision_id) == 1:
+        if intent.kind is EntryKind.REPLAY or closings[intent.decision_id] == 1:
             continue
         if intent.decision_id in state.succession.in_shadow:
             continue
         open_id = None if state.open_intent is None else state.open_intent.decision_id
         what = f"the {intent.kind} {intent.decision_id} of row {intent.sequence} was begun and not finished"
         if intent.decision_id != open_id:
-            n_closings = closings.count(intent.decision_id)
+            n_closings = closings[intent.decision_id]
             what = f"the {intent.kind} {intent.decision_id} of row {intent.sequence} was closed {n_closings} times"
         is_open = intent.decision_id == open_id
         faults.append(Fault("ledger", what, REPAIR if is_open else RESTORE, repairable=is_open))
@@ -196,17 +200,32 @@ def _is_closing(entry: LedgerEntry) -> bool:
     return entry.kind in (EntryKind.CONFIRMATION, EntryKind.ABANDONMENT)
 
 
-def check_decisions(state: LedgerState, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Live decisions that stand twice, and decisions and verdicts that do not follow again from their rows."""
-    faults = []
+def check_decisions(
+    state: LedgerState, entries: Sequence[LedgerEntry], note: Note = lambda _entry, _payload: None
+) -> list[Fault]:
+    """Live decisions that stand twice, and decisions and verdicts that do not follow again from their rows.
+
+    Parameters
+    ----------
+    state : LedgerState
+        What the rows come to.
+    entries : sequence of LedgerEntry
+        The model's rows.
+    note : callable
+        Given every row that decides, replays too, with what it embeds, if that can be read.
+    """
+    faults, windows = [], PooledWindows(state.decisions)
     for entry in entries:
         if entry.kind not in JUDGED or entry.partition_key is None:
+            if entry.kind in DECIDING:
+                note_mentions(entry, note)
             continue
         if entry.kind is EntryKind.DECISION and state.decisions[entry.partition_key].sequence != entry.sequence:
             again = f"partition {entry.partition_key} was decided live again after row {entry.sequence}"
             faults.append(Fault("ledger", again, RESTORE, repairable=False))
+            note_mentions(entry, note)
             continue
-        other = _find_other_decision(entry, state)
+        other = _find_other_decision(entry, windows, note)
         if other is not None:
             faults.append(Fault("decision", other, "forest-fire history --events", repairable=False))
     return faults
@@ -230,13 +249,18 @@ def check_words(entries: Sequence[LedgerEntry]) -> list[Fault]:
     ]
 
 
-def check_pins(lake: Lake, entries: Sequence[LedgerEntry], tell: Tell | None = None) -> list[Fault]:
-    """Table versions that live decisions pin and the lake cannot give any more; with `tell`, every page is read."""
-    pinned: dict[str, dict[int, str]] = {}
-    for entry in entries:
-        if entry.kind in JUDGED:
-            for table, version in read_payload(entry).holdout.snapshot.table_versions.items():
-                pinned.setdefault(table, {}).setdefault(version, str(entry.partition_key))
+def check_pins(lake: Lake, pinned: Mapping[str, Mapping[int, str]], tell: Tell | None = None) -> list[Fault]:
+    """Table versions that live decisions pin and the lake cannot give any more; with `tell`, every page is read.
+
+    Parameters
+    ----------
+    lake : Lake
+        What is asked.
+    pinned : mapping
+        Table to the versions that are pinned, and the period that pins each first.
+    tell : callable, optional
+        Told which table is read.
+    """
     return [
         Fault(
             "lake",
@@ -295,13 +319,15 @@ def _look_at(stores: Stores, state: LedgerState, model_name: str, n_reigns: int)
         return _blind("registry", error)
 
 
-def _find_other_decision(entry: LedgerEntry, state: LedgerState) -> str | None:
+def _find_other_decision(entry: LedgerEntry, windows: PooledWindows, note: Note) -> str | None:
     """What a decision's row says that does not follow from the rows it names."""
     is_verdict = entry.kind is EntryKind.SHADOW_VERDICT
     key = f"the {'verdict on' if is_verdict else 'decision of'} {entry.partition_key} in row {entry.sequence}"
     try:
         payload = read_payload(entry)
-        again = recompute(payload, state.decisions)
+        note(entry, payload)
+        windows.note(entry, payload)
+        again = recompute(payload, windows)
     except (ValidationError, KeyError) as error:
         return f"{key} cannot be taken again: {_one_line(str(error)[:200])}"
     other = [] if is_verdict else find_other_columns_of_decision(entry, payload)  # `check_words` looks at verdicts

@@ -20,7 +20,7 @@ from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, fi
 from forest_fire_retrain.core.ledger.drafts import draft_decision, draft_replay
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.promotion import Standing, classify
-from forest_fire_retrain.core.ledger.state import fold, state_before
+from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import settle
 from forest_fire_retrain.pipeline.retraining.giving_verdicts import Verdicts, give_verdicts
@@ -89,7 +89,7 @@ def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Ad
         verdicts = Verdicts()
         if state.in_shadow:
             verdicts = give_verdicts(stores, model_name, through=windows.as_of, stamp=stamp)
-            state = fold(stores.ledger.entries(model_name))
+            state = stores.ledger.state(model_name)
         payload, rows = judge(stores, state, question)
         payload = _begin_shadow(payload, question)
         draft = partial(

@@ -21,7 +21,7 @@ import pyarrow as pa
 
 from forest_fire_retrain.core.errors import EvidenceError, RefusedRequestError, list_capped
 from forest_fire_retrain.core.ledger.ports import Ledger
-from forest_fire_retrain.core.ledger.state import LedgerState, fold
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.models.model_rows import predict
 from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.rows.row_versions import current_rows
@@ -263,7 +263,7 @@ def _score(desk: Desk, features: pa.Table, serving: ServingModel, occasion: Occa
 
 
 def _state_of(desk: Desk) -> LedgerState:
-    return fold(desk.ledger.entries(desk.rules.model_name))
+    return desk.ledger.state(desk.rules.model_name)
 
 
 def _listed(days: Sequence[dt.date]) -> str:

@@ -17,6 +17,7 @@ from forest_fire_retrain import operations
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.core.errors import EvidenceError, LakeError, OtherSourceError, RefusedRequestError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.rows.ports import Source, SourceSlice
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.serving.log_notes import LastLive
@@ -327,6 +328,9 @@ class Locked:
 
     def entries(self, model_name: str | None = None) -> list[LedgerEntry]:
         return self.rows.entries(model_name)
+
+    def state(self, model_name: str) -> LedgerState:
+        return self.rows.state(model_name)
 
     def refuse_lost_rows(self) -> None:
         """Nothing is lost in memory."""
