@@ -2,9 +2,9 @@
 
 Both run in turn in processes of their own, on the same rows: `forest-fire retrain` of one week (ingest, features,
 holdout, training, adjudication, registry, ledger, export, Dagster's events) and `cycle_by_hand.py` (query, fit,
-predict, log to MLflow). CPU seconds are those of a process from its start to its end. What a tiny park takes is the fixed part,
-imports included; what the large one takes more grows with the rows. The parts come from a week of their own, which
-is looked at every few milliseconds.
+predict, log to MLflow). CPU seconds are those of a process from its start to its end. What a tiny park takes is the
+fixed part, imports included; what the large one takes more grows with the rows. The parts come from a week of their
+own, which is looked at every few milliseconds.
 """
 
 import argparse
