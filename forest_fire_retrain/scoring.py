@@ -71,7 +71,7 @@ def score_rows(
     n_done = 0
     with rows_written(target, schema) as writer:
         for batch in rows.batches([*kept, *served.feature_names], ROWS_AT_ONCE):
-            writer.write_table(_answer(served, batch, kept, stamp).cast(schema))
+            writer.write(_answer(served, batch, kept, stamp).cast(schema))
             n_done += batch.num_rows
             tell(n_done)
     return Scored(n_done, served.model_name, served.version, served.artifact_sha256)
@@ -103,9 +103,21 @@ def _stamp(served: ServedModel, scored_at: dt.datetime) -> Mapping[str, pa.Scala
     return {name: pa.scalar(value, kind) for (name, kind), value in zip(STAMP.items(), said, strict=True)}
 
 
+def _score(served: ServedModel, batch: pa.Table) -> np.ndarray:
+    """Probabilities; numbers go straight into the model's matrix, what may be something else through a frame."""
+    kinds = [batch.schema.field(name).type for name in served.feature_names]
+    if not all(pa.types.is_floating(kind) or pa.types.is_integer(kind) for kind in kinds):
+        frame = batch.select(list(served.feature_names)).to_pandas(split_blocks=True)
+        return served.score(frame).to_numpy()
+    used = served.model.used_features
+    matrix = np.empty((batch.num_rows, len(used)), dtype=np.float64)
+    for place, name in enumerate(used):
+        matrix[:, place] = batch[name].to_numpy()
+    return served.score_matrix(matrix)
+
+
 def _answer(served: ServedModel, batch: pa.Table, kept: list[str], stamp: Mapping[str, pa.Scalar]) -> pa.Table:
-    frame = batch.select(list(served.feature_names)).to_pandas(split_blocks=True)
-    probabilities = served.score(frame).to_numpy()
+    probabilities = _score(served, batch)
     answers = {"probability": probabilities, "expected_fires": -np.log1p(-probabilities)}
     told = {name: pa.repeat(value, batch.num_rows) for name, value in stamp.items()}
     return pa.table({**{name: batch[name] for name in kept}, **answers, **told})

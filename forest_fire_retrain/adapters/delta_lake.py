@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.dataset as pads
@@ -33,6 +34,8 @@ KEEP_EVERYTHING = {
 MARK = "complete_through"
 ORIGIN = "origin"
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+LITTLE_AHEAD = {"batch_size": 65_536, "batch_readahead": 2, "fragment_readahead": 1}
+"""What is read before it is asked for: it is memory beside the rows themselves."""
 ATTEMPTS = 8
 LONGEST_PAUSE_SECONDS = 0.2
 
@@ -133,17 +136,29 @@ class DeltaLake:
         window: Interval | None = None,
     ) -> pa.Table:
         """Rows of `table` at `version` (newest by default) whose `day_column` falls into `window`."""
+        return self._open_rows(table, version, day_column, window).read_at_once(columns)
+
+    def pin(self, table: str, *, version: int, day_column: str, window: Interval) -> "DeltaRows":
+        """The rows that `read` gives, without reading them yet; the table is opened once."""
+        return self._open_rows(table, version, day_column, window)
+
+    def _open_rows(
+        self, table: str, version: int | None, day_column: str | None, window: Interval | None
+    ) -> "DeltaRows":
+        named = table if version is None else f"{table} at version {version}"
+
+        def refuse(error: Exception) -> LakeError:
+            return self._refuse_reading(named, error)
+
         try:
             opened, files, chosen = DeltaTable(self._uri(table), version=version), None, None
             if day_column is not None and window is not None:
                 field = pa.schema(opened.schema().to_arrow()).field(day_column)
                 files, chosen = _predicate(field, window), _day_filter(field, window)
             dataset = opened.to_pyarrow_dataset(file_pruning_predicate=files)  # by the files' least and greatest days
-            found = dataset.to_table(columns=None if columns is None else list(columns), filter=chosen)
         except (DeltaError, OSError, pa.ArrowException) as error:
-            named = table if version is None else f"{table} at version {version}"
-            raise self._refuse_reading(named, error) from unless_secret(error)
-        return _with_plain_strings(found)
+            raise refuse(error) from unless_secret(error)
+        return DeltaRows(dataset, chosen, refuse)
 
     def unreadable_versions(
         self, table: str, versions: Sequence[int], *, are_pages_read: bool = False
@@ -243,6 +258,45 @@ class DeltaLake:
         )
 
 
+class DeltaRows(NamedTuple):
+    """Rows of one version, in the order of its files.
+
+    Attributes
+    ----------
+    dataset : pyarrow.dataset.Dataset
+        The files.
+    chosen : pyarrow.dataset.Expression, optional
+        Which of their rows; all without it.
+    refuse : callable
+        Makes the error that says that they cannot be read.
+    """
+
+    dataset: pads.Dataset
+    chosen: pads.Expression | None
+    refuse: Callable[[Exception], LakeError]
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns, as `read` gives them."""
+        return _plain(self.dataset.schema)
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """These columns; the rows come in the same order each time, and little is read ahead of them."""
+        return self._read(columns, **LITTLE_AHEAD)
+
+    def read_at_once(self, columns: Sequence[str] | None) -> pa.Table:
+        """These columns, or all, as many files at a time as there is to gain from."""
+        return self._read(columns)
+
+    def _read(self, columns: Sequence[str] | None, **ahead: int) -> pa.Table:
+        try:
+            names = None if columns is None else list(columns)
+            found = self.dataset.to_table(columns=names, filter=self.chosen, **ahead)
+        except (DeltaError, OSError, pa.ArrowException) as error:
+            raise self.refuse(error) from unless_secret(error)
+        return found.cast(_plain(found.schema))
+
+
 def without_trace(error: Exception) -> str:
     """The error's own words on one line; delta-rs colours some and appends the stack of its native threads."""
     own = re.split(r"\n\s*0: ", COLOUR.sub("", str(error)), maxsplit=1)[0]
@@ -305,8 +359,7 @@ def _day_filter(field: pa.Field, window: Interval) -> pads.Expression:
     return (pads.field(field.name) >= start) & (pads.field(field.name) < end)
 
 
-def _with_plain_strings(table: pa.Table) -> pa.Table:
-    """The same table with every string column as plain Arrow strings."""
+def _plain(schema: pa.Schema) -> pa.Schema:
+    """The same columns with every string as a plain Arrow string."""
     wide = (pa.large_string(), pa.string_view())
-    fields = [field.with_type(pa.string()) if field.type in wide else field for field in table.schema]
-    return table.cast(pa.schema(fields))
+    return pa.schema([field.with_type(pa.string()) if field.type in wide else field for field in schema])

@@ -1,6 +1,11 @@
-"""Files of rows as people have them, Parquet or Delta: read a batch at a time, written as one file or not at all."""
+"""Files of rows as people have them, Parquet or Delta: read a batch at a time, written as one file or not at all.
+
+Reading goes a batch ahead, writing a table behind, each in a thread of its own: whoever works on a batch waits for
+neither, and no more of the rows is in memory.
+"""
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +21,7 @@ from forest_fire_retrain.adapters.delta_lake import without_trace
 from forest_fire_retrain.core.errors import InputContractError, RefusedRequestError
 
 BATCHES_AHEAD = 2
-"""Batches that are read before they are asked for: memory does not grow with the number of rows."""
+"""Batches of a row group that are decoded before they are asked for."""
 
 
 class RowFiles(NamedTuple):
@@ -51,20 +56,41 @@ class RowFiles(NamedTuple):
         InputContractError
             If a file cannot be read.
         """
+        with ThreadPoolExecutor(1, thread_name_prefix="rows ahead") as pool:
+            parts = self._parts(columns, n_rows)
+            following = pool.submit(next, parts, None)
+            while (part := following.result()) is not None:
+                following = pool.submit(next, parts, None)
+                yield part
+
+    def _parts(self, columns: Sequence[str], n_rows: int) -> Iterator[pa.Table]:
+        """The rows, read as they are asked for.
+
+        A scan of a whole dataset would hold up to a gigabyte before it waits; one of a row group holds that group.
+        """
         held: list[pa.RecordBatch] = []
         n_held = 0
-        read = self.dataset.to_batches(
-            columns=list(columns), batch_size=n_rows, batch_readahead=BATCHES_AHEAD, fragment_readahead=1
-        )
         with _foreseen(self.where):
-            for batch in read:
-                held.append(batch)
-                n_held += batch.num_rows
-                if n_held >= n_rows:
-                    yield pa.Table.from_batches(held)
-                    held, n_held = [], 0
+            for group in self._groups():
+                for batch in group.to_batches(
+                    schema=self.dataset.schema,
+                    columns=list(columns),
+                    batch_size=n_rows,
+                    batch_readahead=BATCHES_AHEAD,
+                    fragment_readahead=1,
+                ):
+                    held.append(batch)
+                    n_held += batch.num_rows
+                    if n_held >= n_rows:
+                        yield pa.Table.from_batches(held)
+                        held, n_held = [], 0
             if n_held:
                 yield pa.Table.from_batches(held)
+
+    def _groups(self) -> Iterator[pads.Fragment]:
+        """The row groups of the files, in their order."""
+        for file in self.dataset.get_fragments():
+            yield from file.split_by_row_group()
 
 
 def open_rows(where: str) -> RowFiles:
@@ -92,8 +118,34 @@ def _may_be_delta(where: str) -> bool:
     return "://" in where or (Path(where) / "_delta_log").is_dir()
 
 
+class RowWriter:
+    """Writes tables behind each other, each while the next one is made.
+
+    Parameters
+    ----------
+    writer : pyarrow.parquet.ParquetWriter
+        The open file.
+    pool : ThreadPoolExecutor
+        One thread.
+    """
+
+    def __init__(self, writer: pq.ParquetWriter, pool: ThreadPoolExecutor) -> None:
+        self._writer, self._pool = writer, pool
+        self._behind: Future[None] | None = None
+
+    def write(self, table: pa.Table) -> None:
+        """Hand a table over, as soon as the one before it is written; what went wrong with that one is raised."""
+        self.finish()
+        self._behind = self._pool.submit(self._writer.write_table, table)
+
+    def finish(self) -> None:
+        """Wait until everything is written."""
+        if self._behind is not None:
+            self._behind.result()
+
+
 @contextmanager
-def rows_written(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+def rows_written(target: Path, schema: pa.Schema) -> Iterator[RowWriter]:
     """A writer for `target`, which is there in whole after the block, or not at all if the block raises.
 
     Raises
@@ -106,8 +158,15 @@ def rows_written(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
         raise RefusedRequestError(msg)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with written_beside(target) as beside, pq.ParquetWriter(beside, schema) as writer:
+        texts = [field.name for field in schema if not pa.types.is_floating(field.type)]  # numbers rarely return
+        with (
+            written_beside(target) as beside,
+            pq.ParquetWriter(beside, schema, use_dictionary=texts) as file,
+            ThreadPoolExecutor(1, thread_name_prefix="rows behind") as pool,
+        ):
+            writer = RowWriter(file, pool)
             yield writer
+            writer.finish()
     except OSError as error:
         msg = f"{target} cannot be written: {error.strerror or error}; nothing of it was kept. Free disk space or "
         raise RefusedRequestError(msg + "correct the permissions, then run the same command again") from error

@@ -25,7 +25,8 @@ CHUNK_BYTES = 1 << 20
 MAX_PARSED = 2
 
 _parsed: dict[str, RiskModel] = {}
-"""Models by the SHA-256 of their bytes: champion and candidate are scored period after period."""
+"""Models by the SHA-256 of their bytes, the one that was asked for last at the end: the champion is scored period after
+period, each candidate only in its own."""
 
 
 def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
@@ -53,11 +54,11 @@ def load_verified(path: Path, *, expected_sha256: str) -> RiskModel:
             "loaded. Restore the artifact from a backup, or run: forest-fire verify"
         )
         raise ArtifactTamperedError(msg)
-    if observed not in _parsed:
-        while len(_parsed) >= MAX_PARSED:
-            del _parsed[next(iter(_parsed))]
-        _parsed[observed] = _parse(path, content)
-    return _parsed[observed]
+    model = _parsed.pop(observed, None) or _parse(path, content)
+    while len(_parsed) >= MAX_PARSED:
+        del _parsed[next(iter(_parsed))]
+    _parsed[observed] = model  # behind those that were asked for before it
+    return model
 
 
 def _read(path: Path) -> bytes:

@@ -86,7 +86,16 @@ class RiskModel(ClassifierMixin, BaseEstimator):
             If columns are missing, unknown or out of order, a value is infinite, or the pipeline
             answers with anything but a probability.
         """
-        values = self.model_input(features)
+        return self.predict_matrix(self.model_input(features))
+
+    def predict_matrix(self, values: np.ndarray) -> np.ndarray:
+        """As `predict_proba`, from the matrix that `model_input` makes; shape (n_rows, 2).
+
+        Raises
+        ------
+        EvidenceError
+            If the pipeline answers with anything but a probability.
+        """
         if len(values) == 0:
             return np.empty((0, 2))
         with get_cached_controller().limit(limits=self.n_threads):
@@ -154,12 +163,23 @@ def input_matrix(features: pd.DataFrame, columns: tuple[str, ...]) -> np.ndarray
     values = np.empty((len(features), len(columns)), dtype=np.float64, order="F")
     for place, name in enumerate(columns):  # a column at a time: nothing is held twice
         values[:, place] = features[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    refuse_infinite(values, columns)
+    return values
+
+
+def refuse_infinite(values: np.ndarray, columns: tuple[str, ...]) -> None:
+    """Refuse a matrix with an infinite value.
+
+    Raises
+    ------
+    EvidenceError
+        If there is one; the columns are named.
+    """
     n_infinite = [int(np.count_nonzero(np.isinf(values[:, place]))) for place in range(len(columns))]
     if any(n_infinite):
         where = [name for name, n_bad in zip(columns, n_infinite, strict=True) if n_bad]
         msg = f"{sum(n_infinite)} feature value(s) are infinite, allowed are none; features: {list_capped(where)}"
         raise EvidenceError(msg)
-    return values
 
 
 def _refuse_other_columns(observed: tuple[str, ...], expected: tuple[str, ...]) -> None:

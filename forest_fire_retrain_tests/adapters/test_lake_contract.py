@@ -251,3 +251,25 @@ def test_fake_and_delta_hold_the_same_after_any_series_of_writes(tmp_path: Path)
 def fingerprint_of_all(lake: Lake, version: int) -> str:
     order = [(name, "ascending") for name in ("recorded_at", "precip_mm")]
     return fingerprint_table(lake.read(TABLE, version=version).sort_by(order))
+
+
+def test_pinned_rows_are_those_that_are_read_and_come_in_one_order(lake: Lake) -> None:
+    days = random.Random(5).sample(range(40), 40)  # noqa: S311 - days in any order
+    for start in range(0, 40, 8):
+        lake.append(TABLE, rows(*days[start : start + 8], value=float(start) or None))
+    lake.overwrite(TABLE, rows(1))
+    pinned = lake.pin(TABLE, version=4, day_column="date", window=window(5, 30))
+    names = pinned.schema.names
+    one_by_one = pa.table({name: pinned.read([name])[name] for name in names})
+    assert one_by_one.schema.equals(pinned.schema)
+    assert one_by_one.equals(pinned.read(names))
+    read = lake.read(TABLE, version=4, day_column="date", window=window(5, 30))
+    assert fingerprint(one_by_one) == fingerprint(read)
+    assert one_by_one.num_rows == 25
+
+
+def test_rows_that_cannot_be_pinned_are_an_error(lake: Lake) -> None:
+    lake.overwrite(TABLE, rows(1))
+    for table, version in (("fires", 0), (TABLE, 7)):
+        with pytest.raises(LakeError):
+            lake.pin(table, version=version, day_column="date", window=window(0, 2))

@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import skops.io
 
-from forest_fire_retrain.adapters.verified_models import TRUSTED_TYPES, load_verified, sha256_of_file
+from forest_fire_retrain.adapters.verified_models import MAX_PARSED, TRUSTED_TYPES, load_verified, sha256_of_file
 from forest_fire_retrain.core.errors import ArtifactTamperedError, TrackingError
 from forest_fire_retrain.core.models.training import fit
 from forest_fire_retrain.core.records import Recipe
+from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain_tests.example_models import SMALL_BOOSTING, SMALL_LOGISTIC, example_model, example_rows
 
 
@@ -73,3 +74,25 @@ def test_a_file_that_is_no_model_is_refused(tmp_path: Path, content: bytes) -> N
 def test_a_missing_file_is_a_tracking_error(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match="cannot be read"):
         sha256_of_file(tmp_path / "none")
+
+
+def test_the_model_that_was_asked_for_longest_ago_gives_way(tmp_path: Path) -> None:
+    features, labels = example_rows()
+    hashes = [
+        write(
+            tmp_path / str(seed), fit(SMALL_LOGISTIC, features[: 800 + seed], labels[: 800 + seed], seed=1, n_threads=1)
+        )
+        for seed in range(MAX_PARSED + 2)
+    ]
+
+    def load(number: int) -> RiskModel:
+        return load_verified(tmp_path / str(number), expected_sha256=hashes[number])
+
+    champion = load(0)
+    for candidate in range(1, MAX_PARSED + 2):
+        load(candidate)
+        assert load(0) is champion
+    oldest = load(MAX_PARSED)
+    for number in (0, MAX_PARSED + 1):
+        load(number)
+    assert load(MAX_PARSED) is not oldest

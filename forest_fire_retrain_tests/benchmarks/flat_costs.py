@@ -7,7 +7,6 @@ memory that a million rows more take in training, and the requests of a candidat
 import argparse
 import datetime as dt
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -30,19 +29,27 @@ from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.duckdb_engine import DuckDbEngine
 from forest_fire_retrain.adapters.mlflow_models import MlflowModels
 from forest_fire_retrain.adapters.mlflow_tracking import MlflowTracker
+from forest_fire_retrain.core.models.model_rows import feature_frame, label_array, predict
 from forest_fire_retrain.core.models.ports import RowsUsed
 from forest_fire_retrain.core.models.training import find_recipe, fit
+from forest_fire_retrain.core.records import Knowledge, Snapshot
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
-from forest_fire_retrain.core.rows.labelled_rows import labelled_rows
 from forest_fire_retrain.core.rows.tables import FIRES_SCHEMA, TableName
+from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
-from forest_fire_retrain.pipeline.retraining.training_candidates import fit_and_score
+from forest_fire_retrain.pipeline.preparing.featuring import CHUNK_DAYS
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
+from forest_fire_retrain.pipeline.preparing.reading_training import read_training
+from forest_fire_retrain.pipeline.retraining.training_candidates import fit_and_score, sampler_of
 from forest_fire_retrain_tests.reliability.outages import MlflowServer
 
 START = dt.date(2020, 1, 6)
 WEEK = dt.timedelta(days=7)
-N_CELLS = 200
-MEGABYTE = 1024
+DAY = dt.timedelta(days=1)
+N_CELLS, N_TRAINING_CELLS = 200, 1_000
+WHOLE, SAMPLED, AS_TABLES = "all rows", "ten negatives per positive", "all rows as tables and frames"
+"""Ways to train; the last is the former one, in the same run."""
+KILOBYTES = 1024
 REPEATS = 15
 
 
@@ -104,33 +111,65 @@ def write_weeks(n_weeks: int, folder: Path) -> DeltaLake:
     return lake
 
 
-def train_once(n_rows: int) -> float:
-    """Peak memory of a process that joins and trains `n_rows` rows, in MB."""
-    n_cells = 1_000
-    features = features_of(START, n_rows // n_cells, n_cells, 0)
-    rng, n_fires = np.random.default_rng(1), n_rows // 100
-    places = rng.integers(0, features.num_rows, n_fires)
-    told = {
-        "fire_id": [f"fire-{number}" for number in range(n_fires)],
-        "cell_id": features["cell_id"].take(places),
-        "date": features["date"].take(places),
-        "recorded_at": [dt.datetime(2019, 1, 1, tzinfo=dt.UTC)] * n_fires,
-    }
-    columns = {field.name: told.get(field.name, pa.nulls(n_fires, field.type)) for field in FIRES_SCHEMA}
-    fires = pa.table(columns, schema=FIRES_SCHEMA)
-    rows = labelled_rows(DuckDbEngine(), features=features, fires=fires, known_at=dt.datetime.now(dt.UTC))
-    del features
-    fit_and_score(rows, rows.slice(0, 7_000), find_recipe("gradient_boosting"), seed=1, n_threads=1)
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / MEGABYTE
+def write_training_lake(n_rows: int, folder: Path) -> Snapshot:
+    """A lake with the features of 1,000 cells, a year a commit as a rebuild writes them, and a fire per 100 rows."""
+    lake, rng, n_days = DeltaLake(str(folder)), np.random.default_rng(1), n_rows // N_TRAINING_CELLS
+    told: list[pa.Table] = []
+    for first in range(0, n_days, CHUNK_DAYS):
+        window = Interval(start=START + first * DAY, end=START + min(first + CHUNK_DAYS, n_days) * DAY)
+        rows = features_of(window.start, window.n_days, N_TRAINING_CELLS, first)
+        lake.replace(TableName.FEATURES, rows, day_column="date", window=window, through=window.end)
+        told.append(rows.select(["cell_id", "date"]).take(rng.integers(0, rows.num_rows, rows.num_rows // 100)))
+    fires = pa.concat_tables(told)
+    columns: dict[str, object] = {name: fires[name] for name in fires.column_names}
+    columns["fire_id"] = [f"fire-{number}" for number in range(fires.num_rows)]
+    columns["recorded_at"] = [dt.datetime(2019, 1, 1, tzinfo=dt.UTC)] * fires.num_rows
+    filled = {field.name: columns.get(field.name, pa.nulls(fires.num_rows, field.type)) for field in FIRES_SCHEMA}
+    lake.append(TableName.FIRES, pa.table(filled, schema=FIRES_SCHEMA))
+    versions = {str(table): lake.version(table) or 0 for table in (TableName.FEATURES, TableName.FIRES)}
+    return Snapshot(table_versions=versions, known_at=dt.datetime(2025, 1, 1, tzinfo=dt.UTC), knowledge=Knowledge.LIVE)
 
 
-def measure_memory(n_rows: int) -> dict[str, object]:
+def train_once(way: str, n_rows: int, folder: Path, snapshot: Snapshot) -> float:
+    """Peak memory of a process that reads and trains `n_rows` rows, in MB."""
+    lake, engine = DeltaLake(str(folder)), DuckDbEngine()
+    window = Interval(start=START, end=START + n_rows // N_TRAINING_CELLS * DAY)
+    judged = read_labelled(lake, engine, snapshot, Interval(start=START, end=START + WEEK))
+    recipe = find_recipe("gradient_boosting")
+    if way == SAMPLED:
+        recipe = recipe.model_copy(update={"parameters": {**recipe.parameters, "negatives_per_positive": 10}})
+    if way == AS_TABLES:
+        rows = read_labelled(lake, engine, snapshot, window)
+        model = fit(recipe, feature_frame(rows), label_array(rows), seed=1, n_threads=1)
+        predict(model, judged), predict(model, rows), fingerprint_table(rows)
+    else:
+        training = read_training(lake, engine, snapshot, window, sampler_of(recipe, 1))
+        fit_and_score(training, judged, recipe, seed=1, n_threads=1)
+    return peak_memory_mb()
+
+
+def peak_memory_mb() -> float:
+    """Peak memory of this process since it began; what `getrusage` says begins with that of the process before it."""
+    told = Path("/proc/self/status").read_text(encoding="ascii")
+    return next(int(line.split()[1]) for line in told.splitlines() if line.startswith("VmHWM")) / KILOBYTES
+
+
+def measure_memory(n_rows: int, folder: Path) -> dict[str, object]:
     """What a million rows more take: from two processes of their own, because imports hide what few rows take."""
-    peaks = {number: float(_run_alone("--train", str(number))) for number in (n_rows, 2 * n_rows)}
-    return {
-        **{f"peak at {number} rows, MB": peak for number, peak in peaks.items()},
-        "MB a million rows more": 1e6 * (peaks[2 * n_rows] - peaks[n_rows]) / n_rows,
-    }
+    sizes = {number: write_training_lake(number, folder / str(number)) for number in (n_rows, 2 * n_rows)}
+    found: dict[str, object] = {}
+    for way in (AS_TABLES, WHOLE, SAMPLED):
+        peaks = {
+            number: float(
+                _run_alone("--train", way, str(number), str(folder / str(number)), snapshot.model_dump_json())
+            )
+            for number, snapshot in sizes.items()
+        }
+        found[way] = {
+            **{f"peak at {number} rows, MB": peak for number, peak in peaks.items()},
+            "MB a million rows more": 1e6 * (peaks[2 * n_rows] - peaks[n_rows]) / n_rows,
+        }
+    return found
 
 
 def _run_alone(*words: str) -> str:
@@ -170,15 +209,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--weeks", type=int, nargs="+", default=[128, 500])
     parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--train", type=int, help="train on so many rows in this process, and print its peak memory")
+    parser.add_argument("--train", nargs=4, help="way, rows, lake and snapshot: print the peak memory of this process")
     asked = parser.parse_args()
     if asked.train:
-        print(train_once(asked.train))  # noqa: T201 - the answer
+        way, n_rows, where, snapshot = asked.train
+        print(train_once(way, int(n_rows), Path(where), Snapshot.model_validate_json(snapshot)))  # noqa: T201 - the answer
         return
     with tempfile.TemporaryDirectory() as folder:
         found = {
             "reads": [time_reads(n_weeks, Path(folder) / str(n_weeks)) for n_weeks in asked.weeks],
-            "memory": measure_memory(asked.rows),
+            "memory": measure_memory(asked.rows, Path(folder) / "training"),
             "candidate on an MLflow server": count_requests(Path(folder) / "mlflow"),
         }
     print(json.dumps(found, indent=2))  # noqa: T201 - a report

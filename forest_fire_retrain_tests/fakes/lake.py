@@ -17,6 +17,19 @@ def _pass_by(_point: str) -> None:
     """Let every step through."""
 
 
+class FakeRows(NamedTuple):
+    """Implements `PinnedRows`."""
+
+    rows: pa.Table
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.rows.schema
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        return self.rows.select(list(columns))
+
+
 class TableVersion(NamedTuple):
     """One version of a table."""
 
@@ -109,6 +122,10 @@ class FakeLake:
         if day_column is not None and window is not None:
             rows = rows.filter(falls_into(rows[day_column], window))
         return rows if columns is None else rows.select(list(columns))
+
+    def pin(self, table: str, *, version: int, day_column: str, window: Interval) -> "FakeRows":
+        rows = self.read(table, version=version, day_column=day_column, window=window)
+        return FakeRows(rows)
 
     def unreadable_versions(
         self, table: str, versions: Sequence[int], *, are_pages_read: bool = False

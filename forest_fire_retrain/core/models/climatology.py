@@ -47,9 +47,9 @@ class Climatology(NamedTuple):
         rows : pyarrow.Table
             With the columns `cell_id` and `date`.
         """
-        cells, months = _cells(rows), _month_indices(rows)
-        places = np.minimum(np.searchsorted(self.cell_ids, cells), len(self.cell_ids) - 1)
-        known = self.cell_ids[places] == cells
+        cell_ids, cells = _cells(rows)
+        found = np.minimum(np.searchsorted(self.cell_ids, cell_ids), len(self.cell_ids) - 1)
+        known, places, months = (self.cell_ids[found] == cell_ids)[cells], found[cells], _month_indices(rows)
         return np.where(known, self.cell_month_rates[places, months], self.month_rates[months])
 
 
@@ -69,7 +69,7 @@ def fit_climatology(rows: pa.Table) -> Climatology:
     if rows.num_rows == 0:
         msg = "the training window holds no cell-days, climatology needs at least one; run: forest-fire status"
         raise EvidenceError(msg)
-    cell_ids, cells = np.unique(_cells(rows), return_inverse=True)
+    cell_ids, cells = _cells(rows)
     shape = (len(cell_ids), MONTHS)
     flat = cells * MONTHS + _month_indices(rows)
     fires = np.bincount(
@@ -99,8 +99,11 @@ def _shrink(fires: np.ndarray, days: np.ndarray, towards: np.ndarray | float, ps
     return np.asarray((fires + pseudo_days * towards) / (days + pseudo_days))
 
 
-def _cells(rows: pa.Table) -> np.ndarray:
-    return rows["cell_id"].to_numpy().astype(np.str_)
+def _cells(rows: pa.Table) -> tuple[np.ndarray, np.ndarray]:
+    """The cells there are, sorted, and the place of each row's among them: a text is looked at once per cell."""
+    coded = rows["cell_id"].combine_chunks().dictionary_encode()
+    cell_ids, places = np.unique(coded.dictionary.to_numpy(zero_copy_only=False).astype(np.str_), return_inverse=True)
+    return cell_ids, places[coded.indices.to_numpy()]
 
 
 def _month_indices(rows: pa.Table) -> np.ndarray:

@@ -8,6 +8,7 @@ import pyarrow as pa
 
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.feature_catalogue import input_names
+from forest_fire_retrain.core.rows.labelled_rows import Drawn
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 
 ROWS_AT_ONCE = 65_536
@@ -25,6 +26,11 @@ def feature_frame(rows: pa.Table) -> pd.DataFrame:
         If `rows` hold the inputs of no version.
     """
     return _frame(rows, input_names(rows.column_names))
+
+
+def matrix_frame(rows: Drawn) -> pd.DataFrame:
+    """The rows as a frame, in the same memory."""
+    return pd.DataFrame(rows.matrix, columns=list(rows.names), copy=False)
 
 
 def label_array(rows: pa.Table) -> np.ndarray:
@@ -45,6 +51,16 @@ def predict(model: RiskModel, rows: pa.Table) -> np.ndarray:
     parts = [
         model.predict_proba(_frame(rows.slice(start, ROWS_AT_ONCE), names))[:, 1]
         for start in range(0, max(rows.num_rows, 1), ROWS_AT_ONCE)
+    ]
+    return np.asarray(np.concatenate(parts), dtype=np.float64)
+
+
+def predict_drawn(model: RiskModel, rows: Drawn) -> np.ndarray:
+    """Probability of a fire start per row, shape (n_rows,), of rows that are a matrix already."""
+    used = [rows.names.index(name) for name in model.used_features]
+    parts = [
+        model.predict_matrix(rows.matrix[start : start + ROWS_AT_ONCE, used])[:, 1]
+        for start in range(0, max(len(rows.labels), 1), ROWS_AT_ONCE)
     ]
     return np.asarray(np.concatenate(parts), dtype=np.float64)
 

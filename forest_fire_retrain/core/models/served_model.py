@@ -7,7 +7,7 @@ import pandas as pd
 
 from forest_fire_retrain.core.errors import EvidenceError, list_capped
 from forest_fire_retrain.core.records import Candidate
-from forest_fire_retrain.core.risk_model import RiskModel
+from forest_fire_retrain.core.risk_model import RiskModel, refuse_infinite
 from forest_fire_retrain.core.windows import Interval
 
 NUMBERS = {"floating", "integer", "boolean", "mixed-integer-float", "decimal", "empty"}
@@ -76,6 +76,17 @@ class ServedModel:
         """
         probabilities = self.predict_proba(self._choose(rows))[:, 1]
         return pd.Series(probabilities, index=rows.index, name="probability", dtype=np.float64)
+
+    def score_matrix(self, values: np.ndarray) -> np.ndarray:
+        """As `score`, from the values of `model.used_features` as float64, missing as NaN; both of shape (n_rows, …).
+
+        Raises
+        ------
+        EvidenceError
+            If a value is infinite.
+        """
+        refuse_infinite(values, self.model.used_features)
+        return np.asarray(self.model.predict_matrix(values)[:, 1])
 
     def _choose(self, rows: pd.DataFrame) -> pd.DataFrame:
         missing = sorted(set(self.feature_names) - set(rows.columns))

@@ -24,7 +24,8 @@ from threadpoolctl import get_cached_controller
 
 from forest_fire_retrain.core.errors import ConfigurationError, EvidenceError
 from forest_fire_retrain.core.records import Recipe
-from forest_fire_retrain.core.risk_model import RiskModel, RowwiseLogisticRegression, input_matrix
+from forest_fire_retrain.core.risk_model import RiskModel, RowwiseLogisticRegression, refuse_infinite
+from forest_fire_retrain.core.rows.labelled_rows import Drawn
 
 SMALLEST_LEAF_ROWS = 20
 MAX_LOGISTIC_ITERATIONS = 5_000
@@ -104,19 +105,54 @@ def fit(recipe: Recipe, features: pd.DataFrame, labels: np.ndarray, *, seed: int
     EvidenceError
         If the rows hold one class only, no value at all, or an infinite value.
     """
-    parameters = resolve_parameters(recipe)
-    positive = _positives(features, labels)
-    rows, kept_share = choose_rows(positive, parameters["negatives_per_positive"], seed)
+    names = tuple(str(name) for name in features.columns)
+    _refuse_malformed(len(features), names, labels)
+    rows, kept_share = sample_rows(recipe, labels, seed)
     chosen = features if len(rows) == len(features) else features.iloc[rows]
-    used = tuple(str(name) for name in features.columns if chosen[name].notna().any())
-    if not used:
-        msg = f"none of the {features.shape[1]} features has a value in the {len(rows)} training rows; nothing to learn"
+    matrix = np.empty((len(rows), len(names)), dtype=np.float64, order="F")
+    for place, name in enumerate(features.columns):  # a column at a time: nothing is held twice
+        matrix[:, place] = chosen[name].to_numpy(dtype=np.float64, na_value=np.nan)
+    drawn = Drawn(matrix, np.asarray(labels)[rows], names, kept_share)
+    return fit_drawn(recipe, drawn, seed=seed, n_threads=n_threads)
+
+
+def sample_rows(recipe: Recipe, labels: np.ndarray, seed: int) -> tuple[np.ndarray, float]:
+    """The rows that `recipe` takes, told from their labels alone, and the share of negatives among them.
+
+    See `choose_rows`.
+
+    Raises
+    ------
+    ConfigurationError, EvidenceError
+        If the recipe is wrong, as `resolve_parameters`, or the labels are of one class.
+    """
+    per_positive = resolve_parameters(recipe)["negatives_per_positive"]
+    return choose_rows(_positives(labels), per_positive, seed)
+
+
+def fit_drawn(recipe: Recipe, drawn: Drawn, *, seed: int, n_threads: int) -> RiskModel:
+    """As `fit`, on the rows that `sample_rows` chose.
+
+    Raises
+    ------
+    ConfigurationError, EvidenceError
+        As `fit`.
+    """
+    parameters = resolve_parameters(recipe)
+    _refuse_malformed(len(drawn.matrix), drawn.names, drawn.labels)
+    targets = _positives(drawn.labels).astype(np.int8)
+    held = [place for place in range(len(drawn.names)) if not np.isnan(drawn.matrix[:, place]).all()]
+    if not held:
+        n_features, n_rows = len(drawn.names), len(targets)
+        msg = f"none of the {n_features} features has a value in the {n_rows} training rows; nothing to learn"
         raise EvidenceError(msg)
-    targets = positive[rows].astype(np.int8)
+    values = drawn.matrix if len(held) == len(drawn.names) else np.asfortranarray(drawn.matrix[:, held])
+    used = tuple(drawn.names[place] for place in held)
+    refuse_infinite(values, used)
     pipeline = _BUILDERS[recipe.estimator](parameters, float(targets.mean()), seed)
     with get_cached_controller().limit(limits=n_threads):
-        pipeline.fit(input_matrix(chosen, used), targets)
-    return RiskModel(pipeline, tuple(str(name) for name in features.columns), used, kept_share, n_threads)
+        pipeline.fit(values, targets)
+    return RiskModel(pipeline, drawn.names, used, drawn.kept_share, n_threads)
 
 
 def resolve_parameters(recipe: Recipe) -> dict[str, float | None]:
@@ -165,14 +201,17 @@ def choose_rows(positive: np.ndarray, per_positive: float | None, seed: int) -> 
     return np.union1d(np.flatnonzero(positive), kept), n_kept / len(negatives)
 
 
-def _positives(features: pd.DataFrame, labels: np.ndarray) -> np.ndarray:
-    """`labels` as booleans, after the checks that training rests on."""
-    if len(features) != len(labels) or not np.isin(labels, (0, 1)).all() or not features.columns.is_unique:
+def _refuse_malformed(n_rows: int, names: tuple[str, ...], labels: np.ndarray) -> None:
+    if n_rows != len(labels) or len(set(names)) < len(names) or not np.isin(labels, (0, 1)).all():
         msg = (
-            f"training rows are malformed: {len(features)} rows of {features.shape[1]} features "
-            f"({features.columns.nunique()} distinct names), {len(labels)} labels, allowed labels are 0 and 1"
+            f"training rows are malformed: {n_rows} rows of {len(names)} features ({len(set(names))} distinct names), "
+            f"{len(labels)} labels, allowed labels are 0 and 1"
         )
         raise EvidenceError(msg)
+
+
+def _positives(labels: np.ndarray) -> np.ndarray:
+    """`labels` as booleans; there have to be both."""
     positive = np.asarray(labels) == 1
     n_fires = int(np.count_nonzero(positive))
     if n_fires in (0, len(positive)):

@@ -69,6 +69,25 @@ class Source(Protocol):
         ...
 
 
+class PinnedRows(Protocol):
+    """Rows of one version of a table, to be read some columns at a time."""
+
+    @property
+    def schema(self) -> pa.Schema:
+        """All columns, as `read` gives them."""
+        ...
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        """These columns; the rows come in the same order each time.
+
+        Raises
+        ------
+        LakeError
+            If they cannot be read.
+        """
+        ...
+
+
 class Lake(Protocol):
     """Versioned tables that never forget a version."""
 
@@ -148,6 +167,16 @@ class Lake(Protocol):
         ------
         LakeError
             If the table or the version does not exist or cannot be read.
+        """
+        ...
+
+    def pin(self, table: str, *, version: int, day_column: str, window: Interval) -> PinnedRows:
+        """The rows that `read` gives, without reading them yet; the table is opened once.
+
+        Raises
+        ------
+        LakeError
+            If the table or the version does not exist.
         """
         ...
 

@@ -6,7 +6,6 @@ counts are computed from the lake.
 
 from collections.abc import Callable, Iterator, Sequence
 
-import pyarrow as pa
 from pydantic import ValidationError
 
 from forest_fire_retrain.core.decision.wording import counted
@@ -19,6 +18,7 @@ from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
+from forest_fire_retrain.pipeline.preparing.reading_training import RowFacts, fingerprint_labelled
 
 RESTORE_LAKE = "restore the lake's folder from a backup; if the lake is right, the ledger: forest-fire ledger restore"
 RESTORE_ARTIFACTS = "restore MLflow's artifacts from a backup"
@@ -76,25 +76,24 @@ def _name_kind(entry: LedgerEntry) -> str:
 
 def _find_other_rows(stores: Stores, payload: DecisionPayload) -> Iterator[str]:
     candidate, holdout = payload.candidate, payload.holdout
-    training = read_labelled(stores.lake, stores.engine, candidate.snapshot, candidate.windows.training)
-    recorded = (candidate.n_rows, candidate.n_fires, candidate.training_hash)
+    training = fingerprint_labelled(stores.lake, stores.engine, candidate.snapshot, candidate.windows.training)
+    recorded = RowFacts(candidate.n_rows, candidate.n_fires, candidate.training_hash)
     yield from _compare("training rows", training, recorded)
     judged = read_labelled(stores.lake, stores.engine, holdout.snapshot, holdout.windows.holdout)
-    yield from _compare("holdout rows", judged, (holdout.n_rows, holdout.n_fires, holdout.content_hash))
+    found = RowFacts(judged.num_rows, int(label_array(judged).sum()), fingerprint_table(judged))
+    yield from _compare("holdout rows", found, RowFacts(holdout.n_rows, holdout.n_fires, holdout.content_hash))
     n_cells = len(judged.column("cell_id").unique())
     if n_cells != holdout.n_cells:
         yield f"holdout rows are of {n_cells} cells, recorded are {holdout.n_cells}"
 
 
-def _compare(name: str, rows: pa.Table, recorded: tuple[int, int, str]) -> Iterator[str]:
-    observed = (rows.num_rows, int(label_array(rows).sum()), fingerprint_table(rows))
+def _compare(name: str, observed: RowFacts, recorded: RowFacts) -> Iterator[str]:
     if observed != recorded:
         yield f"{name} at the pinned table versions are {_describe(observed)}, recorded are {_describe(recorded)}"
 
 
-def _describe(facts: tuple[int, int, str]) -> str:
-    n_rows, n_fires, digest = facts
-    return f"{n_rows} with {counted(n_fires, 'fire')} and the hash {digest[:12]}"
+def _describe(facts: RowFacts) -> str:
+    return f"{facts.n_rows} with {counted(facts.n_fires, 'fire')} and the hash {facts.sha256[:12]}"
 
 
 def _check_folder(stores: Stores, entry: LedgerEntry) -> list[Fault]:

@@ -26,10 +26,16 @@ from forest_fire_retrain.core.models.ports import ModelStore
 from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Record
 from forest_fire_retrain.core.risk_model import RiskModel
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
-from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.pipeline.investigating.finding_decisions import Named
-from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
-from forest_fire_retrain.pipeline.retraining.training_candidates import fit_and_score
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
+from forest_fire_retrain.pipeline.preparing.reading_training import (
+    RowFacts,
+    Sampler,
+    TrainingRows,
+    draw_all,
+    read_training,
+)
+from forest_fire_retrain.pipeline.retraining.training_candidates import fit_and_score, sampler_of
 
 TOLERANCE = MIN_PROBABILITY
 """Largest difference of a probability that counts as none: the smallest probability that a model of this project states
@@ -122,7 +128,7 @@ class Reproduction(Record):
 class _Again(NamedTuple):
     """What was computed again, as far as it could be, and what stood in the way."""
 
-    training: pa.Table | None
+    training: TrainingRows | None
     judged: pa.Table | None
     probabilities: np.ndarray | None
     faults: list[Finding]
@@ -168,7 +174,7 @@ def reproduce(
         n_rows=candidate.n_rows,
         n_holdout_rows=holdout.n_rows,
         training_hash=candidate.training_hash,
-        training_hash_again=None if again.training is None else fingerprint_table(again.training),
+        training_hash_again=None if again.training is None else again.training.facts.sha256,
         prediction_hash=candidate.prediction_hash,
         prediction_hash_again=None if again.probabilities is None else hash_probabilities(again.probabilities),
         largest_difference=difference,
@@ -180,8 +186,10 @@ def _train_again(lake: Lake, engine: SqlEngine, candidate: Candidate, holdout: H
     faults: list[Finding] = []
     training = judged = None
     try:
-        training = read_labelled(lake, engine, candidate.snapshot, candidate.windows.training)
-        faults += _find_other_rows(candidate, training)
+        training = read_training(
+            lake, engine, candidate.snapshot, candidate.windows.training, _sampler_again(candidate)
+        )
+        faults += _find_other_rows(candidate, training.facts)
     except LakeError as error:
         faults.append(_finding(Cause.DATA, f"The pinned training rows cannot be read: {error}"))
     try:
@@ -194,7 +202,22 @@ def _train_again(lake: Lake, engine: SqlEngine, candidate: Candidate, holdout: H
     return _Again(training, judged, probabilities, [*faults, *refused])
 
 
-def _fit_again(training: pa.Table, judged: pa.Table, candidate: Candidate) -> tuple[np.ndarray | None, list[Finding]]:
+def _sampler_again(candidate: Candidate) -> Sampler:
+    """The rows that were learned from; all where that cannot be said, and the fit says why."""
+    sampler = sampler_of(candidate.recipe, candidate.seed)
+
+    def draw(labels: np.ndarray) -> tuple[np.ndarray, float]:
+        try:
+            return sampler(labels)
+        except (ConfigurationError, EvidenceError):
+            return draw_all(labels)
+
+    return draw
+
+
+def _fit_again(
+    training: TrainingRows, judged: pa.Table, candidate: Candidate
+) -> tuple[np.ndarray | None, list[Finding]]:
     try:
         fitted = fit_and_score(
             training, judged, candidate.recipe, seed=candidate.seed, n_threads=candidate.environment.n_threads
@@ -206,12 +229,12 @@ def _fit_again(training: pa.Table, judged: pa.Table, candidate: Candidate) -> tu
     return fitted.probabilities, []
 
 
-def _find_other_rows(candidate: Candidate, training: pa.Table) -> Iterator[Finding]:
-    observed = fingerprint_table(training)
+def _find_other_rows(candidate: Candidate, facts: RowFacts) -> Iterator[Finding]:
+    observed = facts.sha256
     if observed != candidate.training_hash:
         yield _finding(
             Cause.DATA,
-            f"The {training.num_rows} training rows at the pinned table versions have the hash {observed[:12]}; "
+            f"The {facts.n_rows} training rows at the pinned table versions have the hash {observed[:12]}; "
             f"recorded are {candidate.n_rows} rows with {candidate.training_hash[:12]}",
         )
 

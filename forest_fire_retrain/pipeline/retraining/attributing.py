@@ -6,11 +6,13 @@ refit gains on the champion is newer data; what the candidate gains on the refit
 
 from forest_fire_retrain.core.decision.scored_rows import ScoredRows
 from forest_fire_retrain.core.losses import log_loss
-from forest_fire_retrain.core.models.model_rows import feature_frame, label_array, predict
-from forest_fire_retrain.core.models.training import fit
+from forest_fire_retrain.core.models.model_rows import predict
+from forest_fire_retrain.core.models.training import fit_drawn
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet
 from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
-from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
+from forest_fire_retrain.pipeline.preparing.reading_training import read_training
+from forest_fire_retrain.pipeline.retraining.training_candidates import sampler_of
 
 
 def attribute_gain(
@@ -28,14 +30,10 @@ def attribute_gain(
     candidate_loss = log_loss(rows.labels, rows.challenger)
     refit_loss = candidate_loss
     if champion.recipe != candidate.recipe:
-        training = read_labelled(lake, engine, holdout.snapshot, holdout.windows.training)
-        refit = fit(
-            champion.recipe,
-            feature_frame(training),
-            label_array(training),
-            seed=candidate.seed,
-            n_threads=candidate.environment.n_threads,
-        )
+        sampler = sampler_of(champion.recipe, candidate.seed)
+        training = read_training(lake, engine, holdout.snapshot, holdout.windows.training, sampler)
+        n_threads = candidate.environment.n_threads
+        refit = fit_drawn(champion.recipe, training.drawn, seed=candidate.seed, n_threads=n_threads)
         refit_loss = log_loss(rows.labels, predict(refit, read_holdout(lake, engine, holdout)))
     return Attribution(
         champion_loss=log_loss(rows.labels, rows.champion), refit_loss=refit_loss, candidate_loss=candidate_loss

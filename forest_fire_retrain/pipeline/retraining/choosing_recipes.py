@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from forest_fire_retrain.core.models.model_rows import feature_frame, label_array
+from forest_fire_retrain.core.models.model_rows import matrix_frame
 from forest_fire_retrain.core.models.ports import Tracker
 from forest_fire_retrain.core.models.recipe_choice import InnerRows, choose_best, score_recipe
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, Environment, HoldoutSet, Recipe, RecipeScore
 from forest_fire_retrain.core.windows import RetrainingWindows
-from forest_fire_retrain.pipeline.preparing.reading_rows import read_labelled
+from forest_fire_retrain.pipeline.preparing.reading_training import draw_all, read_training
 from forest_fire_retrain.pipeline.retraining.training_candidates import train_candidate
 
 TRIAL = "trial"
@@ -86,8 +86,9 @@ def choose_recipe(
     """
     if len(entrants.recipes) == 1 and not entrants.n_trials:
         return entrants.recipes[0], ()
-    table = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, holdout.windows.training)
-    rows = InnerRows(feature_frame(table), label_array(table), table["date"].to_numpy().astype("datetime64[D]"))
+    window = holdout.windows.training
+    training = read_training(workshop.lake, workshop.engine, holdout.snapshot, window, draw_all)
+    rows = InnerRows(matrix_frame(training.drawn), training.drawn.labels, training.dates)
     contest = _Contest(workshop.tracker, holdout.windows, entrants, rows, tags)
     scores = [contest.score(recipe) for recipe in entrants.recipes]
     if entrants.n_trials:

@@ -11,11 +11,11 @@ from forest_fire_retrain.core.models.model_rows import (
     feature_frame,
     hash_probabilities,
     label_array,
-    null_shares,
     predict,
+    predict_drawn,
 )
 from forest_fire_retrain.core.models.ports import RowsUsed
-from forest_fire_retrain.core.models.training import fit
+from forest_fire_retrain.core.models.training import fit_drawn, sample_rows
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import (
     Candidate,
@@ -26,8 +26,8 @@ from forest_fire_retrain.core.records import (
     name_candidate,
 )
 from forest_fire_retrain.core.risk_model import RiskModel
-from forest_fire_retrain.core.table_fingerprints import fingerprint_table
-from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
+from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout
+from forest_fire_retrain.pipeline.preparing.reading_training import Sampler, TrainingRows, read_training
 
 CANDIDATE_KIND = "candidate_model"
 N_REFERENCE_ROWS = 64
@@ -40,10 +40,6 @@ class Fitted(NamedTuple):
     ----------
     model : RiskModel
         The fitted model.
-    n_fires : int
-        Training cell-days with a fire start.
-    training_hash : str
-        SHA-256 over the training rows in their order.
     probabilities : numpy.ndarray
         Probability of a fire start per holdout row, shape (n_rows,).
     metrics : dict
@@ -51,18 +47,29 @@ class Fitted(NamedTuple):
     """
 
     model: RiskModel
-    n_fires: int
-    training_hash: str
     probabilities: np.ndarray
     metrics: dict[str, float]
 
 
-def fit_and_score(training: pa.Table, judged: pa.Table, recipe: Recipe, *, seed: int, n_threads: int) -> Fitted:
-    """Fit `recipe` to `training` and score `judged`; the same arguments give the same bits.
+def sampler_of(recipe: Recipe, seed: int) -> Sampler:
+    """The rows that `recipe` learns from.
+
+    Raises
+    ------
+    ConfigurationError, EvidenceError
+        Not before it is called, as `core.models.training.sample_rows`.
+    """
+    return lambda labels: sample_rows(recipe, labels, seed)
+
+
+def fit_and_score(training: TrainingRows, judged: pa.Table, recipe: Recipe, *, seed: int, n_threads: int) -> Fitted:
+    """Fit `recipe` to what was drawn of `training` and score `judged`; the same arguments give the same bits.
 
     Parameters
     ----------
-    training, judged : pyarrow.Table
+    training : TrainingRows
+        Rows to learn from.
+    judged : pyarrow.Table
         Features and labels in the order (date, cell).
     recipe : Recipe
         How to build the model.
@@ -74,17 +81,16 @@ def fit_and_score(training: pa.Table, judged: pa.Table, recipe: Recipe, *, seed:
     ConfigurationError, EvidenceError
         As `core.models.training.fit`.
     """
-    learned = label_array(training)
-    model = fit(recipe, feature_frame(training), learned, seed=seed, n_threads=n_threads)
+    model = fit_drawn(recipe, training.drawn, seed=seed, n_threads=n_threads)
     probabilities, labels = predict(model, judged), label_array(judged)
     metrics = {
         "holdout_log_loss": log_loss(labels, probabilities),
         "holdout_brier": brier_score(labels, probabilities),
         "holdout_expected_fires": float(probabilities.sum()),
         "holdout_fires": float(labels.sum()),
-        "training_log_loss": log_loss(learned, predict(model, training)),
+        "training_log_loss": log_loss(training.probed.labels, predict_drawn(model, training.probed)),
     }
-    return Fitted(model, int(learned.sum()), fingerprint_table(training), probabilities, metrics)
+    return Fitted(model, probabilities, metrics)
 
 
 def train_candidate(
@@ -123,29 +129,31 @@ def train_candidate(
     """
     windows = holdout.windows
     with workshop.tracker.candidate_run(f"{windows.partition_key} {recipe.name}", tags) as run:
-        training = read_labelled(workshop.lake, workshop.engine, holdout.snapshot, windows.training)
+        training = read_training(
+            workshop.lake, workshop.engine, holdout.snapshot, windows.training, sampler_of(recipe, seed)
+        )
         judged = read_holdout(workshop.lake, workshop.engine, holdout)
         fitted = fit_and_score(training, judged, recipe, seed=seed, n_threads=environment.n_threads)
         stored = workshop.models.save(run, fitted.model, feature_frame(judged.slice(0, N_REFERENCE_ROWS)))
         run.log(
-            parameters=_parameters(holdout, recipe, seed, fitted.training_hash),
+            parameters=_parameters(holdout, recipe, seed, training.facts.sha256),
             metrics=fitted.metrics,
-            rows=_name_rows(holdout, training, fitted),
+            rows=_name_rows(holdout, training),
             stored=stored,
         )
         candidate = Candidate(
-            candidate_id=name_candidate(fitted.training_hash, recipe, seed, environment),
+            candidate_id=name_candidate(training.facts.sha256, recipe, seed, environment),
             windows=windows,
             snapshot=holdout.snapshot,
             recipe=recipe,
             seed=seed,
-            n_rows=training.num_rows,
-            n_fires=fitted.n_fires,
-            training_hash=fitted.training_hash,
+            n_rows=training.facts.n_rows,
+            n_fires=training.facts.n_fires,
+            training_hash=training.facts.sha256,
             prediction_hash=hash_probabilities(fitted.probabilities),
             reference_predictions=tuple(float(value) for value in fitted.probabilities[:N_REFERENCE_ROWS]),
             metrics=fitted.metrics,
-            null_share=null_shares(training),
+            null_share=training.null_share,
             stored=stored,
             environment=environment,
             competition=competition,
@@ -154,20 +162,19 @@ def train_candidate(
     return candidate
 
 
-def _name_rows(holdout: HoldoutSet, training: pa.Table, fitted: Fitted) -> list[RowsUsed]:
+def _name_rows(holdout: HoldoutSet, training: TrainingRows) -> list[RowsUsed]:
     """The training rows and the holdout, by the fingerprints that the decision's row holds; no row is read for it."""
-    windows, versions = holdout.windows, holdout.snapshot.table_versions
-    columns = {field.name: str(field.type) for field in training.schema}
+    windows, versions, facts = holdout.windows, holdout.snapshot.table_versions, training.facts
     return [
         RowsUsed(
-            *("training", str(windows.training), fitted.training_hash, training.num_rows, fitted.n_fires),
+            *("training", str(windows.training), facts.sha256, facts.n_rows, facts.n_fires),
             table_versions=versions,
-            columns=columns,
+            columns=training.columns,
         ),
         RowsUsed(
             *("holdout", str(windows.holdout), holdout.content_hash, holdout.n_rows, holdout.n_fires),
             table_versions=versions,
-            columns=columns,
+            columns=training.columns,
         ),
     ]
 

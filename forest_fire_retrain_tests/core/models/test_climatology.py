@@ -9,7 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from forest_fire_retrain.core.errors import EvidenceError
-from forest_fire_retrain.core.models.climatology import CELL_PSEUDO_DAYS, MONTH_PSEUDO_DAYS, fit_climatology
+from forest_fire_retrain.core.models.climatology import (
+    CELL_PSEUDO_DAYS,
+    MONTH_PSEUDO_DAYS,
+    MONTHS,
+    fit_climatology,
+    shrink_rates,
+)
 from forest_fire_retrain_tests.property_examples import examples
 
 Row = tuple[str, dt.date, bool]
@@ -49,6 +55,21 @@ def test_the_order_of_the_rows_plays_no_part(rows: list[Row], random: object) ->
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     first, second = fit_climatology(table(rows)), fit_climatology(table(shuffled))
     assert np.array_equal(first.predict(table(rows)), second.predict(table(rows)))
+
+
+@examples(60)
+@given(rows=ROWS, asked=ROWS)
+def test_the_rates_have_the_bits_of_those_that_were_counted_row_by_row(rows: list[Row], asked: list[Row]) -> None:
+    cell_ids, cells = np.unique(np.array([cell for cell, _, _ in rows], dtype=np.str_), return_inverse=True)
+    days, fires = np.zeros((2, len(cell_ids), MONTHS))
+    for place, (_, day, label) in zip(cells, rows, strict=True):
+        days[place, day.month - 1] += 1
+        fires[place, day.month - 1] += label
+    former = shrink_rates(cell_ids, fires, days)
+    known = dict(zip(cell_ids.tolist(), former.cell_month_rates, strict=True))
+    expected = [known.get(cell, former.month_rates)[day.month - 1] for cell, day, _ in asked]
+    chunked = pa.concat_tables([table(rows[:1]), table(rows[1:])]) if rows[1:] else table(rows)
+    assert fit_climatology(chunked).predict(table(asked)).tolist() == expected
 
 
 def test_a_rate_approaches_the_plain_rate_as_days_accumulate() -> None:
