@@ -80,8 +80,9 @@ HOUSE: dict[str, Room] = {
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_compaction": room("deltalake"),
+    "adapters/delta_handles": room("deltalake"),
     "adapters/delta_lake": room(
-        *("adapters/delta_compaction", "core/errors", "core/redaction", "core/rows", "core/windows"),
+        *("adapters/delta_compaction", "adapters/delta_handles", "core/errors", "core/redaction", "core/rows", "core/windows"),
         *("deltalake", "pyarrow"),
     ),
     "adapters/row_files": room("adapters/atomic_files", "adapters/delta_lake", "core/errors", "deltalake", "pyarrow"),

@@ -1,13 +1,14 @@
 """What a week of features costs: `python -m forest_fire_retrain_tests.benchmarks.look_back`.
 
 The first figure is a week against building 1,000 days of the same park in the same run; the second is a week after
-1, 100 and 500 weekly commits of a small park against its first one.
+so many weekly commits of a small park against its first one.
 """
 
 import argparse
 import datetime as dt
 import json
 import resource
+import shutil
 import statistics
 import tempfile
 import time
@@ -120,24 +121,30 @@ def time_week(n_cells: int, repeats: int, folder: Path) -> dict[str, object]:
     }
 
 
-def time_weeks(n_weeks: int, folder: Path, *, repeats: int = 9) -> dict[str, object]:
-    """Weeks of a small park that came one by one: the first ones, those around the hundredth and the last."""
-    lake, cells, calendar = DeltaLake(str(folder)), cells_of(N_CELLS_OF_WEEKS), ParkCalendar(START)
-    lake.overwrite(TableName.CELLS, cells)
-    engine, taken = DuckDbEngine(), []
-    for number in range(n_weeks):
+def time_weeks(weeks: list[int], repeats: int, folder: Path) -> dict[str, object]:
+    """A week of a small park after so many weeks that came one by one; all of them are measured in turn."""
+    cells, calendar, engine = cells_of(N_CELLS_OF_WEEKS), ParkCalendar(START), DuckDbEngine()
+    grown = DeltaLake(str(folder / "grown"))
+    grown.overwrite(TableName.CELLS, cells)
+    for number in range(max(weeks) + 1):
+        if number in weeks:
+            shutil.copytree(folder / "grown", folder / f"after {number}")
         week = Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
-        deliver(lake, week, cells)
-        taken.append(1000 * measured(lambda: build_features(lake, engine, week, calendar)))  # noqa: B023 - as above
-
-    def around(number: int) -> float:
-        return round(statistics.median(taken[max(0, number - repeats) : number]), 1)
-
-    asked = sorted({repeats + 1, *(number for number in (100, 500) if number < n_weeks), n_weeks})
-    first = around(repeats + 1)
+        deliver(grown, week, cells)
+        build_features(grown, engine, week, calendar)
+    taken: dict[int, list[float]] = {number: [] for number in weeks}
+    for _ in range(repeats):
+        for number in weeks:
+            with tempfile.TemporaryDirectory() as copy:
+                shutil.copytree(folder / f"after {number}", copy, dirs_exist_ok=True)
+                lake, week = DeltaLake(copy), Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
+                deliver(lake, week, cells)
+                taken[number].append(measured(lambda: build_features(lake, engine, week, calendar)))  # noqa: B023
+    medians = {number: 1000 * statistics.median(seconds) for number, seconds in taken.items()}
+    first = medians[weeks[0]]
     return {
-        f"week {number}": {"CPU ms": around(number), "of the first": round(around(number) / first, 2)}
-        for number in asked
+        f"week {number + 1}": {"CPU ms": round(median, 1), f"of week {weeks[0] + 1}": round(median / first, 2)}
+        for number, median in medians.items()
     }
 
 
@@ -145,15 +152,15 @@ def main() -> None:
     """Measure both and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=1_000, help="10,000 cells take ten times as long")
-    parser.add_argument("--weeks", type=int, default=100)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--weeks", type=int, nargs="*", default=[0, 60, 100], help="500 take five minutes")
+    parser.add_argument("--repeats", type=int, default=7)
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found: dict[str, object] = {}
         if asked.cells:
             found["a week against 1,000 days"] = time_week(asked.cells, asked.repeats, Path(folder) / "days")
         if asked.weeks:
-            found["a week after so many"] = time_weeks(asked.weeks, Path(folder) / "weeks")
+            found["a week after so many"] = time_weeks(asked.weeks, asked.repeats, Path(folder) / "weeks")
     print(json.dumps(found, indent=2))  # noqa: T201 - a report
 
 
