@@ -82,8 +82,8 @@ HOUSE: dict[str, Room] = {
     "adapters/delta_compaction": room("deltalake"),
     "adapters/delta_handles": room("deltalake"),
     "adapters/delta_lake": room(
-        *("adapters/delta_compaction", "adapters/delta_handles", "core/errors", "core/redaction", "core/rows", "core/windows"),
-        *("deltalake", "pyarrow"),
+        *("adapters/delta_compaction", "adapters/delta_handles"),
+        *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     ),
     "adapters/row_files": room("adapters/atomic_files", "adapters/delta_lake", "core/errors", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),

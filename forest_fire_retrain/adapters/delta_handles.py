@@ -5,7 +5,8 @@ Rules
 - A handle is kept per thread and table, and brought up to date whenever it is asked for.
 - It is kept only as long as the log below it is the one it was read from: the file of the version that it was last
   seen at is the same file. A home that was restored, or a table that was made anew, is opened again.
-- Of an object store, where asking would cost as much as opening, nothing is kept. Copies in other processes begin empty.
+- Of an object store, where asking would cost as much as opening, nothing is kept. A copy in another process begins
+  empty.
 """
 
 import threading

@@ -180,7 +180,8 @@ class DeltaLake:
         return f"{self._root}/{table}"
 
     def _open_at(self, table: str, version: int | None) -> DeltaTable:
-        return self._handles.open(self._uri(table)) if version is None else DeltaTable(self._uri(table), version=version)
+        where = self._uri(table)
+        return self._handles.open(where) if version is None else DeltaTable(where, version=version)
 
     def _open_if_there(self, table: str) -> DeltaTable | None:
         try:

@@ -121,30 +121,35 @@ def time_week(n_cells: int, repeats: int, folder: Path) -> dict[str, object]:
     }
 
 
-def time_weeks(weeks: list[int], repeats: int, folder: Path) -> dict[str, object]:
-    """A week of a small park after so many weeks that came one by one; all of them are measured in turn."""
+def time_weeks(befores: list[int], repeats: int, folder: Path) -> dict[str, object]:
+    """Weeks of a small park after so many weeks that came one by one; the homes are measured in turn, week by week."""
     cells, calendar, engine = cells_of(N_CELLS_OF_WEEKS), ParkCalendar(START), DuckDbEngine()
+
+    def build(lake: DeltaLake, number: int) -> float:
+        week = Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
+        deliver(lake, week, cells)
+        return measured(lambda: build_features(lake, engine, week, calendar))
+
     grown = DeltaLake(str(folder / "grown"))
     grown.overwrite(TableName.CELLS, cells)
-    for number in range(max(weeks) + 1):
-        if number in weeks:
+    for number in range(max(befores) + 1):
+        if number in befores:
             shutil.copytree(folder / "grown", folder / f"after {number}")
-        week = Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
-        deliver(grown, week, cells)
-        build_features(grown, engine, week, calendar)
-    taken: dict[int, list[float]] = {number: [] for number in weeks}
-    for _ in range(repeats):
-        for number in weeks:
-            with tempfile.TemporaryDirectory() as copy:
-                shutil.copytree(folder / f"after {number}", copy, dirs_exist_ok=True)
-                lake, week = DeltaLake(copy), Interval(start=START + number * WEEK, end=START + (number + 1) * WEEK)
-                deliver(lake, week, cells)
-                taken[number].append(measured(lambda: build_features(lake, engine, week, calendar)))  # noqa: B023
-    medians = {number: 1000 * statistics.median(seconds) for number, seconds in taken.items()}
-    first = medians[weeks[0]]
+        build(grown, number)
+    homes = {before: DeltaLake(str(folder / f"after {before}")) for before in befores}
+    taken: dict[int, list[float]] = {before: [] for before in befores}
+    for number in range(repeats):
+        for before, lake in homes.items():
+            taken[before].append(1000 * build(lake, before + number))
+    first = taken[befores[0]]
     return {
-        f"week {number + 1}": {"CPU ms": round(median, 1), f"of week {weeks[0] + 1}": round(median / first, 2)}
-        for number, median in medians.items()
+        f"weeks {before + 1} to {before + repeats}": {
+            "median CPU ms": round(statistics.median(weeks), 1),
+            "mean": round(statistics.mean(weeks), 1),
+            "of the first": round(statistics.median(weeks) / statistics.median(first), 2),
+            "of their mean": round(statistics.mean(weeks) / statistics.mean(first), 2),
+        }
+        for before, weeks in taken.items()
     }
 
 
@@ -152,13 +157,13 @@ def main() -> None:
     """Measure both and print JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=1_000, help="10,000 cells take ten times as long")
-    parser.add_argument("--weeks", type=int, nargs="*", default=[0, 60, 100], help="500 take five minutes")
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--weeks", type=int, nargs="*", default=[0, 100], help="500 take three minutes")
+    parser.add_argument("--repeats", type=int, default=20, help="consecutive weeks, so that compactions are among them")
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         found: dict[str, object] = {}
         if asked.cells:
-            found["a week against 1,000 days"] = time_week(asked.cells, asked.repeats, Path(folder) / "days")
+            found["a week against 1,000 days"] = time_week(asked.cells, min(asked.repeats, 5), Path(folder) / "days")
         if asked.weeks:
             found["a week after so many"] = time_weeks(asked.weeks, asked.repeats, Path(folder) / "weeks")
     print(json.dumps(found, indent=2))  # noqa: T201 - a report

@@ -22,7 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from forest_fire_retrain.core.rows.carried_codes import DAYS_PER_YEAR, fire_weather_columns
+from forest_fire_retrain.core.rows.carried_codes import DAYS_PER_YEAR, MEMORIES, fire_weather_columns
 from forest_fire_retrain.core.rows.feature_catalogue import (
     CELL_FIRE_WINDOWS_DAYS,
     DRY_SPELL_CAP_DAYS,
@@ -33,7 +33,7 @@ from forest_fire_retrain.core.rows.feature_catalogue import (
 from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, days_of, membership, observed_from
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.rows.row_versions import KNOWN_ON, add_known_on, mark_withdrawn
-from forest_fire_retrain.core.rows.weather_panel import enough_days, lay_out_weather, rolling_columns
+from forest_fire_retrain.core.rows.weather_panel import count_observed, enough_days, lay_out_weather, rolling_columns
 from forest_fire_retrain.core.windows import Interval
 
 WEATHER_LOOK_BACK_DAYS = DRY_SPELL_CAP_DAYS
@@ -143,10 +143,14 @@ def join_features(
     """
     days = Interval(start=window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS), end=window.end)
     panel = lay_out_weather(weather, cells["cell_id"].combine_chunks(), days, weather_lag_days)
+    of_window = {name: values[WEATHER_LOOK_BACK_DAYS:] for name, values in panel.items()}
+    observed = count_observed(panel, WEATHER_LOOK_BACK_DAYS, (memory.memory_days for memory in MEMORIES.values()))
     computed = {
-        **{name: values[WEATHER_LOOK_BACK_DAYS:] for name, values in panel.items()},
+        **of_window,
         **rolling_columns(panel, WEATHER_LOOK_BACK_DAYS),
-        **fire_weather_columns(panel, WEATHER_LOOK_BACK_DAYS, cells, window, history_start, carried),
+        **fire_weather_columns(
+            of_window, observed, cells=cells, window=window, history_start=history_start, carried=carried
+        ),
     }
     number = pa.array(np.tile(np.arange(cells.num_rows), window.n_days))
     given = {

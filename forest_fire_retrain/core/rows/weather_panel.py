@@ -106,9 +106,8 @@ def rolling_columns(panel: Panel, n_before: int) -> dict[str, Floats]:
 
 def count_observed(panel: Panel, n_before: int, windows: Iterable[int]) -> dict[int, Integers]:
     """Days with all the weather that moisture codes need, among as many last days as each of `windows` has."""
-    humidity_or_dew_point = np.where(np.isnan(panel["rel_humidity_pct"]), panel["temp_min_c"], panel["rel_humidity_pct"])
-    seen = ~np.isnan(panel["temp_max_c"] + panel["precip_mm"] + humidity_or_dew_point)
-    sums = _summed(seen)
+    humidity = np.where(np.isnan(panel["rel_humidity_pct"]), panel["temp_min_c"], panel["rel_humidity_pct"])
+    sums = _summed(~np.isnan(panel["temp_max_c"] + panel["precip_mm"] + humidity))
     return {n_days: _windowed(sums, n_before, n_days) for n_days in windows}
 
 
