@@ -44,8 +44,8 @@ class DeltaHandles:
             If it cannot be read.
         """
         held: dict[str, _Held] = self._kept.__dict__
-        table = _brought_up_to_date(held.pop(address, None)) or DeltaTable(address)
-        file = Path(address) / "_delta_log" / f"{table.version():020}.json"
+        table = _brought_up_to_date(address, held.pop(address, None)) or DeltaTable(address)
+        file = _log_file(address, table.version())
         identity = _identity_of(file)
         if identity is not None:
             held[address] = _Held(table, file, identity)
@@ -55,9 +55,15 @@ class DeltaHandles:
         return DeltaHandles, ()
 
 
-def _brought_up_to_date(held: _Held | None) -> DeltaTable | None:
+def _log_file(address: str, version: int) -> Path:
+    return Path(address) / "_delta_log" / f"{version:020}.json"
+
+
+def _brought_up_to_date(address: str, held: _Held | None) -> DeltaTable | None:
     if held is None or _identity_of(held.file) != held.identity:
         return None
+    if not _log_file(address, held.table.version() + 1).exists():
+        return held.table
     try:
         held.table.update_incremental()
     except (DeltaError, OSError):  # opened again, whoever reads it says what is wrong

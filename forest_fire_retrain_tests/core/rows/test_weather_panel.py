@@ -23,7 +23,7 @@ from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain_tests.core.rows.feature_park import DAY, ENGINE, FULL_REBUILD, START, at, weather_row
 from forest_fire_retrain_tests.property_examples import examples
 
-WITHOUT_EXPONENTIALS = (
+WITHOUT_EXPONENTIALS = ("date", "latitude", "longitude", "temp_m", "wind_", "precip_", "dry_", "cell_", "park_")
     "cell_id",
     "date",
     "latitude",
