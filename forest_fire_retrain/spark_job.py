@@ -91,7 +91,9 @@ def run_order(run: PipesContext, order: FeatureOrder, lake_root: str) -> None:
     with spark_session(order.spark.master, f"forest-fire features of {order.window}") as session:
         session.sparkContext.setLogLevel("ERROR")
         engine = Told(SparkFeatures(session, lake_root, order.spark.cells_at_once), run)
-        run.log.info(f"Spark {session.version} at {order.spark.master}, application {session.sparkContext.applicationId}")
+        run.log.info(
+            f"Spark {session.version} at {order.spark.master}, application {session.sparkContext.applicationId}"
+        )
         report = build_features(DeltaLake(lake_root), engine, order.window, order.calendar)
         metadata: dict[str, Any] = {
             "Spark": session.version,

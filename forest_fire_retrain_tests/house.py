@@ -23,7 +23,7 @@ def room(*imports: str) -> Room:
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "shadows", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
-    *("ingestion", "watching", "definitions", "defs", "backtest", "cli"),
+    *("ingestion", "watching", "definitions", "defs", "backtest", "cli", "spark_job"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -164,7 +164,18 @@ HOUSE: dict[str, Room] = {
         "pyarrow",
     ),
     "adapters/demonstration": room("adapters/atomic_files", "adapters/simulated_settings", "core/errors", "pydantic"),
-    "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
+    "adapters/delta_files": room(
+        "adapters/delta_lake", "core/errors", "core/redaction", "core/windows", "deltalake", "pyarrow"
+    ),
+    "adapters/spark_features": room(
+        *("adapters/delta_files", "adapters/spark_session", "core/errors", "core/park_calendar", "core/rows"),
+        *("core/windows", "pyarrow", "pyspark", "sqlglot"),
+    ),
+    "adapters/spark_scoring": room(
+        "adapters/spark_session", "adapters/verified_models", "core/errors", "pandas", "pyarrow", "pyspark"
+    ),
+    "adapters/spark_session": room("core/errors", "pyspark"),
+    "adapters/spark_settings": room("pydantic"),
     "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
     "adapters/told_notices": room("core/errors", "core/notices", "filelock"),
@@ -198,6 +209,7 @@ HOUSE: dict[str, Room] = {
         "outgoing",
         "setting_faults",
         "adapters/simulated_settings",
+        "adapters/spark_settings",
         "core/decision",
         "core/serving",
         "core/monitoring",
@@ -300,7 +312,14 @@ HOUSE: dict[str, Room] = {
         "pyspark",
     ),
     "__init__": room("model_access"),
-    "scoring": room("adapters/row_files", *BASE, "core/models", "core/rows", "numpy", "pyarrow"),
+    "scoring": room(
+        *("adapters/row_files", "adapters/spark_scoring", "adapters/spark_session", "adapters/spark_settings"),
+        *("adapters/verified_models", *BASE, "core/models", "core/rows", "numpy", "pyarrow"),
+    ),
+    "spark_job": room(
+        *("adapters/delta_lake", "adapters/spark_features", "adapters/spark_session", "adapters/spark_settings"),
+        *("outgoing", "pipeline/preparing", "settings", *BASE, "core/rows", "dagster_pipes", "pyarrow", "pydantic"),
+    ),
     "investigate": room(
         "installation",
         "homes",
@@ -331,6 +350,7 @@ HOUSE: dict[str, Room] = {
         "adapters/mlflow_connection",
         "adapters/process_identity",
         "adapters/runtime_environment",
+        "adapters/spark_settings",
         "adapters/worker_processes",
         "dagster",
         "dagster_mlflow",

@@ -1,6 +1,7 @@
 """A Spark session as the features and the scores need it, and one clear sentence where there can be none."""
 
 import os
+import re
 import shutil
 import sys
 import warnings
@@ -10,13 +11,19 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from forest_fire_retrain.core.errors import ConfigurationError
+from forest_fire_retrain.core.errors import (
+    ArtifactTamperedError,
+    ConfigurationError,
+    EvidenceError,
+    ForestFireRetrainError,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
 INSTALL = "pip install 'forest-fire-retrain[spark]'"
 LIBRARIES = ("pyspark", "sqlglot")
+FAULT = re.compile(r"^forest_fire_retrain\.core\.errors\.(\w+): (.+)$", re.MULTILINE)
 CONNECT = "sc://"
 SESSION = {
     "spark.sql.session.timeZone": "UTC",  # an instant is the same instant everywhere
@@ -24,6 +31,7 @@ SESSION = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     "spark.ui.showConsoleProgress": "false",
+    "spark.log.level": "ERROR",
 }
 
 
@@ -83,6 +91,16 @@ def spark_session(master: str, name: str) -> Iterator["SparkSession"]:
             yield session
         finally:
             session.stop()
+
+
+def fault_behind(error: Exception) -> ForestFireRetrainError | None:
+    """The foreseeable fault that a worker met, in its own words; `None` where it was something else."""
+    found = FAULT.findall(str(error))
+    if not found:
+        return None
+    name, message = found[-1]
+    kind = {"ArtifactTamperedError": ArtifactTamperedError, "EvidenceError": EvidenceError}.get(name)
+    return None if kind is None else kind(message)
 
 
 def first_line(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""Which engine builds features, and where Spark runs."""
+"""Which engine builds features and where Spark runs."""
 
 from enum import StrEnum
 from typing import Annotated

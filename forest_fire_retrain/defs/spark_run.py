@@ -63,7 +63,7 @@ def build_on_spark(context: dg.AssetExecutionContext, installation: Installation
 
 
 @contextmanager
-def _pipes(context: dg.AssetExecutionContext, order: Mapping[str, Any]) -> Iterator["dg.PipesSession"]:
+def _pipes(context: dg.AssetExecutionContext, order: Mapping[str, Any]) -> Iterator[dg.PipesSession]:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=dg.PreviewWarning)  # of what Dagster's own code uses
         with dg.open_pipes_session(

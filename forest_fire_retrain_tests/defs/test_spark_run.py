@@ -11,13 +11,11 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
-from forest_fire_retrain.core.errors import ConfigurationError, WorkerLostError
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.defs import spark_run
 from forest_fire_retrain.defs.asset_arguments import Shape
-from forest_fire_retrain.defs.failures import find_fault
 from forest_fire_retrain.defs.features import build_feature_assets
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.featuring import ROW_ORDER, build_features
