@@ -110,7 +110,7 @@ def score_rows_on_spark(
     source = SparkSource(rows.where, rows.addresses, rows.dataset.schema, (*kept, *served.feature_names))
     answer = _worker(served, kept, schema, _stamp(served, scored_at))
     with parts_written(target) as beside, spark_session(spark.master, f"forest-fire score {rows.where}") as session:
-        map_rows(session, source, answer, schema, beside, Path(served.folder))
+        map_rows(session, source, answer, schema=schema, target=beside, folder=Path(served.folder))
         n_rows, n_expected = count_rows(beside), rows.n_rows
         if n_rows != n_expected:
             msg = f"Spark wrote {n_rows} of {n_expected} rows of {rows.where}; nothing was kept. Run the same again"

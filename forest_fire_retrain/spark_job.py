@@ -1,8 +1,7 @@
 """What Dagster starts for features on Spark: the driver of one computation, which tells its run how far it is.
 
-It is a process of its own, so that Spark's Java ends with it, and so that `spark-submit` may start it elsewhere. What it
-is to do comes through Dagster Pipes, and so does what came of it. Where the lake is, says `FOREST_FIRE_LAKE_URI`: an
-address may hold a password.
+It is a process of its own, so that Spark's Java ends with it. What it is to do comes through Dagster Pipes, and so does
+what came of it. Where the lake is, says `FOREST_FIRE_LAKE_URI`: an address may hold a password.
 """
 
 import datetime as dt
@@ -70,13 +69,13 @@ class Told:
 
     def compute(self, lake: Lake, window: Interval, carried: pa.Table | None, calendar: ParkCalendar) -> pa.Table:
         """As `FeatureEngine`."""
-        self._run.log.info(f"computing the features of {window} on Spark")
+        self._run.log.info("computing the features of %s on Spark", window)
         began = time.monotonic()
         rows = self._engine.compute(lake, window, carried, calendar)
         taken = time.monotonic() - began
         self.n_cell_days += rows.num_rows
         self.seconds += taken
-        self._run.log.info(f"{rows.num_rows} cell-days of {window} computed in {taken:.1f} s")
+        self._run.log.info("%s cell-days of %s computed in %.1f s", rows.num_rows, window, taken)
         return rows
 
 
@@ -89,15 +88,13 @@ def run_order(run: PipesContext, order: FeatureOrder, lake_root: str) -> None:
         If there is no Spark, or it failed; the lake is as it was.
     """
     with spark_session(order.spark.master, f"forest-fire features of {order.window}") as session:
-        session.sparkContext.setLogLevel("ERROR")
         engine = Told(SparkFeatures(session, lake_root, order.spark.cells_at_once), run)
-        run.log.info(
-            f"Spark {session.version} at {order.spark.master}, application {session.sparkContext.applicationId}"
-        )
+        application = session.sparkContext.applicationId
+        run.log.info("Spark %s at %s, application %s", session.version, order.spark.master, application)
         report = build_features(DeltaLake(lake_root), engine, order.window, order.calendar)
         metadata: dict[str, Any] = {
             "Spark": session.version,
-            "Spark application": session.sparkContext.applicationId,
+            "Spark application": application,
             "Spark master": order.spark.master,
             "cell-days computed by Spark": engine.n_cell_days,
             "seconds on Spark": round(engine.seconds, 1),

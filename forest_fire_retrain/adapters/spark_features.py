@@ -67,10 +67,11 @@ class SparkFeatures:
         from pyspark.sql.pandas.types import from_arrow_schema  # noqa: PLC0415 - an extra
 
         cells = lake.read(TableName.CELLS).sort_by("cell_id")
-        grouped = self._weather(cells, window).groupBy(GROUP).cogroup(self._history(lake, cells, window, calendar))
         compute_group = _group_computer(cells, window, carried, calendar, self._cells_at_once)
+        plain = from_arrow_schema(FEATURES_SCHEMA.remove_metadata())
         try:
-            plain = from_arrow_schema(FEATURES_SCHEMA.remove_metadata())
+            history = self._history(lake, cells, window, calendar)
+            grouped = self._weather(cells, window).groupBy(GROUP).cogroup(history)
             found: pa.Table = grouped.applyInArrow(compute_group, plain).toArrow()
         except PySparkException as error:
             msg = f"Spark could not compute the features of {window}: {first_line(error)}. Nothing was written"

@@ -99,6 +99,7 @@ def map_rows(
     spark: "SparkSession",
     source: SparkSource,
     answer: Callable[[Iterator[pa.RecordBatch], Path], Iterator[pa.RecordBatch]],
+    *,
     schema: pa.Schema,
     target: Path,
     folder: Path,

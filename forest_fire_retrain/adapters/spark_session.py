@@ -85,8 +85,8 @@ def spark_session(master: str, name: str) -> Iterator["SparkSession"]:
         try:
             session = builder.getOrCreate()
         except (PySparkException, RuntimeError, OSError) as error:
-            msg = f"Spark cannot be started at {master}: {first_line(error)}. Set FOREST_FIRE_SPARK__MASTER, then try again"
-            raise ConfigurationError(msg) from error
+            msg = f"Spark cannot be started at {master}: {first_line(error)}"
+            raise ConfigurationError(f"{msg}. Correct FOREST_FIRE_SPARK__MASTER, then try again") from error
         try:
             yield session
         finally:

@@ -220,7 +220,7 @@ def score(
     *,
     source: Annotated[str, typer.Option("--input", help="Delta table, Parquet file, or folder of such files.")],
     target: Annotated[
-        Path, typer.Option("--output", help="Parquet file to write, of Spark a folder; it must not be there yet.")
+        Path, typer.Option("--output", help="Parquet file, of Spark a folder; it must not be there yet.")
     ],
     version: Annotated[int | None, typer.Option("--version", help="A former champion; the present by default.")] = None,
     engine: Annotated[ScoreEngine, typer.Option(help="This process, or the workers of a Spark.")] = ScoreEngine.LOCAL,

@@ -24,17 +24,6 @@ from forest_fire_retrain_tests.core.rows.feature_park import DAY, ENGINE, FULL_R
 from forest_fire_retrain_tests.property_examples import examples
 
 WITHOUT_EXPONENTIALS = ("date", "latitude", "longitude", "temp_m", "wind_", "precip_", "dry_", "cell_", "park_")
-    "cell_id",
-    "date",
-    "latitude",
-    "longitude",
-    "temp_m",
-    "wind_",
-    "precip_",
-    "dry_",
-    "cell_",
-    "park_",
-)
 """Beginnings of the columns whose bits hang on no processor: numpy's `exp` and `log` do."""
 AS_THE_QUERY_GAVE_THEM = "9ff9acc1f66d6f90d1997520429764f3a0187f5b227107a76627ad6a03be1fef"
 N_BEFORE, N_DAYS, N_CELLS = 120, 140, 3
