@@ -159,7 +159,7 @@ def test_without_the_extra_one_sentence_says_what_to_install(missing: str) -> No
 
 
 def test_without_a_java_one_sentence_says_so(tmp_path: Path) -> None:
-    with patch.object(sessions, "find_spec", object), patch.dict("os.environ", {"PATH": str(tmp_path)}, clear=True):
+    with patch.object(sessions, "find_spec", str), patch.dict("os.environ", {"PATH": str(tmp_path)}, clear=True):
         with pytest.raises(ConfigurationError, match=r"needs a Java of 17 or up: no java is on the PATH"):
             refuse_missing_spark("local[2]")
         with (
