@@ -1,14 +1,18 @@
 """Score any table of features with one proved version: a batch at a time, each row stamped with what scored it."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from forest_fire_retrain.adapters.row_files import RowFiles, rows_written
+from forest_fire_retrain.adapters.row_files import RowFiles, count_rows, parts_written, rows_written
+from forest_fire_retrain.adapters.spark_scoring import SparkSource, map_rows
+from forest_fire_retrain.adapters.spark_session import refuse_missing_spark, spark_session
+from forest_fire_retrain.adapters.spark_settings import SparkSettings
+from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verified
 from forest_fire_retrain.core.errors import EvidenceError, list_capped
 from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.core.rows.tables import UTC_INSTANT
@@ -75,6 +79,62 @@ def score_rows(
             n_done += batch.num_rows
             tell(n_done)
     return Scored(n_done, served.model_name, served.version, served.artifact_sha256)
+
+
+def score_rows_on_spark(
+    served: ServedModel, rows: RowFiles, target: Path, scored_at: dt.datetime, spark: SparkSettings
+) -> Scored:
+    """As `score_rows`, by the workers of a Spark, which prove the model's file again; `target` becomes a folder.
+
+    The same rows with the same bits, in any order, in as many files as Spark writes.
+
+    Raises
+    ------
+    ConfigurationError
+        If there is no Spark.
+    EvidenceError
+        As `score_rows`; or if Spark would keep a column as another type, or did not write every row.
+    ArtifactTamperedError
+        If a worker finds other bytes.
+    RefusedRequestError
+        As `score_rows`.
+    """
+    kept = _choose_kept(served, rows)
+    schema = pa.schema(
+        [*(rows.dataset.schema.field(name) for name in kept), *(pa.field(*item) for item in (ANSWERS | STAMP).items())]
+    )
+    refuse_missing_spark(spark.master)
+    if rows.n_rows and not rows.addresses:
+        msg = f"{rows.where} is partitioned: its files alone lack columns; nothing was scored. Use --engine local"
+        raise EvidenceError(msg)
+    source = SparkSource(rows.where, rows.addresses, rows.dataset.schema, (*kept, *served.feature_names))
+    answer = _worker(served, kept, schema, _stamp(served, scored_at))
+    with parts_written(target) as beside, spark_session(spark.master, f"forest-fire score {rows.where}") as session:
+        map_rows(session, source, answer, schema=schema, target=beside, folder=Path(served.folder))
+        n_rows, n_expected = count_rows(beside), rows.n_rows
+        if n_rows != n_expected:
+            msg = f"Spark wrote {n_rows} of {n_expected} rows of {rows.where}; nothing was kept. Run the same again"
+            raise EvidenceError(msg)
+    return Scored(n_rows, served.model_name, served.version, served.artifact_sha256)
+
+
+def _worker(
+    served: ServedModel, kept: list[str], schema: pa.Schema, stamp: Mapping[str, pa.Scalar]
+) -> Callable[[Iterator[pa.RecordBatch], Path], Iterator[pa.RecordBatch]]:
+    """What a worker does with its batches and the folder it found: all but the model travels."""
+    said = {name: (value.as_py(), value.type) for name, value in stamp.items()}
+    names, version, candidate = served.model_name, served.version, served.candidate
+
+    def answer(batches: Iterator[pa.RecordBatch], folder: Path) -> Iterator[pa.RecordBatch]:
+        sha256 = candidate.stored.artifact_sha256
+        model = load_verified(folder / MODEL_FILE, expected_sha256=sha256)
+        proved = ServedModel(model, names, version, candidate, str(folder))
+        stamped = {name: pa.scalar(value, kind) for name, (value, kind) in said.items()}
+        for batch in batches:
+            answered = _answer(proved, pa.Table.from_batches([batch]), kept, stamped).cast(schema)
+            yield from answered.combine_chunks().to_batches()
+
+    return answer
 
 
 def _choose_kept(served: ServedModel, rows: RowFiles) -> list[str]:

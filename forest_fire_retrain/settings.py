@@ -27,6 +27,7 @@ from pydantic_settings import (
 from forest_fire_retrain.adapters.demonstration import read_demonstration
 from forest_fire_retrain.adapters.notify_settings import NotifySettings
 from forest_fire_retrain.adapters.simulated_settings import SimulatorConfig
+from forest_fire_retrain.adapters.spark_settings import FeatureEngineKind, SparkSettings
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -97,6 +98,8 @@ class Settings(Places, BaseSettings):
         IANA name of the park's time zone: whose days dates are, and in whose hours the schedule fires.
     training_window_days, min_training_days : int
         Longest training window; shortest history to train on.
+    feature_engine, spark : FeatureEngineKind, SparkSettings
+        What builds features, and where Spark runs.
     recipe_names : tuple of str
         Recipes that compete for a period's candidate.
     tuning_trials : int
@@ -174,6 +177,8 @@ class Settings(Places, BaseSettings):
     time_zone: str = UTC
     training_window_days: Days = 3653
     min_training_days: Annotated[int, Field(ge=60)] = 730
+    feature_engine: FeatureEngineKind = FeatureEngineKind.DUCKDB
+    spark: SparkSettings = SparkSettings()
     recipe_names: tuple[str, ...] = ("gradient_boosting",)
     tuning_trials: Annotated[int, Field(ge=0, le=200)] = 0
     seed: int = 20260101

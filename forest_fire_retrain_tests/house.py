@@ -23,7 +23,7 @@ def room(*imports: str) -> Room:
 TOP_LEVEL = {
     *("clock", "settings", "installation", "operations", "shadows", "production", "oversight", "notifying", "proofs"),
     *("model_access", "investigate", "outgoing", "homes", "setting_faults", "places", "verification", "scoring"),
-    *("ingestion", "watching", "definitions", "defs", "backtest", "cli"),
+    *("ingestion", "watching", "definitions", "defs", "backtest", "cli", "spark_job"),
 }
 BASE = (
     *("core/errors", "core/windows", "core/periods", "core/canonical_json", "core/table_fingerprints"),
@@ -80,9 +80,10 @@ HOUSE: dict[str, Room] = {
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_compaction": room("deltalake"),
+    "adapters/delta_handles": room("deltalake"),
     "adapters/delta_lake": room(
-        *("adapters/delta_compaction", "core/errors", "core/redaction", "core/rows", "core/windows"),
-        *("deltalake", "pyarrow"),
+        *("adapters/delta_compaction", "adapters/delta_handles"),
+        *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     ),
     "adapters/row_files": room("adapters/atomic_files", "adapters/delta_lake", "core/errors", "deltalake", "pyarrow"),
     "adapters/duckdb_engine": room("duckdb", "pyarrow"),
@@ -185,7 +186,18 @@ HOUSE: dict[str, Room] = {
         "pyarrow",
     ),
     "adapters/demonstration": room("adapters/atomic_files", "adapters/simulated_settings", "core/errors", "pydantic"),
-    "adapters/spark_scoring": room("adapters/verified_models", "core/errors", "pandas", "pyspark"),
+    "adapters/delta_files": room(
+        "adapters/delta_lake", "core/errors", "core/redaction", "core/windows", "deltalake", "pyarrow"
+    ),
+    "adapters/spark_features": room(
+        *("adapters/delta_files", "adapters/spark_session", "core/errors", "core/park_calendar", "core/rows"),
+        *("core/windows", "pyarrow", "pyspark", "sqlglot"),
+    ),
+    "adapters/spark_scoring": room(
+        "adapters/spark_session", "adapters/verified_models", "core/errors", "pandas", "pyarrow", "pyspark"
+    ),
+    "adapters/spark_session": room("core/errors", "pyspark"),
+    "adapters/spark_settings": room("pydantic"),
     "adapters/run_logs": room("adapters/failed_runs", "adapters/sqlite_reading"),
     "adapters/sqlite_reading": room(),
     "adapters/table_files": room("core/errors", "core/rows", "pyarrow"),
@@ -220,6 +232,7 @@ HOUSE: dict[str, Room] = {
         "outgoing",
         "setting_faults",
         "adapters/simulated_settings",
+        "adapters/spark_settings",
         "core/decision",
         "core/serving",
         "core/monitoring",
@@ -323,7 +336,14 @@ HOUSE: dict[str, Room] = {
         "pyspark",
     ),
     "__init__": room("model_access"),
-    "scoring": room("adapters/row_files", *BASE, "core/models", "core/rows", "numpy", "pyarrow"),
+    "scoring": room(
+        *("adapters/row_files", "adapters/spark_scoring", "adapters/spark_session", "adapters/spark_settings"),
+        *("adapters/verified_models", *BASE, "core/models", "core/rows", "numpy", "pyarrow"),
+    ),
+    "spark_job": room(
+        *("adapters/delta_lake", "adapters/spark_features", "adapters/spark_session", "adapters/spark_settings"),
+        *("outgoing", "pipeline/preparing", "settings", *BASE, "core/rows", "dagster_pipes", "pyarrow", "pydantic"),
+    ),
     "investigate": room(
         "installation",
         "homes",
@@ -356,6 +376,7 @@ HOUSE: dict[str, Room] = {
         "adapters/run_logs",
         "adapters/process_identity",
         "adapters/runtime_environment",
+        "adapters/spark_settings",
         "adapters/worker_processes",
         "dagster",
         "dagster_mlflow",

@@ -6,6 +6,7 @@ gone.
 
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -33,6 +34,30 @@ def written_beside(target: Path) -> Iterator[Path]:
         _sync(target.parent)
     finally:
         beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def folder_written_beside(target: Path) -> Iterator[Path]:
+    """As `written_beside`, for a folder; what a process that is gone had begun there goes first.
+
+    Raises
+    ------
+    OSError
+        If the folder cannot be written or the disk is full.
+    """
+    for left_over in target.parent.glob(f".{target.name}.*.parts"):
+        pid = left_over.name.removesuffix(".parts").rpartition(".")[2]
+        if pid.isdigit() and not _is_running(int(pid)):
+            shutil.rmtree(left_over, ignore_errors=True)
+    beside = target.with_name(f".{target.name}.{os.getpid()}.parts")
+    try:
+        yield beside
+        for path in [*beside.rglob("*"), beside]:
+            _sync(path)
+        beside.replace(target)
+        _sync(target.parent)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
 
 
 def remove_left_overs(folder: Path) -> None:

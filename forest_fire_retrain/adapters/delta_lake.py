@@ -20,7 +20,8 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from forest_fire_retrain.adapters.delta_compaction import compact_if_scattered, is_compaction, newest_change
+from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast, newest_change
+from forest_fire_retrain.adapters.delta_handles import DeltaHandles
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
 from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
@@ -51,6 +52,7 @@ class DeltaLake:
 
     def __init__(self, root: str) -> None:
         self._root = root.rstrip("/")
+        self._handles = DeltaHandles()
 
     def version(self, table: str) -> int | None:
         """Newest version of `table`; `None` if it does not exist."""
@@ -151,7 +153,7 @@ class DeltaLake:
             return self._refuse_reading(named, error)
 
         try:
-            opened, files, chosen = DeltaTable(self._uri(table), version=version), None, None
+            opened, files, chosen = self._open_at(table, version), None, None
             if day_column is not None and window is not None:
                 field = pa.schema(opened.schema().to_arrow()).field(day_column)
                 files, chosen = _predicate(field, window), _day_filter(field, window)
@@ -192,9 +194,13 @@ class DeltaLake:
     def _uri(self, table: str) -> str:
         return f"{self._root}/{table}"
 
+    def _open_at(self, table: str, version: int | None) -> DeltaTable:
+        where = self._uri(table)
+        return self._handles.open(where) if version is None else DeltaTable(where, version=version)
+
     def _open_if_there(self, table: str) -> DeltaTable | None:
         try:
-            return DeltaTable(self._uri(table))
+            return self._handles.open(self._uri(table))
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
@@ -223,7 +229,7 @@ class DeltaLake:
             commit_properties=CommitProperties(custom_metadata=noted or None, max_commit_retries=0),
         )
         if opened is not None:
-            compact_if_scattered(opened)
+            keep_fast(opened)
 
     def _commit(self, table: str, write: Callable[[], None]) -> int:
         """Write, giving way to concurrent writers a bounded number of times."""
@@ -231,7 +237,7 @@ class DeltaLake:
         for attempt in range(ATTEMPTS):
             try:
                 write()
-                return DeltaTable(self._uri(table)).version()
+                return self._handles.open(self._uri(table)).version()
             except CommitFailedError as error:
                 if attempt == ATTEMPTS - 1:
                     raise self._refuse_writing(table, error) from unless_secret(error)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
-from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.adapters.atomic_files import folder_written_beside, written_beside
 from forest_fire_retrain.adapters.delta_lake import without_trace
 from forest_fire_retrain.core.errors import InputContractError, RefusedRequestError
 
@@ -33,10 +33,13 @@ class RowFiles(NamedTuple):
         What was opened, for people.
     dataset : pyarrow.dataset.Dataset
         The files.
+    addresses : tuple of str
+        Where each of them lies, for engines that read them on their own; none where they alone do not hold all columns.
     """
 
     where: str
     dataset: pads.Dataset
+    addresses: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -109,13 +112,26 @@ def open_rows(where: str) -> RowFiles:
     with _foreseen(where):
         if _may_be_delta(where) and DeltaTable.is_deltatable(where):
             table = DeltaTable(where)
-            return RowFiles(f"{where} at version {table.version()}", table.to_pyarrow_dataset())
-        return RowFiles(where, pads.dataset(where, format="parquet"))
+            stored = () if table.metadata().partition_columns else _addresses(table, where)
+            return RowFiles(f"{where} at version {table.version()}", table.to_pyarrow_dataset(), stored)
+        dataset = pads.dataset(where, format="parquet")
+        return RowFiles(where, dataset, tuple(str(Path(file).resolve()) for file in dataset.files))
+
+
+def _addresses(table: DeltaTable, where: str) -> tuple[str, ...]:
+    root = where.rstrip("/") if "://" in where else str(Path(where).resolve())
+    return tuple(f"{root}/{path}" for path in pa.table(table.get_add_actions())["path"].to_pylist())
 
 
 def _may_be_delta(where: str) -> bool:
     """Whether it is worth asking: delta-rs takes a path that is no folder for a fault."""
     return "://" in where or (Path(where) / "_delta_log").is_dir()
+
+
+def count_rows(folder: Path) -> int:
+    """Rows of the Parquet files in a folder, by their footers."""
+    with _foreseen(str(folder)):
+        return int(pads.dataset(folder, format="parquet").count_rows())
 
 
 class RowWriter:
@@ -153,20 +169,39 @@ def rows_written(target: Path, schema: pa.Schema) -> Iterator[RowWriter]:
     RefusedRequestError
         If something stands there already, or the folder cannot be written.
     """
+    texts = [field.name for field in schema if not pa.types.is_floating(field.type)]  # numbers rarely return
+    with (
+        _foreseen_in_writing(target),
+        written_beside(target) as beside,
+        pq.ParquetWriter(beside, schema, use_dictionary=texts) as file,
+        ThreadPoolExecutor(1, thread_name_prefix="rows behind") as pool,
+    ):
+        writer = RowWriter(file, pool)
+        yield writer
+        writer.finish()
+
+
+@contextmanager
+def parts_written(target: Path) -> Iterator[Path]:
+    """A folder to write files to, which is called `target` after the block, or is gone if the block raises.
+
+    Raises
+    ------
+    RefusedRequestError
+        As `rows_written`.
+    """
+    with _foreseen_in_writing(target), folder_written_beside(target) as beside:
+        yield beside
+
+
+@contextmanager
+def _foreseen_in_writing(target: Path) -> Iterator[None]:
     if target.exists():
         msg = f"{target} is there already; nothing was written. Name another file, or remove it first"
         raise RefusedRequestError(msg)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        texts = [field.name for field in schema if not pa.types.is_floating(field.type)]  # numbers rarely return
-        with (
-            written_beside(target) as beside,
-            pq.ParquetWriter(beside, schema, use_dictionary=texts) as file,
-            ThreadPoolExecutor(1, thread_name_prefix="rows behind") as pool,
-        ):
-            writer = RowWriter(file, pool)
-            yield writer
-            writer.finish()
+        yield
     except OSError as error:
         msg = f"{target} cannot be written: {error.strerror or error}; nothing of it was kept. Free disk space or "
         raise RefusedRequestError(msg + "correct the permissions, then run the same command again") from error

@@ -37,6 +37,13 @@ class ReplayKnowledge(StrEnum):
     AS_CORRECTED = "as_corrected"
 
 
+class ScoreEngine(StrEnum):
+    """What scores a table of features."""
+
+    LOCAL = "local"
+    SPARK = "spark"
+
+
 @app.callback()
 def begin(
     *,
@@ -217,14 +224,18 @@ def explain(
 def score(
     *,
     source: Annotated[str, typer.Option("--input", help="Delta table, Parquet file, or folder of such files.")],
-    target: Annotated[Path, typer.Option("--output", help="Parquet file to write; it must not be there yet.")],
+    target: Annotated[
+        Path, typer.Option("--output", help="Parquet file, of Spark a folder; it must not be there yet.")
+    ],
     version: Annotated[int | None, typer.Option("--version", help="A former champion; the present by default.")] = None,
+    engine: Annotated[ScoreEngine, typer.Option(help="This process, or the workers of a Spark.")] = ScoreEngine.LOCAL,
     as_json: AsJson = False,
 ) -> None:
     """Score any table of features: a batch at a time, each row stamped with the version that scored it."""
     from forest_fire_retrain.cli.scoring import score_files  # noqa: PLC0415 - imports scikit-learn
 
-    score_files(settings_now(), source, target, version, as_json=as_json)
+    on_spark = engine is ScoreEngine.SPARK
+    score_files(settings_now(), source, target, version, on_spark=on_spark, as_json=as_json)
 
 
 @app.command()

@@ -4,16 +4,19 @@ from pathlib import Path
 
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
-from forest_fire_retrain.adapters.row_files import open_rows
+from forest_fire_retrain.adapters.row_files import RowFiles, open_rows
 from forest_fire_retrain.cli.console import out, print_json
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.models.served_model import ServedModel
 from forest_fire_retrain.model_access import get_model
-from forest_fire_retrain.scoring import score_rows
+from forest_fire_retrain.scoring import Scored, score_rows, score_rows_on_spark
 from forest_fire_retrain.settings import Settings
 
 
-def score_files(settings: Settings, source: str, target: Path, version: int | None, *, as_json: bool) -> None:
+def score_files(
+    settings: Settings, source: str, target: Path, version: int | None, *, on_spark: bool, as_json: bool
+) -> None:
     """Score the rows of `source` with a version, by default the champion, and say what was written.
 
     Raises
@@ -22,10 +25,10 @@ def score_files(settings: Settings, source: str, target: Path, version: int | No
         If the model cannot be proved, or the rows cannot be read or scored; then nothing is left at `target`.
     """
     served, rows = get_model(version=version, settings=settings), open_rows(source)
-    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=out, disable=as_json or not out.is_terminal) as bars:
-        task = bars.add_task("rows", total=rows.n_rows)
-        scored = score_rows(served, rows, target, read_clock(), lambda n_done: bars.update(task, completed=n_done))
+    if on_spark:
+        scored = score_rows_on_spark(served, rows, target, read_clock(), settings.spark)
+    else:
+        scored = _score_here(served, rows, target, is_shown=not as_json and out.is_terminal)
     if as_json:
         print_json({**scored._asdict(), "input": rows.where, "output": str(target)})
         return
@@ -33,3 +36,10 @@ def score_files(settings: Settings, source: str, target: Path, version: int | No
         f"{counted(scored.n_rows, 'row')} of {rows.where} scored by version {scored.version} of {scored.model_name} "
         f"(SHA-256 {scored.artifact_sha256[:12]}), in {target}."
     )
+
+
+def _score_here(served: ServedModel, rows: RowFiles, target: Path, *, is_shown: bool) -> Scored:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=out, disable=not is_shown) as bars:
+        task = bars.add_task("rows", total=rows.n_rows)
+        return score_rows(served, rows, target, read_clock(), lambda n_done: bars.update(task, completed=n_done))

@@ -2,11 +2,14 @@
 
 import dagster as dg
 
+from forest_fire_retrain.adapters.spark_settings import FeatureEngineKind
 from forest_fire_retrain.core.periods import Periods
+from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
 from forest_fire_retrain.core.rows.membership import count_cell_days
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.rows.tables import TableName
+from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.defs.asset_arguments import OWNERS, Shape
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
@@ -14,6 +17,7 @@ from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.replay_report import keys_to_check
 from forest_fire_retrain.defs.run_context import periods_of, tell
+from forest_fire_retrain.defs.spark_run import build_on_spark
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
 
@@ -45,7 +49,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         context: dg.AssetExecutionContext, installation: dg.ResourceParam[Installation]
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(periods_of(context, installation))
-        report = build_features(installation.lake, installation.engine, window, installation.settings.calendar)
+        report, of_spark = _build(context, installation, window)
         sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
@@ -53,10 +57,21 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         checked = keys_to_check(context.partition_keys, state)
         findings = [find_coverage(installation.lake, periods, key) for key in checked]
         for found in findings[: len(context.partition_keys)]:
-            context.add_asset_metadata(describe_features(report, int(found.value)), partition_key=found.partition_key)
+            described = {**describe_features(report, int(found.value)), **of_spark}
+            context.add_asset_metadata(described, partition_key=found.partition_key)
         return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 
     return [features]
+
+
+def _build(
+    context: dg.AssetExecutionContext, installation: Installation, window: Interval
+) -> tuple[FeatureReport, dict[str, object]]:
+    """Have the features in the lake, by the engine that the settings name; what a process outside tells of itself."""
+    settings = installation.settings
+    if settings.feature_engine is FeatureEngineKind.SPARK:
+        return build_on_spark(context, installation, window)
+    return build_features(installation.lake, installation.engine, window, settings.calendar), {}
 
 
 def find_coverage(lake: Lake, periods: Periods, partition_key: str) -> PeriodFinding:

@@ -61,8 +61,9 @@ def test_every_version_and_mark_stays_readable_after_many_commits_and_checkpoint
     lake: DeltaLake, tmp_path: Path
 ) -> None:
     """Log files look two months old, as they will; checkpoints are taken as delta-rs and as a person takes them."""
+    versions = []
     for day in range(N_COMMITS):
-        assert write_day(lake, day) == day
+        versions.append(write_day(lake, day))
         for file in log_folder(tmp_path).iterdir():
             os.utime(file, (time.time() - LONG_AGO_SECONDS,) * 2)
         if day in {9, 19}:
@@ -70,9 +71,9 @@ def test_every_version_and_mark_stays_readable_after_many_commits_and_checkpoint
     table = DeltaTable(tmp_path / "lake" / TABLE)
     table.cleanup_metadata()
     assert len(list(log_folder(tmp_path).glob("*.checkpoint.parquet"))) >= 2
-    assert len(list(log_folder(tmp_path).glob("0*.json"))) == N_COMMITS
-    for version in range(N_COMMITS):
-        assert days_at(lake, version) == list(range(version + 1))
+    assert len(list(log_folder(tmp_path).glob("0*.json"))) == versions[-1] + 1 > N_COMMITS
+    for day, version in enumerate(versions):
+        assert days_at(lake, version) == list(range(day + 1))
     assert lake.complete_through(TABLE) == START + N_COMMITS * DAY
 
 

@@ -75,11 +75,13 @@ def follow(
     if humidity is not None:
         rows["rel_humidity_pct"] = humidity.ravel()
     rows.iloc[: hidden_days * n_cells] = np.nan
-    observed = {f"observed_{m.memory_days}d": np.full(len(rows), m.memory_days) for m in MEMORIES.values()}
-    table = pa.table({**{name: rows[name].to_numpy() for name in WEATHER}, **observed})
+    weather = {name: rows[name].to_numpy().reshape(-1, n_cells) for name in WEATHER}
+    observed = {m.memory_days: np.full((window.n_days, n_cells), m.memory_days) for m in MEMORIES.values()}
     carried, history_start = None, window.start
     if before is not None:
         codes = {CARRIED.format(c): np.full(n_cells, value) for c, value in zip(CODES, before, strict=True)}
         carried, history_start = pa.table({"cell_id": record.cells["cell_id"], **codes}), window.start - DAY
-    columns = fire_weather_columns(table, record.cells, window, history_start, carried)
+    columns = fire_weather_columns(
+        weather, observed, cells=record.cells, window=window, history_start=history_start, carried=carried
+    )
     return {name: values.reshape(-1, n_cells) for name, values in columns.items()}

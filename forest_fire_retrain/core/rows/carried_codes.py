@@ -27,6 +27,7 @@ from forest_fire_retrain.core.rows.fire_weather import (
     start_codes,
 )
 from forest_fire_retrain.core.rows.membership import Booleans, days_of, membership, observed_from
+from forest_fire_retrain.core.rows.weather_panel import Integers, Panel
 from forest_fire_retrain.core.windows import Interval
 
 DAYS_PER_YEAR = 365.25
@@ -50,14 +51,22 @@ MEMORIES: Mapping[str, Memory] = {"ffmc": Memory(7, 3), "dmc": Memory(180, 60), 
 
 
 def fire_weather_columns(
-    rows: pa.Table, cells: pa.Table, window: Interval, history_start: dt.date, carried: pa.Table | None
+    weather: Panel,
+    observed: Mapping[int, Integers],
+    *,
+    cells: pa.Table,
+    window: Interval,
+    history_start: dt.date,
+    carried: pa.Table | None,
 ) -> dict[str, Floats]:
-    """Columns that numpy computes, each of shape (n_days * n_cells,) in row order.
+    """Columns that follow from the weather of a day and the codes of the day before, each (n_days * n_cells,) long.
 
     Parameters
     ----------
-    rows : pyarrow.Table
-        Weather of every day and cell in their order, and `observed_{n}d`, the days with weather among the last n.
+    weather : mapping
+        Weather of the days of `window`, by day and cell.
+    observed : mapping
+        Days with weather among the last n, by n, for the memory of each code; each of the weather's shape.
     cells : pyarrow.Table
         The cells in their order.
     window : Interval
@@ -67,18 +76,16 @@ def fire_weather_columns(
     carried : pyarrow.Table, optional
         Feature rows of the day before.
     """
-    shape = (window.n_days, cells.num_rows)
-    temp_max, temp_min, wind, rain, observed = (
-        rows[name].to_numpy().reshape(shape)
-        for name in ("temp_max_c", "temp_min_c", "wind_speed_kmh", "precip_mm", "rel_humidity_pct")
+    temp_max, temp_min, wind, rain, measured = (
+        weather[name] for name in ("temp_max_c", "temp_min_c", "wind_speed_kmh", "precip_mm", "rel_humidity_pct")
     )
-    humidity = np.where(np.isnan(observed), estimate_rel_humidity_pct(temp_max, temp_min), observed)
+    humidity = np.where(np.isnan(measured), estimate_rel_humidity_pct(temp_max, temp_min), measured)
     start = observed_from(cells, history_start)
     belongs = membership(cells, window) & (days_of(window)[:, np.newaxis] >= start)
     codes = _carried_codes(cells, carried, from_before=start < np.datetime64(window.start, "D"))
     series: list[FireWeather] = []
     for place, day in enumerate(days_of(window).astype(object)):
-        weather = advance_day(
+        advanced = advance_day(
             codes,
             month=day.month,
             latitude=cells["latitude"].to_numpy(),
@@ -87,10 +94,10 @@ def fire_weather_columns(
             wind_kmh=wind[place],
             precip_mm=rain[place],
         )
-        codes = MoistureCodes(*(np.where(belongs[place], *pair) for pair in zip(weather.codes, codes, strict=True)))
-        series.append(weather._replace(codes=codes))
+        codes = MoistureCodes(*(np.where(belongs[place], *pair) for pair in zip(advanced.codes, codes, strict=True)))
+        series.append(advanced._replace(codes=codes))
     return {
-        **_stated(series, _are_stated(rows, start, window)),
+        **_stated(series, _are_stated(observed, start, window)),
         "rel_humidity_pct": humidity.ravel(),
         "vapour_pressure_deficit_kpa": (saturation_vapour_pressure_kpa(temp_max) * (1.0 - humidity / 100.0)).ravel(),
         **_season(window, cells.num_rows),
@@ -115,13 +122,12 @@ def _yesterdays(carried: pa.Table, code: str) -> pa.ChunkedArray:
     return carried[name if name in carried.column_names else code]
 
 
-def _are_stated(rows: pa.Table, start: np.ndarray, window: Interval) -> dict[str, Booleans]:
+def _are_stated(observed: Mapping[int, Integers], start: np.ndarray, window: Interval) -> dict[str, Booleans]:
     """Whether a code is stated, by code, each of shape (n_days, n_cells)."""
     age = (days_of(window)[:, np.newaxis] - start).astype(np.int64)
     stated = {}
     for code, memory in MEMORIES.items():
-        observed = rows[f"observed_{memory.memory_days}d"].to_numpy().reshape(age.shape)
-        unobserved = memory.memory_days - observed
+        unobserved = memory.memory_days - observed[memory.memory_days]
         stated[code] = (age >= memory.spin_up_days) & (unobserved <= memory.max_unobserved_days)
     return stated
 

@@ -1,4 +1,4 @@
-"""Features per cell and day: query text for rolling figures and fire history, numpy for fire weather.
+"""Features per cell and day: query text for the fire history, numpy for all that follows from the weather.
 
 Rules
 -----
@@ -11,30 +11,33 @@ Rules
 - Rolling sums are over integer tenths and the moisture codes are carried, so a period computed alone
   has the same bits as in a full rebuild. A rolling figure is missing when fewer than 80 % of its days
   were observed.
+- The query text is of the subset that DuckDB and Spark share once it is translated: days are a table, dates are
+  subtracted by `date_diff`, numbers are `DOUBLE` and never `DECIMAL`.
+- What follows from the weather of a cell follows from no other cell: any group of cells may be computed alone.
 """
 
 import datetime as dt
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from forest_fire_retrain.core.rows.carried_codes import DAYS_PER_YEAR, MEMORIES, fire_weather_columns
 from forest_fire_retrain.core.rows.feature_catalogue import (
     CELL_FIRE_WINDOWS_DAYS,
     DRY_SPELL_CAP_DAYS,
     FEATURES_SCHEMA,
-    MIN_OBSERVED_SHARE,
     MIN_OBSERVED_SHARE_OF_RATES,
     PARK_FIRE_WINDOWS_DAYS,
-    RAIN_WINDOWS_DAYS,
-    WET_DAY_MM,
 )
-from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, membership, observed_from
+from forest_fire_retrain.core.rows.membership import OBSERVED_FROM, days_of, membership, observed_from
 from forest_fire_retrain.core.rows.ports import SqlEngine
 from forest_fire_retrain.core.rows.row_versions import KNOWN_ON, add_known_on, mark_withdrawn
+from forest_fire_retrain.core.rows.weather_panel import count_observed, enough_days, lay_out_weather, rolling_columns
 from forest_fire_retrain.core.windows import Interval
 
 WEATHER_LOOK_BACK_DAYS = DRY_SPELL_CAP_DAYS
+PLACE = "place"
 
 
 def compute_features(
@@ -74,114 +77,143 @@ def compute_features(
         IANA name of the zone whose days these are.
     """
     ordered = cells.sort_by("cell_id")
-    starts = observed_from(ordered, history_start)
-    tables = {
-        "cells": ordered.append_column(OBSERVED_FROM, pa.array(starts, pa.date32())),
-        "weather": add_known_on(mark_withdrawn(weather), time_zone),
-        "fires": add_known_on(mark_withdrawn(fires), time_zone),
-    }
-    park_start = starts.min().astype(object) if len(starts) else history_start
-    rows = engine.query(build_query(window, park_start, weather_lag_days), tables)
-    computed = fire_weather_columns(rows, ordered, window, history_start, carried)
-    columns = [
-        pa.array(computed[name], pa.float64(), from_pandas=True) if name in computed else rows[name]
-        for name in FEATURES_SCHEMA.names
-    ]
-    return pa.table(columns, schema=FEATURES_SCHEMA).filter(pa.array(membership(ordered, window).ravel()))
-
-
-def build_query(window: Interval, park_start: dt.date, weather_lag_days: int = 1) -> str:
-    """Query text over the tables `cells`, `weather` and `fires`; only dates and numbers are put into it.
-
-    `park_start` is the first day on which a fire could be observed in any cell.
-    """
-    first = window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS)
-    last = window.end - dt.timedelta(days=1)
-    return f"""
-WITH known_weather AS (
-    SELECT * FROM weather WHERE {KNOWN_ON} <= date + {int(weather_lag_days)}
-    QUALIFY row_number() OVER (PARTITION BY cell_id, date ORDER BY recorded_at DESC) = 1
-), days AS (
-    SELECT CAST(unnest(generate_series(DATE '{first}', DATE '{last}', INTERVAL 1 DAY)) AS DATE) AS date
-), panel AS (
-    SELECT cells.cell_id, days.date, cells.latitude, cells.longitude, cells.{OBSERVED_FROM},
-           w.temp_max_c, w.temp_min_c, w.rel_humidity_pct, w.wind_speed_kmh, w.precip_mm,
-           CAST(round(w.precip_mm * 10) AS BIGINT) AS rain, CAST(round(w.temp_max_c * 10) AS BIGINT) AS warmth,
-           w.temp_max_c + w.precip_mm + coalesce(w.rel_humidity_pct, w.temp_min_c) AS seen
-    FROM cells CROSS JOIN days
-    LEFT JOIN known_weather w ON w.cell_id = cells.cell_id AND w.date = days.date AND NOT w.withdrawn
-), rolled AS (
-    SELECT *, {_rolling_columns()} FROM panel
-    WINDOW {_rolling_windows()}
-), reports AS (
-    SELECT cell_id, date AS fire_date, withdrawn, {KNOWN_ON} AS known_from,
-           lead({KNOWN_ON}) OVER (PARTITION BY fire_id ORDER BY recorded_at) AS known_until
-    FROM fires
-), cell_history AS (
-    SELECT r.cell_id, r.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS, "r", f"r.{OBSERVED_FROM}")}
-    FROM rolled r JOIN reports f ON f.cell_id = r.cell_id AND {_known_then("r", max(CELL_FIRE_WINDOWS_DAYS))}
-    WHERE r.date >= DATE '{window.start}' GROUP BY ALL
-), park_history AS (
-    SELECT d.date, {_fire_counts("park", PARK_FIRE_WINDOWS_DAYS, "d", f"DATE '{park_start}'")}
-    FROM days d JOIN reports f ON {_known_then("d", max(PARK_FIRE_WINDOWS_DAYS))}
-    WHERE d.date >= DATE '{window.start}' GROUP BY ALL
-)
-SELECT r.* EXCLUDE (rain, warmth, seen),
-       {_fire_history("c", "cell", CELL_FIRE_WINDOWS_DAYS, f"r.{OBSERVED_FROM}")},
-       {_fire_history("p", "park", PARK_FIRE_WINDOWS_DAYS, f"DATE '{park_start}'")}
-FROM rolled r
-LEFT JOIN cell_history c ON c.cell_id = r.cell_id AND c.date = r.date
-LEFT JOIN park_history p ON p.date = r.date
-WHERE r.date >= DATE '{window.start}'
-ORDER BY r.date, r.cell_id
-"""  # noqa: S608 - only dates and numbers are put into the text
-
-
-def _rolling_columns() -> str:
-    columns = [
-        _if_observed(f"sum(rain) OVER w{n} / 10.0", "rain", n) + f" AS precip_{n}d_mm" for n in RAIN_WINDOWS_DAYS
-    ]
-    week, month = (f"sum(warmth) OVER w{n} / (10.0 * count(warmth) OVER w{n})" for n in (7, 30))
-    columns.append(_if_observed(week, "warmth", 7) + " AS temp_max_7d_c")
-    columns.append(_if_observed(f"({week}) - ({month})", "warmth", 30) + " AS temp_max_anomaly_c")
-    last_rain = f"max(CASE WHEN rain >= {round(WET_DAY_MM * 10)} THEN date END) OVER w{DRY_SPELL_CAP_DAYS}"
-    dry = f"CAST(coalesce(date - ({last_rain}), {DRY_SPELL_CAP_DAYS}) AS DOUBLE)"
-    columns.append(_if_observed(dry, "rain", DRY_SPELL_CAP_DAYS) + " AS dry_spell_days")
-    columns += [f"count(seen) OVER w{n} AS observed_{n}d" for n in _memories()]
-    return ",\n           ".join(columns)
-
-
-def _memories() -> list[int]:
-    return [memory.memory_days for memory in MEMORIES.values()]
-
-
-def _if_observed(figure: str, column: str, n_days: int) -> str:
-    return f"CASE WHEN count({column}) OVER w{n_days} >= {_enough(n_days)} THEN {figure} END"
-
-
-def _enough(n_days: int, share: float = MIN_OBSERVED_SHARE) -> int:
-    return int(np.ceil(share * n_days))
-
-
-def _rolling_windows() -> str:
-    lengths = sorted({7, *RAIN_WINDOWS_DAYS, DRY_SPELL_CAP_DAYS, *_memories()})
-    frame = "PARTITION BY cell_id ORDER BY date ROWS BETWEEN {} PRECEDING AND CURRENT ROW"
-    return ", ".join(f"w{n} AS ({frame.format(n - 1)})" for n in lengths)
-
-
-def _known_then(day: str, n_days: int) -> str:
-    return (
-        f"NOT f.withdrawn AND f.fire_date BETWEEN {day}.date - {n_days} AND {day}.date - 1"
-        f" AND f.known_from < {day}.date AND (f.known_until IS NULL OR f.known_until >= {day}.date)"
+    tables = history_tables(ordered, add_known_on(mark_withdrawn(fires), time_zone), window, history_start)
+    return join_features(
+        cells=ordered,
+        weather=add_known_on(mark_withdrawn(weather), time_zone),
+        history=engine.query(build_query(window, park_start(ordered, history_start)), tables),
+        window=window,
+        history_start=history_start,
+        carried=carried,
+        weather_lag_days=weather_lag_days,
     )
 
 
-def _fire_counts(scope: str, windows: tuple[int, ...], day: str, start: str) -> str:
+def history_tables(cells: pa.Table, fires: pa.Table, window: Interval, history_start: dt.date) -> dict[str, pa.Table]:
+    """The tables that the query names: `cells` by their places in the order given, `days`, `fires`.
+
+    Parameters
+    ----------
+    cells, fires : pyarrow.Table
+        As of `compute_features`; the reports with the columns `known_on` and `withdrawn`.
+    window : Interval
+        Days to compute.
+    history_start : datetime.date
+        First day of the data used.
+    """
+    places = pa.array(np.arange(cells.num_rows), pa.int32())
+    starts = pa.array(observed_from(cells, history_start), pa.date32())
+    found = pc.index_in(fires["cell_id"], cells["cell_id"].combine_chunks())
+    return {
+        "cells": pa.table({PLACE: places, OBSERVED_FROM: starts}),
+        "days": pa.table({"date": pa.array(days_of(window), pa.date32())}),
+        "fires": fires.select(["fire_id", "date", "recorded_at", "withdrawn", KNOWN_ON]).append_column(PLACE, found),
+    }
+
+
+def park_start(cells: pa.Table, history_start: dt.date) -> dt.date:
+    """First day on which a fire could be observed in any cell."""
+    starts = observed_from(cells, history_start)
+    first: dt.date = starts.min().astype(object) if len(starts) else history_start
+    return first
+
+
+def join_features(
+    *,
+    cells: pa.Table,
+    weather: pa.Table,
+    history: pa.Table,
+    window: Interval,
+    history_start: dt.date,
+    carried: pa.Table | None,
+    weather_lag_days: int,
+) -> pa.Table:
+    """Features of `cells`, which may be a part of all, from their weather and what the query says of their fires.
+
+    Parameters
+    ----------
+    cells : pyarrow.Table
+        The cells, sorted by their id.
+    weather : pyarrow.Table
+        As of `compute_features`, with the columns `known_on` and `withdrawn`; rows of other cells play no part.
+    history : pyarrow.Table
+        What the query says of these cells, by day and cell.
+    window, history_start, carried, weather_lag_days
+        As of `compute_features`.
+    """
+    days = Interval(start=window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS), end=window.end)
+    panel = lay_out_weather(weather, cells["cell_id"].combine_chunks(), days, weather_lag_days)
+    of_window = {name: values[WEATHER_LOOK_BACK_DAYS:] for name, values in panel.items()}
+    observed = count_observed(panel, WEATHER_LOOK_BACK_DAYS, (memory.memory_days for memory in MEMORIES.values()))
+    computed = {
+        **of_window,
+        **rolling_columns(panel, WEATHER_LOOK_BACK_DAYS),
+        **fire_weather_columns(
+            of_window, observed, cells=cells, window=window, history_start=history_start, carried=carried
+        ),
+    }
+    number = pa.array(np.tile(np.arange(cells.num_rows), window.n_days))
+    given = {
+        "date": pa.array(np.repeat(days_of(window), cells.num_rows), pa.date32()),
+        **{name: cells[name].take(number) for name in ("cell_id", "latitude", "longitude")},
+    }
+    columns = [
+        pa.array(computed[name].ravel(), pa.float64(), from_pandas=True)
+        if name in computed
+        else given.get(name, history[name] if name in history.column_names else None)
+        for name in FEATURES_SCHEMA.names
+    ]
+    rows = pa.table(columns, schema=FEATURES_SCHEMA)
+    belongs = membership(cells, window).ravel()
+    return rows if belongs.all() else rows.filter(pa.array(belongs))
+
+
+def build_query(window: Interval, park_start: dt.date) -> str:
+    """Query text over the tables `cells`, `days` and `fires`; only dates and numbers are put into it.
+
+    `park_start` is the first day on which a fire could be observed in any cell.
+    """
+    return f"""
+WITH reports AS (
+    SELECT {PLACE}, date AS fire_date, withdrawn, {KNOWN_ON} AS known_from,
+           lead({KNOWN_ON}) OVER (PARTITION BY fire_id ORDER BY recorded_at) AS known_until
+    FROM fires
+), told AS (
+    SELECT * FROM reports
+    WHERE NOT withdrawn AND fire_date >= DATE '{window.start}' - {max(CELL_FIRE_WINDOWS_DAYS)}
+          AND fire_date < DATE '{window.end}'
+), cell_history AS (
+    SELECT c.{PLACE}, d.date, {_fire_counts("cell", CELL_FIRE_WINDOWS_DAYS, f"c.{OBSERVED_FROM}")}
+    FROM told f JOIN cells c ON c.{PLACE} = f.{PLACE} JOIN days d ON {_known_then(max(CELL_FIRE_WINDOWS_DAYS))}
+    GROUP BY c.{PLACE}, d.date
+), park_history AS (
+    SELECT d.date, {_fire_counts("park", PARK_FIRE_WINDOWS_DAYS, f"DATE '{park_start}'")}
+    FROM told f JOIN days d ON {_known_then(max(PARK_FIRE_WINDOWS_DAYS))}
+    GROUP BY d.date
+)
+SELECT r.{PLACE}, r.date,
+       {_fire_history("c", "cell", CELL_FIRE_WINDOWS_DAYS, f"r.{OBSERVED_FROM}")},
+       {_fire_history("p", "park", PARK_FIRE_WINDOWS_DAYS, f"DATE '{park_start}'")}
+FROM (SELECT c.{PLACE}, c.{OBSERVED_FROM}, d.date FROM cells c CROSS JOIN days d) r
+LEFT JOIN cell_history c ON c.{PLACE} = r.{PLACE} AND c.date = r.date
+LEFT JOIN park_history p ON p.date = r.date
+ORDER BY r.date, r.{PLACE}
+"""  # noqa: S608 - only dates and numbers are put into the text
+
+
+def _known_then(n_days: int) -> str:
+    return (
+        f"f.fire_date BETWEEN d.date - {n_days} AND d.date - 1"
+        " AND f.known_from < d.date AND (f.known_until IS NULL OR f.known_until >= d.date)"
+    )
+
+
+def _fire_counts(scope: str, windows: tuple[int, ...], start: str) -> str:
     """Fires of each window, and those of them since `start`."""
-    counts = [(n, f"f.fire_date >= {day}.date - {n}") for n in windows]
+    counts = [(n, f"f.fire_date >= d.date - {n}") for n in windows]
     return ", ".join(
-        f"count(*) FILTER ({inside}) AS {scope}_fires_{n}d, "
-        f"count(*) FILTER ({inside} AND f.fire_date >= {start}) AS {scope}_observed_fires_{n}d"
+        f"count(*) FILTER (WHERE {inside}) AS {scope}_fires_{n}d, "
+        f"count(*) FILTER (WHERE {inside} AND f.fire_date >= {start}) AS {scope}_observed_fires_{n}d"
         for n, inside in counts
     )
 
@@ -190,8 +222,8 @@ def _fire_history(alias: str, scope: str, windows: tuple[int, ...], start: str) 
     """Counts, and rates per year of the days of the window since `start`."""
     columns = []
     for n in windows:
-        n_days = f"least({n}, r.date - {start})"
-        enough = _enough(n, MIN_OBSERVED_SHARE_OF_RATES)
+        n_days = f"least({n}, date_diff('day', {start}, r.date))"
+        enough = enough_days(n, MIN_OBSERVED_SHARE_OF_RATES)
         rate = f"coalesce({alias}.{scope}_observed_fires_{n}d, 0) * CAST({DAYS_PER_YEAR} AS DOUBLE) / {n_days}"
         columns += [
             f"CAST(coalesce({alias}.{scope}_fires_{n}d, 0) AS DOUBLE) AS {scope}_fires_{n}d",

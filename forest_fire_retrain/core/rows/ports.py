@@ -3,10 +3,11 @@
 import datetime as dt
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import pyarrow as pa
 
+from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import Interval
 
@@ -195,4 +196,21 @@ class SqlEngine(Protocol):
 
     def query(self, sql: str, tables: Mapping[str, pa.Table]) -> pa.Table:
         """Result of `sql` over `tables`, which the text names by their keys."""
+        ...
+
+
+@runtime_checkable
+class FeatureEngine(Protocol):
+    """Computes the features of some days from the lake, elsewhere than in this process."""
+
+    def compute(self, lake: Lake, window: Interval, carried: pa.Table | None, calendar: ParkCalendar) -> pa.Table:
+        """Features of every cell and day of `window`, ordered by (date, cell): the bits of `compute_features`.
+
+        `carried` are the feature rows of the day before; `None` starts the moisture codes afresh.
+
+        Raises
+        ------
+        LakeError
+            If the lake cannot be read, or the engine failed; nothing is written either way.
+        """
         ...

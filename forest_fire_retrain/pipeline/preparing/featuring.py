@@ -24,7 +24,7 @@ from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.records import FeatureReport
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES, FEATURE_VERSION
 from forest_fire_retrain.core.rows.features import WEATHER_LOOK_BACK_DAYS, compute_features
-from forest_fire_retrain.core.rows.ports import Lake, SqlEngine
+from forest_fire_retrain.core.rows.ports import FeatureEngine, Lake, SqlEngine
 from forest_fire_retrain.core.rows.row_versions import CHANGED_FROM, read_day
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
@@ -36,13 +36,17 @@ BUILT_FROM = "built_from"
 INPUTS = (TableName.CELLS, TableName.WEATHER, TableName.FIRES)
 
 
-def build_features(lake: Lake, engine: SqlEngine, window: Interval, calendar: ParkCalendar) -> FeatureReport:
+def build_features(
+    lake: Lake, engine: SqlEngine | FeatureEngine, window: Interval, calendar: ParkCalendar
+) -> FeatureReport:
     """Have the features of `window`, and of every day before it, in the lake.
 
     Parameters
     ----------
-    lake, engine : Lake, SqlEngine
-        Where tables are, and what runs the feature query.
+    lake : Lake
+        Where tables are.
+    engine : SqlEngine or FeatureEngine
+        What runs the feature query in this process, or computes features elsewhere; the bits are the same.
     window : Interval
         Days to be complete afterwards.
     calendar : ParkCalendar
@@ -115,7 +119,7 @@ def _settings_of(calendar: ParkCalendar) -> dict[str, object]:
 
 
 def _compute_stale(
-    lake: Lake, engine: SqlEngine, stale: Interval, mark: dt.date | None, calendar: ParkCalendar
+    lake: Lake, engine: SqlEngine | FeatureEngine, stale: Interval, mark: dt.date | None, calendar: ParkCalendar
 ) -> tuple[int, dt.date | None]:
     """Compute the days of `stale` and write those that changed: how many rows, and to which day held ones did."""
     versions = {str(table): lake.version(table) for table in INPUTS}
@@ -176,8 +180,14 @@ def _held_on_day_before(lake: Lake, day: dt.date) -> pa.Table | None:
 
 
 def _compute(
-    lake: Lake, engine: SqlEngine, window: Interval, carried: pa.Table | None, calendar: ParkCalendar
+    lake: Lake,
+    engine: SqlEngine | FeatureEngine,
+    window: Interval,
+    carried: pa.Table | None,
+    calendar: ParkCalendar,
 ) -> pa.Table:
+    if isinstance(engine, FeatureEngine):
+        return engine.compute(lake, window, carried, calendar)
     look_back = Interval(start=window.start - dt.timedelta(days=WEATHER_LOOK_BACK_DAYS), end=window.end)
     return compute_features(
         engine,

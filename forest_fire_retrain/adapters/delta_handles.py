@@ -1,0 +1,79 @@
+"""Delta tables that stay open: what is new in their log is read, and not all of it again.
+
+Rules
+-----
+- A handle is kept per thread and table, and brought up to date whenever it is asked for.
+- It is kept only as long as the log below it is the one it was read from: the file of the version that it was last
+  seen at is the same file. A home that was restored, or a table that was made anew, is opened again.
+- Of an object store, where asking would cost as much as opening, nothing is kept. A copy in another process begins
+  empty.
+"""
+
+import threading
+from pathlib import Path
+from typing import NamedTuple
+
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError
+
+Identity = tuple[int, int, int]
+
+
+class _Held(NamedTuple):
+    """An open table, and the file of its log that it was last seen at."""
+
+    table: DeltaTable
+    file: Path
+    identity: Identity
+
+
+class DeltaHandles:
+    """Open tables of the calling thread, at their newest version."""
+
+    def __init__(self) -> None:
+        self._kept = threading.local()
+
+    def open(self, address: str) -> DeltaTable:
+        """The table at `address`, at its newest version; it moves on when it is asked for, or written, again.
+
+        Raises
+        ------
+        TableNotFoundError
+            If there is none.
+        deltalake.exceptions.DeltaError, OSError
+            If it cannot be read.
+        """
+        held: dict[str, _Held] = self._kept.__dict__
+        table = _brought_up_to_date(address, held.pop(address, None)) or DeltaTable(address)
+        file = _log_file(address, table.version())
+        identity = _identity_of(file)
+        if identity is not None:
+            held[address] = _Held(table, file, identity)
+        return table
+
+    def __reduce__(self) -> tuple[type["DeltaHandles"], tuple[()]]:
+        return DeltaHandles, ()
+
+
+def _log_file(address: str, version: int) -> Path:
+    return Path(address) / "_delta_log" / f"{version:020}.json"
+
+
+def _brought_up_to_date(address: str, held: _Held | None) -> DeltaTable | None:
+    if held is None or _identity_of(held.file) != held.identity:
+        return None
+    if not _log_file(address, held.table.version() + 1).exists():
+        return held.table
+    try:
+        held.table.update_incremental()
+    except (DeltaError, OSError):  # opened again, whoever reads it says what is wrong
+        return None
+    return held.table
+
+
+def _identity_of(file: Path) -> Identity | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
