@@ -100,10 +100,8 @@ class Settings(Places, BaseSettings):
         Longest training window; shortest history to train on.
     feature_engine, spark : FeatureEngineKind, SparkSettings
         What builds features, and where Spark runs.
-    recipe_names : tuple of str
-        Recipes that compete for a period's candidate.
-    tuning_trials : int
-        Parameter sets tried per period, the champion's first; 0 switches tuning off.
+    recipe_names, tuning_trials : tuple of str, int
+        Recipes that compete for a period's candidate; parameter sets tried per period, the champion's first.
     seed, n_threads : int
         Seed and threads of training.
     n_processes : int
@@ -114,20 +112,17 @@ class Settings(Places, BaseSettings):
         Reigns whose versions must stay loadable, the present one included; `forest-fire verify` checks them.
     adjudication : DecisionRule
         The decision rule's thresholds; `decision_rule` is the rule at this cadence.
-    active : ActiveMode
-        Whether the predictions of the model in production are looked at by schedule, alarms are told, and ask.
-    active_cooldown_days : int
-        Days behind a decision that an alarm asked for, in which no alarm asks.
+    active, active_cooldown_days : ActiveMode, int
+        Whether predictions are looked at by schedule, alarms are told, and ask; days behind a decision that an alarm
+        asked for, in which no alarm asks.
     monitoring : MonitorRule
         When the predictions of the model in production raise an alarm.
     simulator : SimulatorConfig
         The embedded park.
     forecast_days, prediction_hour : int
         Days ahead that are predicted, where the source has forecasts; hour of the park's day of the schedule.
-    warm_days : int
-        Days for which a former champion is scored beside the present one.
-    routing : Routing
-        Who answers for a day: the champion, or the weighted mean of all models that are scored beside it.
+    warm_days, routing : int, Routing
+        Days for which a former champion is scored beside the present one; who answers for a day.
     risk_classes : dict
         Class to the least chance that belongs to it; `classes` holds them in their order.
     max_share_without_weather : float

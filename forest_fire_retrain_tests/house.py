@@ -69,7 +69,7 @@ HOUSE: dict[str, Room] = {
     "core/ports": room("core/records", "core/rows", "core/models", "core/ledger"),
     # the wings of the pipeline
     "pipeline/preparing": room(*CORE, "numpy", "pyarrow"),
-    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pydantic"),
+    "pipeline/custody": room(*CORE, "pipeline/preparing", "numpy", "pyarrow", "pydantic"),
     "pipeline/retraining": room(*CORE, "pipeline/preparing", "pipeline/custody", "numpy", "pyarrow"),
     "pipeline/serving": room(*CORE, "pipeline/preparing", "pyarrow"),
     "pipeline/alerting": room("core/errors", "core/matters", "core/notices"),
