@@ -4,7 +4,6 @@ Half of the instants are spread over the whole run, half over its end from the f
 is where the protocol runs, and it is the shorter part.
 """
 
-import random
 import time
 from collections.abc import Sequence
 from functools import partial
@@ -20,14 +19,14 @@ from forest_fire_retrain_tests.reliability.crashing import (
     rehearse,
     start_victim,
 )
+from forest_fire_retrain_tests.reliability.draws import Draws
 from forest_fire_retrain_tests.reliability.parks import lay_out
 from forest_fire_retrain_tests.reliability.processes import Child, run_in_slots
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, read_verdicts
 from forest_fire_retrain_tests.reliability.watching import Recorder, read_recorded
 
-MOST_DRAWS_PER_KILL = 4
 SLACK = 1.1
-"""Instants are drawn from a little more than the rehearsal took; a kill that comes too late is drawn again."""
+"""Instants are drawn from a little more than the rehearsal took."""
 
 
 def cut_at_instants(slots: tuple[Path, ...], operations: Sequence[Operation], n_kills: int) -> list[Tally]:
@@ -44,19 +43,16 @@ def cut_at_instants(slots: tuple[Path, ...], operations: Sequence[Operation], n_
 def _cut(
     slots: tuple[Path, ...], operation: Operation, rehearsal: Rehearsal, *, is_late: bool, n_kills: int, seed: int
 ) -> Tally:
-    began, draw = time.monotonic(), random.Random(seed)  # noqa: S311 - instants, not secrets
-    span = SLACK * (rehearsal.seconds - (rehearsal.decided_at if is_late else 0))
-    verdicts: list[Verdict] = []
-    while (missing := n_kills - sum(v.n_faults for v in verdicts)) > 0 and len(
-        verdicts
-    ) < MOST_DRAWS_PER_KILL * n_kills:
+    began = time.monotonic()
+    draws = Draws(seed, n_kills, SLACK * (rehearsal.seconds - (rehearsal.decided_at if is_late else 0)))
+    while n_missing := draws.n_missing:
         trials = [
-            partial(_try, operation=operation, rehearsal=rehearsal, is_late=is_late, after=draw.uniform(0, span))
-            for _ in range(missing)
+            partial(_try, operation=operation, rehearsal=rehearsal, is_late=is_late, after=draws.draw())
+            for _ in range(n_missing)
         ]
-        verdicts += read_verdicts(run_in_slots(trials, slots))
+        draws.add(read_verdicts(run_in_slots(trials, slots)))
     name = f"instants, {operation.name}, {'from its first ledger row on' if is_late else 'all of it'}"
-    return count_up(name, verdicts, time.monotonic() - began)
+    return count_up(name, draws.verdicts, time.monotonic() - began)
 
 
 def _try(slot: Path, *, operation: Operation, rehearsal: Rehearsal, is_late: bool, after: float) -> Verdict:

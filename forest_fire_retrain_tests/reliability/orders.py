@@ -6,7 +6,6 @@ In every fourth round the home is moved, or copied, between the kill and the ord
 """
 
 import json
-import random
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.reliability.contents import examine_home, find_open_paths
 from forest_fire_retrain_tests.reliability.crashing import KILLED, SEED
+from forest_fire_retrain_tests.reliability.draws import Draws
 from forest_fire_retrain_tests.reliability.invariants import Found
 from forest_fire_retrain_tests.reliability.order_homes import (
     FAULTY,
@@ -34,10 +34,7 @@ from forest_fire_retrain_tests.reliability.ui_jobs import close_as_the_sensor_do
 Trial = Callable[[Path], Verdict]
 TRIALS_PER_SLOT = 2
 """In a batch, after which it is told how far the campaign is."""
-MOST_DRAWS_PER_KILL = 4
 SERVERS_END_WITHIN_SECONDS = 60.0
-SHORTER = 0.8
-"""Of the span that instants are drawn from, after a batch where every second kill came too late."""
 
 
 class Progress:
@@ -47,42 +44,19 @@ class Progress:
     ----------
     order : Order
         What is ordered.
-    seed : int
-        Of the draw of instants.
-    n_kills : int
-        How often it is killed.
-    span_seconds : float
-        How long it takes undisturbed; the instants are drawn from it.
+    draws : Draws
+        Of the instants, within the time that it takes undisturbed.
     undisturbed : list
         What it comes to then, and with `retrain` behind it.
     """
 
-    def __init__(
-        self, order: Order, seed: int, n_kills: int, span_seconds: float, undisturbed: list[list[object]]
-    ) -> None:
-        self.order, self._n_kills, self._span, self._undisturbed = order, n_kills, span_seconds, undisturbed
-        self._draw = random.Random(f"{seed} {order.name}")  # noqa: S311 - instants, not secrets
-        self._n_drawn, self.n_open = 0, 0
-        self.verdicts: list[Verdict] = []
-
-    @property
-    def is_missing(self) -> bool:
-        """Whether it has to be tried again, with those that are being tried counted as killed."""
-        n_killed = sum(verdict.n_faults for verdict in self.verdicts)
-        return n_killed + self.n_open < self._n_kills and self._n_drawn < MOST_DRAWS_PER_KILL * self._n_kills
+    def __init__(self, order: Order, draws: Draws, undisturbed: list[list[object]]) -> None:
+        self.order, self.draws, self._undisturbed = order, draws, undisturbed
 
     def draw(self) -> Trial:
         """The next trial."""
-        number, after = self._n_drawn, self._draw.uniform(0, self._span)
-        self._n_drawn, self.n_open = number + 1, self.n_open + 1
-        return partial(_try, order=self.order, number=number, after=after, undisturbed=self._undisturbed)
-
-    def add(self, verdicts: Sequence[Verdict]) -> None:
-        """What the trials of a batch came to."""
-        self.verdicts += verdicts
-        self.n_open -= len(verdicts)
-        if verdicts and 2 * sum(verdict.n_faults for verdict in verdicts) < len(verdicts):
-            self._span *= SHORTER
+        number = self.draws.n_drawn
+        return partial(_try, order=self.order, number=number, after=self.draws.draw(), undisturbed=self._undisturbed)
 
 
 def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "", seed: int = SEED) -> list[Tally]:
@@ -95,30 +69,30 @@ def cut_orders(slots: tuple[Path, ...], n_kills: int, only: str = "", seed: int 
         msg = f"undisturbed, an order does not hold: {failed[0]}"
         raise RuntimeError(msg)
     n_shares = sum(order.share for order in chosen)
-    cutting = [
-        Progress(order, seed, max(1, round(n_kills * order.share / n_shares)), *answer)  # type: ignore[misc] # as rehearsed
-        for order, answer in zip(chosen, rehearsed, strict=True)
-    ]
+    cutting = []
+    for order, (span_seconds, undisturbed) in zip(chosen, rehearsed, strict=True):  # type: ignore[misc] # as rehearsed
+        n_shared = max(1, round(n_kills * order.share / n_shares))
+        cutting.append(Progress(order, Draws(f"{seed} {order.name}", n_shared, span_seconds), undisturbed))
     while batch := _draw_batch(cutting, TRIALS_PER_SLOT * len(slots)):
         verdicts = read_verdicts(run_in_slots([trial for _, trial in batch], slots))
         for progress in cutting:
-            progress.add([found for (whose, _), found in zip(batch, verdicts, strict=True) if whose is progress])
+            progress.draws.add([found for (whose, _), found in zip(batch, verdicts, strict=True) if whose is progress])
         _tell(cutting, verdicts)
     seconds = time.monotonic() - began
-    return [count_up(f"orders, {one.order.name}", one.verdicts, seconds) for one in cutting]
+    return [count_up(f"orders, {one.order.name}", one.draws.verdicts, seconds) for one in cutting]
 
 
 def _draw_batch(cutting: Sequence[Progress], n_trials: int) -> list[tuple[Progress, Trial]]:
     """The next trials, each order in turn."""
     batch: list[tuple[Progress, Trial]] = []
-    while len(batch) < n_trials and (missing := [one for one in cutting if one.is_missing]):
+    while len(batch) < n_trials and (missing := [one for one in cutting if one.draws.n_missing]):
         batch += [(one, one.draw()) for one in missing]
     return batch
 
 
 def _tell(cutting: Sequence[Progress], verdicts: Sequence[Verdict]) -> None:
     """How far it is, for those who wait hours."""
-    counts = {one.order.name: sum(verdict.n_faults for verdict in one.verdicts) for one in cutting}
+    counts = {one.order.name: sum(verdict.n_faults for verdict in one.draws.verdicts) for one in cutting}
     sys.stderr.write(f"{time.strftime('%H:%M:%S')} {sum(counts.values())} kills: {counts}\n")
     for verdict in verdicts:
         for violation in verdict.violations:

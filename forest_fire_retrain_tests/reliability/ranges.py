@@ -4,38 +4,33 @@ No worker may outlive the run that started it, and the second run has to come to
 """
 
 import json
-import random
 import time
 from functools import partial
 from pathlib import Path
 
 from forest_fire_retrain_tests.reliability.crashing import KILLED, SEED, examine_slot
+from forest_fire_retrain_tests.reliability.draws import Draws
 from forest_fire_retrain_tests.reliability.invariants import Found
 from forest_fire_retrain_tests.reliability.parks import FRESH, lay_out, park, week
 from forest_fire_retrain_tests.reliability.processes import Child, forest_fire, run_in_slots, start
 from forest_fire_retrain_tests.reliability.tallies import Tally, Verdict, count_up, find_bad_ending, read_verdicts
 
-MOST_DRAWS_PER_KILL = 3
 WORKERS_END_WITHIN_SECONDS = 20.0
 
 
 def cut_ranges(slots: tuple[Path, ...], n_weeks: int, n_kills: int) -> list[Tally]:
     """Kill a range of `n_weeks` at `n_kills` seeded random instants."""
-    began, draw = time.monotonic(), random.Random(SEED)  # noqa: S311 - instants, not secrets
+    began = time.monotonic()
     (rehearsed,) = run_in_slots([partial(_rehearse, n_weeks=n_weeks)], slots[:1])
     if not isinstance(rehearsed, list):
         msg = f"the rehearsal of a range failed: {rehearsed}"
         raise TypeError(msg)
     seconds, outcome = rehearsed
-    verdicts: list[Verdict] = []
-    while (missing := n_kills - sum(v.n_faults for v in verdicts)) > 0 and len(
-        verdicts
-    ) < MOST_DRAWS_PER_KILL * n_kills:
-        trials = [
-            partial(_try, n_weeks=n_weeks, after=draw.uniform(0, seconds), undisturbed=outcome) for _ in range(missing)
-        ]
-        verdicts += read_verdicts(run_in_slots(trials, slots))
-    return [count_up(f"ranges of {n_weeks} weeks", verdicts, time.monotonic() - began)]
+    draws = Draws(SEED, n_kills, seconds)
+    while n_missing := draws.n_missing:
+        trials = [partial(_try, n_weeks=n_weeks, after=draws.draw(), undisturbed=outcome) for _ in range(n_missing)]
+        draws.add(read_verdicts(run_in_slots(trials, slots)))
+    return [count_up(f"ranges of {n_weeks} weeks", draws.verdicts, time.monotonic() - began)]
 
 
 def _rehearse(slot: Path, *, n_weeks: int) -> list[object]:

@@ -16,7 +16,7 @@ LONGEST_SECONDS = 1_500
 FAULTS_INJECTED = {
     "crash, promotion over a champion": 10,
     "crash, rollback, ordered again": 7,
-    "crash, promotion that an alarm asked for": 10,
+    "crash, promotion that an alarm asked for": 2,
     "instants, promotion over a champion, all of it": 2,
     "instants, promotion over a champion, from its first ledger row on": 2,
     "ranges of 16 weeks": 1,
