@@ -1,5 +1,6 @@
 """The copy in parts: whatever exports came before, and wherever one was cut, it holds the rows or says why not."""
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -309,3 +310,16 @@ def test_rows_that_do_not_move_leave_the_reigns_as_they_are(rows: list[LedgerEnt
     for n_rows in range(1, len(rows) + 1):
         if rows[n_rows - 1].kind not in MOVING:
             assert reigns_of(rows[:n_rows]) == reigns_of(rows[: n_rows - 1])
+
+
+def test_a_file_that_was_replaced_by_one_that_looks_the_same_is_read_as_it_is(tmp_path: Path) -> None:
+    """The process's DuckDB keeps nothing of what it has read."""
+    path = tmp_path / LEDGER_FILE
+    export_ledger(ROWS[:5], tmp_path)
+    assert read_export(tmp_path) == ROWS[:5]
+    seen = path.stat()
+    other = [*ROWS[:4], ROWS[4].model_copy(update={"actor": ROWS[4].actor[::-1]})]
+    export_ledger(other, tmp_path)
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert path.stat().st_size == seen.st_size
+    assert read_export(tmp_path) == other
