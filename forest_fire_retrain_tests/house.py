@@ -434,6 +434,7 @@ HOUSE: dict[str, Room] = {
         "dagster_webserver",
         "pyarrow",
         "rich",
+        "scipy",
         "sqlalchemy",
         "starlette",
         "typer",
