@@ -85,12 +85,12 @@ def read_status(folder: Path) -> list[tuple[object, ...]] | None:
     sql = f"SELECT {STATUS_NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
     try:
         with closing(open_memory()) as connection:
-            lines = connection.execute(sql, [str(path)]).fetchall()
-            is_older = MADE_OF not in _read_notes(connection, path)
+            if MADE_OF not in _read_notes(connection, path):
+                return None
+            return connection.execute(sql, [str(path)]).fetchall()
     except duckdb.Error as error:
         msg = f"the exported table {path} cannot be read: {' '.join(str(error).split())}"
         raise LedgerError(msg) from error
-    return None if is_older else lines
 
 
 def write_status(connection: duckdb.DuckDBPyConnection, path: Path, status: Status) -> None:
