@@ -4,12 +4,13 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forest_fire_retrain.adapters import copied_rows
+from forest_fire_retrain.adapters import copied_rows, reigns_file
 from forest_fire_retrain.adapters.copied_rows import TOGETHER, list_parts, open_memory, read_head
 from forest_fire_retrain.adapters.ledger_export import (
     LEDGER_FILE,
@@ -20,10 +21,11 @@ from forest_fire_retrain.adapters.ledger_export import (
 )
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE, FollowedRows, ReignsFile, read_reigns
-from forest_fire_retrain.adapters.status_file import STATUS_FILE
+from forest_fire_retrain.adapters.status_file import STATUS_FILE, plan_status, write_status
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import MOVING, reigns_of
+from forest_fire_retrain.verification import _check_status
 from forest_fire_retrain_tests.example_ledgers import ledgers
 from forest_fire_retrain_tests.example_long_ledgers import draw_long_ledger
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -213,6 +215,28 @@ def test_the_next_export_mends_a_copy_whose_rows_are_missing(folder: Path) -> No
     assert list_parts(folder) == []
 
 
+def test_a_line_of_the_status_that_was_rewritten_is_told_by_verify_and_mended_by_a_whole_export(folder: Path) -> None:
+    def faults(rows: list[LedgerEntry]) -> list[str]:
+        asked = SimpleNamespace(settings=SimpleNamespace(export_folder=folder))
+        return [str(fault) for fault in _check_status(asked, rows)]  # type: ignore[arg-type] # it reads the copy alone
+
+    path, was = folder / STATUS_FILE, (folder / STATUS_FILE).read_bytes()
+    assert faults(ROWS[:12]) == []
+    with closing(open_memory()) as connection:
+        status = plan_status(connection, path, ROWS[:12], is_new=True)
+        forged = status.made[1]._replace(what_happened="promoted by nobody")
+        write_status(connection, path, status._replace(made=[status.made[0], forged, *status.made[2:]]))
+    refresh_export(FakeLedger(ROWS), folder)
+    (fault,) = faults(ROWS)
+    assert "line 2 of registry_status.parquet does not follow from the rows" in fault
+    refresh_export(FakeLedger(ROWS), folder, is_whole=True)
+    assert faults(ROWS) == []
+    path.write_bytes(was)  # of fewer rows: it is behind, as the rows beside it are
+    assert faults(ROWS) == []
+    path.write_bytes(b"no parquet")
+    assert faults(ROWS) == []
+
+
 def test_a_copy_without_its_last_part_is_an_older_copy(folder: Path) -> None:
     list_parts(folder)[2].path.unlink()
     assert read_export(folder) == ROWS[:9]
@@ -256,6 +280,56 @@ def test_files_that_are_put_together_while_somebody_reads_are_read_all_the_same(
 
     monkeypatch.setattr(copied_rows, "_read_file", put_together_meanwhile)
     assert read_export(folder) == ROWS[:13]
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+@pytest.mark.parametrize("ask", ["rows", "head", "files"])
+def test_a_first_file_that_is_replaced_before_the_parts_are_looked_for_is_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ask: str, behind: int
+) -> None:
+    find, is_replaced = copied_rows.list_parts, False
+
+    def replace_before(asked: Path) -> list[copied_rows.Part]:
+        nonlocal is_replaced
+        if not is_replaced:
+            is_replaced = True
+            refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
+            if behind:
+                refresh_export(FakeLedger(ROWS[: 13 + behind]), folder)
+        return find(asked)
+
+    n_rows = 13 + behind
+    with closing(open_memory()) as connection:
+        monkeypatch.setattr(copied_rows, "list_parts", replace_before)
+        if ask == "rows":
+            assert read_export(folder) == ROWS[:n_rows]
+        elif ask == "head":
+            head = read_head(connection, folder)
+            assert head is not None
+            assert (head.n_rows, head.last, head.last_hash) == (n_rows, n_rows, ROWS[n_rows - 1].entry_hash)
+        else:
+            with ReignsFile(folder) as reigns:
+                found = reigns.read_excerpt(ROWS[11].sequence)
+            assert found is not None
+            assert found.entry_hash == ROWS[11].entry_hash
+
+
+def test_a_part_that_goes_while_the_files_are_told_apart_is_no_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, is_done = reigns_file.list_parts, False
+
+    def put_together_behind(asked: Path) -> list[copied_rows.Part]:
+        nonlocal is_done
+        found = find(asked)
+        if not is_done:
+            is_done = True
+            refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
+        return found
+
+    monkeypatch.setattr(reigns_file, "list_parts", put_together_behind)
+    with open_reigns(folder) as reigns:
+        assert reigns.read_all() == reigns_of(ROWS[:13])
 
 
 def test_a_copy_of_an_earlier_release_is_continued_by_parts(tmp_path: Path) -> None:
