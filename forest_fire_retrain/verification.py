@@ -17,11 +17,9 @@ from forest_fire_retrain.adapters.ledger_export import (
 )
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import read_reigns
-from forest_fire_retrain.adapters.status_file import STATUS_FILE, find_other_line
 from forest_fire_retrain.adapters.upkeep_notes import keep_verification
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
-    LedgerError,
     ProofError,
     RegistryError,
     TrackingError,
@@ -33,7 +31,7 @@ from forest_fire_retrain.installation import Installation, PublishedLedger
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody import repairing, verifying
 from forest_fire_retrain.pipeline.custody.asking_runs import check_runs, read_kept_by_runs
-from forest_fire_retrain.pipeline.custody.comparing_registry import REPAIR, Fault
+from forest_fire_retrain.pipeline.custody.comparing_registry import Fault
 from forest_fire_retrain.pipeline.custody.promoting import note_alias
 from forest_fire_retrain.pipeline.custody.witnessing import check_completeness, check_own_checkpoint, check_signature
 
@@ -83,23 +81,12 @@ def note_verification(installation: Installation, faults: Sequence[Fault], stamp
 
 def _check_kept(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
     """Which checkpoints the rows do not continue, or are gone: that beside the copy, those that tracking runs keep."""
-    beside = [*_check_status(installation, entries), *check_exported_checkpoint(installation.published_ledger, entries)]
+    beside = check_exported_checkpoint(installation.published_ledger, entries)
     try:
         kept = read_kept_by_runs(installation.tracker)
     except TrackingError as error:
         return [*beside, Fault("tracking", f"could not be checked: {error}", WHEN_MENDED, repairable=False)]
     return [*beside, *_check_completeness(installation, is_kept_by_runs=bool(kept)), *check_runs(kept, entries)]
-
-
-def _check_status(installation: Installation, entries: Sequence[LedgerEntry]) -> list[Fault]:
-    """Whether the lines of `registry_status` follow from the rows: what an export finds there it keeps."""
-    try:
-        other = find_other_line(installation.settings.export_folder / STATUS_FILE, entries)
-    except LedgerError as error:
-        return [Fault("copy", str(error).partition(". Run")[0], REPAIR, repairable=True)]
-    if other is None:
-        return []
-    return [Fault("copy", f"line {other} of {STATUS_FILE} does not follow from the rows", REPAIR, repairable=True)]
 
 
 def _check_completeness(installation: Installation, *, is_kept_by_runs: bool) -> list[Fault]:

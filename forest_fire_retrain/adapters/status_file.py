@@ -7,17 +7,14 @@ Rules
 """
 
 from collections.abc import Sequence
-from contextlib import closing
-from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.copied_rows import open_memory, quoted, write_rows
+from forest_fire_retrain.adapters.copied_rows import quoted, write_rows
 from forest_fire_retrain.core.canonical_json import fingerprint_text
-from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry
 from forest_fire_retrain.core.ledger.retrainings import LISTED, Retraining, list_retrainings
 
@@ -78,30 +75,6 @@ def write_status(connection: duckdb.DuckDBPyConnection, path: Path, status: Stat
     with written_beside(path) as beside:
         before = kept if status.n_kept else ""
         write_rows(connection, beside, STATUS_COLUMNS, status.made, notes=status.notes, before=before)
-
-
-def find_other_line(path: Path, entries: Sequence[LedgerEntry]) -> int | None:
-    """Number of the first line, from 1, that does not follow from the rows; `None` where all do.
-
-    A file that was made of other rows, or by a release that did not say of which, says nothing.
-
-    Raises
-    ------
-    LedgerError
-        If the file cannot be read.
-    """
-    sql = f"SELECT {STATUS_NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
-    try:
-        with closing(open_memory()) as connection:
-            if not path.exists() or _count_known(connection, path, entries) < max(len(entries), 1):
-                return None
-            lines = connection.execute(sql, [str(path)]).fetchall()
-    except duckdb.Error as error:
-        msg = f"{path} cannot be read: {str(error).partition(chr(10))[0]}. Run: forest-fire ledger export"
-        raise LedgerError(msg) from error
-    made = [tuple(getattr(one, name) for name in STATUS_COLUMNS) for one in list_retrainings(entries)]
-    pairs = enumerate(zip_longest(made, lines), start=1)
-    return next((number for number, (right, held) in pairs if right != held), None)
 
 
 def _count_known(connection: duckdb.DuckDBPyConnection, path: Path, entries: Sequence[LedgerEntry]) -> int:

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from hypothesis import given, settings
@@ -21,11 +20,10 @@ from forest_fire_retrain.adapters.ledger_export import (
 )
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE, FollowedRows, ReignsFile, read_reigns
-from forest_fire_retrain.adapters.status_file import STATUS_FILE, plan_status, write_status
+from forest_fire_retrain.adapters.status_file import STATUS_FILE
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import MOVING, reigns_of
-from forest_fire_retrain.verification import _check_status
 from forest_fire_retrain_tests.example_ledgers import ledgers
 from forest_fire_retrain_tests.example_long_ledgers import draw_long_ledger
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -213,28 +211,6 @@ def test_the_next_export_mends_a_copy_whose_rows_are_missing(folder: Path) -> No
     refresh_export(FakeLedger(ROWS[:13]), folder)
     assert read_export(folder) == ROWS[:13]
     assert list_parts(folder) == []
-
-
-def test_a_line_of_the_status_that_was_rewritten_is_told_by_verify_and_mended_by_a_whole_export(folder: Path) -> None:
-    def faults(rows: list[LedgerEntry]) -> list[str]:
-        asked = SimpleNamespace(settings=SimpleNamespace(export_folder=folder))
-        return [str(fault) for fault in _check_status(asked, rows)]  # type: ignore[arg-type] # it reads the copy alone
-
-    path, was = folder / STATUS_FILE, (folder / STATUS_FILE).read_bytes()
-    assert faults(ROWS[:12]) == []
-    with closing(open_memory()) as connection:
-        status = plan_status(connection, path, ROWS[:12], is_new=True)
-        forged = status.made[1]._replace(what_happened="promoted by nobody")
-        write_status(connection, path, status._replace(made=[status.made[0], forged, *status.made[2:]]))
-    refresh_export(FakeLedger(ROWS), folder)
-    (fault,) = faults(ROWS)
-    assert "line 2 of registry_status.parquet does not follow from the rows" in fault
-    refresh_export(FakeLedger(ROWS), folder, is_whole=True)
-    assert faults(ROWS) == []
-    path.write_bytes(was)  # of fewer rows: it is behind, as the rows beside it are
-    assert faults(ROWS) == []
-    path.write_bytes(b"no parquet")
-    assert faults(ROWS) == []
 
 
 def test_a_copy_without_its_last_part_is_an_older_copy(folder: Path) -> None:
