@@ -17,6 +17,7 @@ from forest_fire_retrain.adapters.ledger_export import (
 )
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import read_reigns
+from forest_fire_retrain.adapters.status_file import read_status
 from forest_fire_retrain.adapters.upkeep_notes import keep_verification
 from forest_fire_retrain.adapters.witness_key import is_signed
 from forest_fire_retrain.core.errors import (
@@ -64,6 +65,7 @@ def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str
         rollback_horizon=settings.rollback_horizon,
         read_copy=lambda: read_export(settings.export_folder),
         read_reigns=lambda: read_reigns(settings.export_folder),
+        read_status=lambda: read_status(settings.export_folder),
         check_kept=partial(_check_kept, installation),
         tell=tell,
     )

@@ -115,7 +115,7 @@ HOUSE: dict[str, Room] = {
         "duckdb",
     ),
     "adapters/status_file": room(
-        "adapters/atomic_files", "adapters/copied_rows", "core/canonical_json", "core/ledger", "duckdb"
+        "adapters/atomic_files", "adapters/copied_rows", "core/canonical_json", "core/errors", "core/ledger", "duckdb"
     ),
     "adapters/ledger_export": room(
         "adapters/copied_rows",
@@ -280,6 +280,7 @@ HOUSE: dict[str, Room] = {
         "adapters/ledger_export",
         "adapters/ledger_witnesses",
         "adapters/reigns_file",
+        "adapters/status_file",
         "adapters/upkeep_notes",
         "adapters/witness_key",
         "pipeline/custody",
@@ -372,6 +373,7 @@ HOUSE: dict[str, Room] = {
         "adapters/atomic_files",
         "adapters/ledger_export",
         "adapters/reigns_file",
+        "adapters/status_file",
         "adapters/mlflow_connection",
         "adapters/run_logs",
         "adapters/process_identity",
@@ -432,6 +434,7 @@ HOUSE: dict[str, Room] = {
         "dagster_webserver",
         "pyarrow",
         "rich",
+        "scipy",
         "sqlalchemy",
         "starlette",
         "typer",

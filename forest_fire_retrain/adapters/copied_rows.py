@@ -15,6 +15,7 @@ Rules
 import os
 import re
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
@@ -59,8 +60,24 @@ class Head(NamedTuple):
 
 
 def open_memory() -> duckdb.DuckDBPyConnection:
-    """A connection that reads and writes files alone."""
+    """A connection that reads and writes files alone, to be closed; a process starts DuckDB once for all of them."""
+    try:
+        return _begin(_start_duckdb(os.getpid()))
+    except duckdb.FatalException:  # an earlier fault ended it
+        _start_duckdb.cache_clear()
+        return _begin(_start_duckdb(os.getpid()))
+
+
+@lru_cache(maxsize=1)
+def _start_duckdb(_process: int) -> duckdb.DuckDBPyConnection:
+    """A database without a file, of a process; one that was forked starts its own. No file's content is kept."""
     connection = duckdb.connect(":memory:", config={"threads": 1})
+    connection.execute("SET GLOBAL enable_external_file_cache = false")
+    return connection
+
+
+def _begin(database: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    connection = database.cursor()
     connection.execute("SET TimeZone = 'UTC'")
     return connection
 

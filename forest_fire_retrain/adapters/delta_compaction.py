@@ -8,20 +8,29 @@ Rules
 - The log is put together in a checkpoint every few commits: who opens the table reads it and the commits behind it.
 - Of what commits note, theirs are passed over: another writer may have committed in between.
 - Files grow by steps: a file that has grown into the next step waits there for others like it, so that a row is written
-  again a few times in its life and not at every compaction.
+  again once or twice in its life and not at every compaction.
 - It may always be left out: whoever was faster, or a full disk, costs speed and nothing else.
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import DeltaError
 
 MAX_SMALL_FILES = 8
-"""Of one step, with which they are put together: opening a stored file costs about a millisecond."""
-STEPS_BYTES = (1024**2, 8 * 1024**2)
-"""Files are put together up to such a size; half of it is no small file of the step any more."""
+"""Opening a stored file costs about a millisecond."""
+
+
+class Step(NamedTuple):
+    """So many files that are smaller than half of `size_bytes` are put together up to that size."""
+
+    max_files: int
+    size_bytes: int
+
+
+STEPS = (Step(MAX_SMALL_FILES, 256 * 1024), Step(64, 8 * 1024**2))
+"""From small to large: large ones are worth their opening, and rows that are written again stay on the disk twice."""
 COMMITS_OF_A_CHECKPOINT = 10
 """Reading a commit of 36 columns takes a third of a millisecond, a checkpoint four."""
 ROWS_OF_A_GROUP = 16_384
@@ -45,10 +54,10 @@ def compact_if_scattered(table: DeltaTable) -> None:
     """Put the small files of `table`, opened at its newest version, together if there are too many of a step."""
     sizes = table.get_add_actions(flatten=True)["size_bytes"].to_pylist()
     least = 0
-    for size in STEPS_BYTES:
-        if sum(least <= held < size / 2 for held in sizes) >= MAX_SMALL_FILES:
-            _compact(table, size)
-        least = size // 2
+    for step in STEPS:
+        if sum(least <= held < step.size_bytes / 2 for held in sizes) >= step.max_files:
+            _compact(table, step.size_bytes)
+        least = step.size_bytes // 2
 
 
 def _compact(table: DeltaTable, size: int) -> None:

@@ -83,10 +83,10 @@ def export_ledger(
     """
     reigns = reigns_of(entries)
     with closing(open_memory()) as connection:
-        _write(connection, folder, entries, reigns, sign=lambda: _make_checkpoint(entries, signer, tree, folder))
+        write_copy(connection, folder, entries, reigns, sign=lambda: _make_checkpoint(entries, signer, tree, folder))
 
 
-def _write(
+def write_copy(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     entries: Sequence[LedgerEntry],
@@ -188,7 +188,7 @@ def refresh_export(
         names = sorted({entry.model_name for entry in entries})
         reigns = [reign for name in names for reign in ledger.state(name).succession.reigns_with_sightings()]
         sign = partial(_make_checkpoint, entries, signer, tree, folder)
-        _write(connection, folder, entries, reigns, sign=sign, head=head)
+        write_copy(connection, folder, entries, reigns, sign=sign, head=head)
     return entries
 
 

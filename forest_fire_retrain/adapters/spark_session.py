@@ -32,6 +32,7 @@ SESSION = {
     "spark.sql.execution.arrow.maxRecordsPerBatch": "65536",
     "spark.ui.showConsoleProgress": "false",
     "spark.log.level": "ERROR",
+    "spark.driver.maxResultSize": "0",  # a chunk of features comes back; how many rows that is, is bounded already
 }
 
 

@@ -7,14 +7,16 @@ Rules
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
 import duckdb
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.copied_rows import quoted, write_rows
+from forest_fire_retrain.adapters.copied_rows import open_memory, quoted, write_rows
 from forest_fire_retrain.core.canonical_json import fingerprint_text
+from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry
 from forest_fire_retrain.core.ledger.retrainings import LISTED, Retraining, list_retrainings
 
@@ -69,6 +71,28 @@ def plan_status(
     return Status(n_kept, list_retrainings(entries[first:]), notes)
 
 
+def read_status(folder: Path) -> list[tuple[object, ...]] | None:
+    """The lines of the table; `None` where there is none, or an earlier release's, which does not say of which rows.
+
+    Raises
+    ------
+    LedgerError
+        If the file cannot be read.
+    """
+    path = folder / STATUS_FILE
+    if not path.exists():
+        return None
+    sql = f"SELECT {STATUS_NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
+    try:
+        with closing(open_memory()) as connection:
+            if MADE_OF not in _read_notes(connection, path):
+                return None
+            return connection.execute(sql, [str(path)]).fetchall()
+    except duckdb.Error as error:
+        msg = f"the exported table {path} cannot be read: {' '.join(str(error).split())}"
+        raise LedgerError(msg) from error
+
+
 def write_status(connection: duckdb.DuckDBPyConnection, path: Path, status: Status) -> None:
     """Write the file, beside and renamed."""
     kept = f"(SELECT {STATUS_NAMES} FROM read_parquet('{quoted(path)}') LIMIT {status.n_kept:d})"  # noqa: S608 - a number
@@ -79,13 +103,17 @@ def write_status(connection: duckdb.DuckDBPyConnection, path: Path, status: Stat
 
 def _count_known(connection: duckdb.DuckDBPyConnection, path: Path, entries: Sequence[LedgerEntry]) -> int:
     """Of how many of these rows the file was made; 0 where it is of others, or does not say so."""
-    sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
     try:
-        found = dict(connection.execute(sql, [str(path), MADE_OF, LAST_OF_THEM]).fetchall())
+        found = _read_notes(connection, path)
     except duckdb.Error:
         return 0
     n_rows = int(found[MADE_OF]) if found.get(MADE_OF, "").isdecimal() else 0
     return n_rows if n_rows <= len(entries) and found.get(LAST_OF_THEM) == _note(entries[:n_rows]) else 0
+
+
+def _read_notes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
+    sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
+    return dict(connection.execute(sql, [str(path), MADE_OF, LAST_OF_THEM]).fetchall())
 
 
 def _note(entries: Sequence[LedgerEntry]) -> str:

@@ -6,6 +6,9 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
+import scipy.special  # noqa: F401 - skops looks for its functions in all modules, those that came first first
+
+# isort: split
 import dagster as dg
 from dagster import DagsterError
 from sqlalchemy.exc import SQLAlchemyError

@@ -7,6 +7,7 @@ import dagster as dg
 
 from forest_fire_retrain.adapters.ledger_export import read_checkpoint, read_export
 from forest_fire_retrain.adapters.reigns_file import read_reigns
+from forest_fire_retrain.adapters.status_file import read_status
 from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import LedgerTamperedError, TrackingError
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
@@ -115,7 +116,7 @@ def check_custody(
 def _look_at_copy(installation: Installation, entries: list[LedgerEntry]) -> Seen:
     folder = installation.settings.export_folder
     faults = [
-        *check_copy(entries, lambda: read_export(folder), lambda: read_reigns(folder)),
+        *check_copy(entries, lambda: read_export(folder), lambda: read_reigns(folder), lambda: read_status(folder)),
         *check_exported_checkpoint(installation.published_ledger, entries),
     ]
     return faults, f"All {counted(len(entries), 'row')} are exported, and the reigns that follow from them."

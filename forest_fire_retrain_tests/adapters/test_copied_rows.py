@@ -1,5 +1,6 @@
 """The copy in parts: whatever exports came before, and wherever one was cut, it holds the rows or says why not."""
 
+import os
 import shutil
 from collections.abc import Callable
 from contextlib import closing
@@ -20,10 +21,11 @@ from forest_fire_retrain.adapters.ledger_export import (
 )
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE, FollowedRows, ReignsFile, read_reigns
-from forest_fire_retrain.adapters.status_file import STATUS_FILE
+from forest_fire_retrain.adapters.status_file import STATUS_FILE, read_status
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.reigns import MOVING, reigns_of
+from forest_fire_retrain.pipeline.custody.verifying import check_copy
 from forest_fire_retrain_tests.example_ledgers import ledgers
 from forest_fire_retrain_tests.example_long_ledgers import draw_long_ledger
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
@@ -308,6 +310,40 @@ def test_a_part_that_goes_while_the_files_are_told_apart_is_no_fault(
         assert reigns.read_all() == reigns_of(ROWS[:13])
 
 
+def find_in_copy(folder: Path, rows: list[LedgerEntry]) -> list[str]:
+    return [
+        fault.what
+        for fault in check_copy(
+            rows, lambda: read_export(folder), lambda: read_reigns(folder), lambda: read_status(folder)
+        )
+    ]
+
+
+def test_a_table_whose_lines_do_not_follow_from_the_rows_is_a_fault(folder: Path) -> None:
+    """The lines before those that new rows touch are taken from the file: what somebody wrote there would stay."""
+    assert find_in_copy(folder, ROWS[:12]) == []
+    path, other = folder / STATUS_FILE, folder / "other.parquet"
+    with closing(open_memory()) as connection:
+        [found] = connection.execute(
+            "SELECT map(list(decode(key)), list(decode(value))) FROM parquet_kv_metadata(?)", [str(path)]
+        ).fetchone() or [{}]
+        noted = ", ".join(f"{name}: '{found[name]}'" for name in ("made_of_rows", "last_of_them"))
+        lines = f"SELECT * REPLACE ('promoted' AS what_happened) FROM read_parquet('{path}')"  # noqa: S608 - a test's own
+        connection.execute(f"COPY ({lines}) TO '{other}' (FORMAT parquet, KV_METADATA {{{noted}}})")
+    other.replace(path)
+    refresh_export(FakeLedger(ROWS[:13]), folder)
+    said = "line 2 of the table registry_status of the copy does not follow from its rows"
+    assert find_in_copy(folder, ROWS[:13]) == [said]
+    refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
+    assert find_in_copy(folder, ROWS[:13]) == []
+    path.write_bytes(b"no parquet")
+    assert [what.partition(" cannot be read")[0] for what in find_in_copy(folder, ROWS[:13])] == [
+        f"the exported table {path}"
+    ]
+    path.unlink()
+    assert find_in_copy(folder, ROWS[:13]) == []
+
+
 def test_a_copy_of_an_earlier_release_is_continued_by_parts(tmp_path: Path) -> None:
     export_ledger(ROWS[:5], tmp_path)
     refresh_export(FakeLedger(ROWS[:7]), tmp_path)
@@ -324,3 +360,16 @@ def test_rows_that_do_not_move_leave_the_reigns_as_they_are(rows: list[LedgerEnt
     for n_rows in range(1, len(rows) + 1):
         if rows[n_rows - 1].kind not in MOVING:
             assert reigns_of(rows[:n_rows]) == reigns_of(rows[: n_rows - 1])
+
+
+def test_a_file_that_was_replaced_by_one_that_looks_the_same_is_read_as_it_is(tmp_path: Path) -> None:
+    """The process's DuckDB keeps nothing of what it has read."""
+    path = tmp_path / LEDGER_FILE
+    export_ledger(ROWS[:5], tmp_path)
+    assert read_export(tmp_path) == ROWS[:5]
+    seen = path.stat()
+    other = [*ROWS[:4], ROWS[4].model_copy(update={"entry_hash": ROWS[4].entry_hash[::-1]})]
+    export_ledger(other, tmp_path)
+    os.utime(path, ns=(seen.st_atime_ns, seen.st_mtime_ns))
+    assert (path.stat().st_size, path.stat().st_mtime_ns) == (seen.st_size, seen.st_mtime_ns)
+    assert read_export(tmp_path) == other

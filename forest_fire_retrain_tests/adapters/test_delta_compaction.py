@@ -3,6 +3,7 @@
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
@@ -84,9 +85,23 @@ def test_what_another_writer_noted_in_between_stays_the_newest(
         write(lake, day)
     stale = DeltaTable(tmp_path / "lake" / TABLE)
     write(lake, 5)
-    monkeypatch.setattr(delta_compaction, "MAX_SMALL_FILES", 2)
+    monkeypatch.setattr(delta_compaction, "STEPS", (delta_compaction.Step(2, 1024**2),))
     delta_compaction.compact_if_scattered(stale)
     assert lake.complete_through(TABLE) == START + 6 * DAY
     (newest,) = lake.commits(TABLE)
     assert newest.notes["changed_from"] == "5"
     assert lake.read(TABLE).num_rows == 6
+
+
+def test_files_that_have_grown_wait_for_others_like_them(lake: DeltaLake, tmp_path: Path) -> None:
+    """A file of the second step is not written again with the next few small ones."""
+    grown = pa.table(
+        {"date": pa.array([START] * 100_000, pa.date32()), "precip_mm": np.random.default_rng(1).random(100_000)}
+    )
+    lake.append(TABLE, grown)
+    (large,) = DeltaTable(tmp_path / "lake" / TABLE).file_uris()
+    for day in range(3 * MAX_SMALL_FILES):
+        write(lake, day + 1)
+    files = DeltaTable(tmp_path / "lake" / TABLE).file_uris()
+    assert large in files
+    assert len(files) <= MAX_SMALL_FILES + 1

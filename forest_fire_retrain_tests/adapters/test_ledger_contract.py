@@ -12,8 +12,11 @@ import pytest
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
+from forest_fire_retrain.core.ledger.checkpoints import leaves_of
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, find_first_fault, is_sealed
+from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.ports import Ledger
+from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
 INSTANT = dt.datetime(2024, 1, 8, 6, 0, 0, 123456, tzinfo=dt.UTC)
@@ -145,3 +148,26 @@ def test_a_row_of_a_release_that_kept_words_now_taken_for_secrets_stays_whole_an
     bench.ledger.append(draft("the next row"))
     assert bench.ledger.entries()[0] == old
     assert find_first_fault(bench.ledger.entries()) is None
+
+
+def test_the_state_is_the_fold_of_the_rows_of_one_model_however_often_it_is_asked_for(bench: Bench) -> None:
+    assert bench.ledger.state("forest_fire_risk") == LedgerState()
+    for number, name in enumerate(("forest_fire_risk", "grass_fire_risk", "forest_fire_risk")):
+        bench.ledger.append(draft(model_name=name, partition_key=f"2024-01-0{number + 1}"))
+        for model in ("forest_fire_risk", "grass_fire_risk"):
+            assert bench.ledger.state(model) == fold(bench.ledger.entries(model))
+    assert list(bench.ledger.state("forest_fire_risk").decisions) == ["2024-01-01", "2024-01-03"]
+
+
+def test_rows_are_read_afresh_and_their_hashes_are_those_of_all_models(bench: Bench) -> None:
+    assert bench.ledger.read_afresh() == []
+    assert list(bench.ledger.hashes()) == []
+    rows = [bench.ledger.append(draft(model_name=name)) for name in ("forest_fire_risk", "grass_fire_risk")]
+    assert bench.ledger.entries() == bench.ledger.read_afresh() == rows
+    assert bench.ledger.read_afresh("grass_fire_risk") == rows[1:]
+    hashes = bench.ledger.hashes()
+    assert list(hashes) == [row.entry_hash for row in rows]
+    assert hashes.tree is not None
+    assert hashes.tree.root() == MerkleTree(leaves_of(rows)).root()
+    bench.edit_summary(1, "edited by hand")
+    assert bench.ledger.read_afresh()[0].summary == "edited by hand"

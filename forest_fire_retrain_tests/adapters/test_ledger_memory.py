@@ -241,6 +241,8 @@ def test_a_fold_that_continues_is_the_fold_of_all_rows(rows: list[LedgerEntry]) 
     for place, row in enumerate(rows, start=1):
         carry_on(states[row.model_name], [row])
         copied = states[row.model_name].copy()
+        decided = [(one.as_of or dt.date.min, key) for key, one in copied.decisions.items()]
+        assert copied.newest_partition == max(decided, default=(None, None))[1]
         assert copied == fold([one for one in rows[:place] if one.model_name == row.model_name])
 
 

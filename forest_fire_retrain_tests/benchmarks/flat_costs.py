@@ -79,7 +79,7 @@ def median_cpu_ms(run: Callable[[], object]) -> float:
 def time_reads(n_weeks: int, folder: Path) -> dict[str, object]:
     """One week of a table that was written week by week, and without the two mechanisms."""
     compacted, scattered = write_weeks(n_weeks, folder / "compacted"), folder / "scattered"
-    with patch.object(delta_compaction, "MAX_SMALL_FILES", n_weeks + 1):
+    with patch.object(delta_compaction, "STEPS", ()):
         write_weeks(n_weeks, scattered)
     start = START + n_weeks // 2 * WEEK
     wanted = Interval(start=start, end=start + WEEK)

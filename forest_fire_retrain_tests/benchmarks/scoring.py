@@ -36,6 +36,8 @@ START = dt.date(2020, 1, 6)
 N_CELLS, DAYS_AT_ONCE = 10_000, 20
 N_TRAINING_ROWS = 200_000
 RAW, PRODUCT = "raw", "product"
+SCORING = "CPU seconds of the thread that scores"
+"""On a machine whose cores are busy the clock says little; this thread waits for no file."""
 
 
 def write_rows(n_rows: int, folder: Path) -> None:
@@ -55,12 +57,17 @@ def write_model(file: Path) -> str:
     return sha256_of_file(file)
 
 
-def run_raw(model: RiskModel, n_rows: int) -> float:
-    """Seconds of the bare pipeline on a matrix in memory."""
+def make_matrix(n_rows: int) -> np.ndarray:
+    """Features in memory."""
     rng = np.random.default_rng(1)
     values = np.empty((n_rows, len(FEATURE_NAMES)))
     for first in range(0, n_rows, N_CELLS):
         values[first : first + N_CELLS] = rng.random((min(N_CELLS, n_rows - first), len(FEATURE_NAMES)))
+    return values
+
+
+def run_raw(model: RiskModel, values: np.ndarray) -> float:
+    """Seconds of the bare pipeline on a matrix in memory."""
     with threadpool_limits(1):
         began = time.perf_counter()
         model.pipeline.predict_proba(values)
@@ -81,13 +88,15 @@ def run_here(way: str, n_rows: int, folder: Path) -> None:
     file = folder / "model.skops"
     sha256 = sha256_of_file(file)
     model = load_verified(file, expected_sha256=sha256)
-    used = time.process_time()
+    values = make_matrix(n_rows if way == RAW else 0)
+    used, scored = time.process_time(), time.thread_time()
     if way == RAW:
-        seconds = run_raw(model, n_rows)
+        seconds = run_raw(model, values)
     else:
         seconds = run_product(model, sha256, folder / str(n_rows), folder / f"{n_rows}.said.parquet")
-    used = time.process_time() - used
-    print(json.dumps({"seconds": seconds, "CPU seconds": used, "peak, MB": peak_memory_mb()}))  # noqa: T201 - the answer
+    used, scored = time.process_time() - used, time.thread_time() - scored
+    found = {"seconds": seconds, "CPU seconds": used, SCORING: scored, "peak, MB": peak_memory_mb()}
+    print(json.dumps(found))  # noqa: T201 - the answer
 
 
 def run_alone(way: str, n_rows: int, folder: Path) -> dict[str, float]:
@@ -106,9 +115,12 @@ def measure(n_rows: int, folder: Path, n_runs: int) -> dict[str, object]:
     medians = {
         way: {name: statistics.median(run[way][name] for run in runs) for name in runs[0][way]} for way in runs[0]
     }
-    ratios = [run[RAW]["seconds"] / run[PRODUCT]["seconds"] for run in runs]
+    by_clock, by_thread = (
+        statistics.median(run[RAW][name] / run[PRODUCT][name] for run in runs) for name in ("seconds", SCORING)
+    )
     return {
-        "throughput, product / raw": statistics.median(ratios),
+        "throughput, product / raw": by_clock,
+        "the same where reading and writing have a core of their own": by_thread,
         "million rows a second": n_rows / 1e6 / medians[PRODUCT]["seconds"],
         **medians,
     }

@@ -22,6 +22,7 @@ from typing import NamedTuple
 
 import pyarrow.parquet as pq
 
+from forest_fire_retrain.adapters.copied_rows import list_parts
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, export_ledger, read_checkpoint
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
@@ -47,7 +48,7 @@ ACTIONS = ("truncated", REWRITTEN, "deleted")
 LEDGER = "ledger"
 STORES: dict[str, tuple[str, ...]] = {
     LEDGER: ("home/ledger.duckdb",),
-    "copy": (f"home/export/{LEDGER_FILE}",),
+    "copy": (f"home/export/{LEDGER_FILE}", "home/export/ledger-*.parquet"),
     "reigns file": (f"home/export/{REIGNS_FILE}",),
     "checkpoint": (f"home/export/{CHECKPOINT_FILE}",),
     "witness kept elsewhere": (KEPT,),
@@ -211,14 +212,14 @@ def _stamp(installation: Installation) -> Stamp:
 
 
 def _touch(place: Path, homes: Homes, store: str, action: str) -> None:
+    if action == REWRITTEN:
+        REWRITE[store](place)
+        return
     for name in STORES[store]:
-        path = place / name
-        if action == REWRITTEN:
-            REWRITE[store](place)
-            continue
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-        if action == "truncated":
-            source = homes.older / name
+        for path in place.glob(name):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        for source in homes.older.glob(name) if action == "truncated" else ():
+            path = place / source.relative_to(homes.older)
             shutil.copytree(source, path) if source.is_dir() else shutil.copy(source, path)
 
 
@@ -246,6 +247,8 @@ def _rewrite_ledger(place: Path) -> None:
 
 
 def _rewrite_exported(place: Path, *, name: str) -> None:
+    for part in list_parts(place / "home/export") if name == LEDGER_FILE else ():
+        part.path.unlink()
     shutil.copy(_forge_export(place) / name, place / "home/export" / name)
 
 

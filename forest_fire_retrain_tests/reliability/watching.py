@@ -124,7 +124,7 @@ def watch_this_process(watch: Watch, change: Callable[[Installation], Installati
         module.build_installation = build_watched
     for name in REGISTRY_WRITES:
         setattr(MlflowClient, name, watched(getattr(MlflowClient, name), f"registry.{name}", watch))
-    ledger_export.export_ledger = watched(ledger_export.export_ledger, "export.write", watch)
+    ledger_export.write_copy = watched(ledger_export.write_copy, "export.write", watch)
     resources._open_parent_run = watched(resources._open_parent_run, "tracker.open_parent_run", watch)
 
 

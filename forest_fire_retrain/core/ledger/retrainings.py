@@ -63,6 +63,11 @@ def list_retrainings(entries: Sequence[LedgerEntry]) -> list[Retraining]:
     return [_look_back(row, confirmed, ended) for row in entries if row.kind in LISTED]
 
 
+def list_status(entries: Sequence[LedgerEntry]) -> list[tuple[object, ...]]:
+    """The lines of the table `registry_status`."""
+    return [tuple(retraining[:6]) for retraining in list_retrainings(entries)]
+
+
 def _look_back(
     row: LedgerEntry, confirmed: Mapping[str | None, int | None], ended: Mapping[str, LedgerEntry]
 ) -> Retraining:

@@ -22,6 +22,7 @@ from forest_fire_retrain.core.ledger.promotion import RegistryView
 from forest_fire_retrain.core.ledger.recomputation import PooledWindows, is_same, recompute
 from forest_fire_retrain.core.ledger.redrafting import find_other_columns, find_other_columns_of_decision
 from forest_fire_retrain.core.ledger.reigns import Reign, reigns_of
+from forest_fire_retrain.core.ledger.retrainings import list_status
 from forest_fire_retrain.core.ledger.state import LedgerState, candidate_of, fold, origin_of
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.core.rows.ports import Lake
@@ -47,6 +48,11 @@ from forest_fire_retrain.pipeline.custody.reading_decisions import Mentions, Not
 
 ReadCopy = Callable[[], list[LedgerEntry]]
 ReadReigns = Callable[[], list[Reign] | None]
+ReadStatus = Callable[[], Sequence[tuple[object, ...]] | None]
+
+
+def _read_no_status() -> None:
+    """Where no table is compared."""
 
 
 def verify(
@@ -56,6 +62,7 @@ def verify(
     rollback_horizon: int,
     read_copy: ReadCopy,
     read_reigns: ReadReigns,
+    read_status: ReadStatus = _read_no_status,
     check_kept: Callable[[Sequence[LedgerEntry]], list[Fault]] = lambda _: [],
     tell: Tell | None = None,
 ) -> list[Fault]:
@@ -69,8 +76,8 @@ def verify(
         The registered model; the chain and the copy are checked for all models.
     rollback_horizon : int
         Reigns whose versions must load and reproduce their reference predictions.
-    read_copy, read_reigns : callable
-        Read the ledger's exported copy, and the reigns in it.
+    read_copy, read_reigns, read_status : callable
+        Read the ledger's exported copy, the reigns in it, and the lines of the table `registry_status`.
     check_kept : callable
         Says which checkpoints that are kept elsewhere the rows do not continue.
     tell : callable, optional
@@ -88,7 +95,7 @@ def verify(
             chain = check_chain(rows)
             faults = [
                 *chain,
-                *check_copy(rows, read_copy, read_reigns),
+                *check_copy(rows, read_copy, read_reigns, read_status),
                 *_unless_blind("witness", lambda: check_kept(rows)),
             ]
             if chain:
@@ -125,8 +132,13 @@ def check_chain(entries: Sequence[LedgerEntry]) -> list[Fault]:
     return [Fault("ledger", what, RESTORE, repairable=False)]
 
 
-def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy, read_reigns: ReadReigns) -> list[Fault]:
-    """Whether the exported copy holds exactly the ledger's rows, and the reigns that follow from them.
+def check_copy(
+    entries: Sequence[LedgerEntry],
+    read_copy: ReadCopy,
+    read_reigns: ReadReigns,
+    read_status: ReadStatus = _read_no_status,
+) -> list[Fault]:
+    """Whether the exported copy holds exactly the ledger's rows, and what is derived from them follows from them.
 
     A copy that is behind or damaged can be written again. A sound copy with rows that the ledger lacks
     or has changed is a witness against the ledger, and is kept.
@@ -137,7 +149,7 @@ def check_copy(entries: Sequence[LedgerEntry], read_copy: ReadCopy, read_reigns:
         return [Fault("copy", _one_line(error), REPAIR, repairable=find_first_fault(entries) is None)]
     other = first_difference(entries, copied)
     if other is None:
-        return check_reigns(copied, read_reigns)
+        return [*check_reigns(copied, read_reigns), *check_status(copied, read_status)]
     chain_holds = find_first_fault(entries) is None
     if len(copied) < other:
         what = f"row {other} is in the ledger and not yet in its copy, which ends at row {len(copied)}"
@@ -162,6 +174,20 @@ def check_reigns(copied: Sequence[LedgerEntry], read_reigns: ReadReigns) -> list
         return []
     number, right, wrong = other
     what = f"reign {number} of the copy does not follow from its rows: it is {_describe(wrong)}, not {_describe(right)}"
+    return [Fault("copy", what, REPAIR, repairable=True)]
+
+
+def check_status(copied: Sequence[LedgerEntry], read_status: ReadStatus) -> list[Fault]:
+    """Whether the lines of the exported table follow from the exported rows; earlier releases did not say of which."""
+    try:
+        exported = read_status()
+    except LedgerError as error:
+        return [Fault("copy", _one_line(error), REPAIR, repairable=True)]
+    pairs = enumerate(zip_longest(list_status(copied), exported or []), start=1)
+    other = next((number for number, (right, wrong) in pairs if right != wrong), None)
+    if exported is None or other is None:
+        return []
+    what = f"line {other} of the table registry_status of the copy does not follow from its rows"
     return [Fault("copy", what, REPAIR, repairable=True)]
 
 

@@ -31,6 +31,8 @@ from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
 CHUNK_DAYS = 366
+CHUNK_ROWS = 800_000
+"""Cell-days that are computed at once, as far as whole days go: they and their look-back take two gigabytes."""
 ROW_ORDER = [("date", "ascending"), ("cell_id", "ascending")]
 BUILT_FROM = "built_from"
 INPUTS = (TableName.CELLS, TableName.WEATHER, TableName.FIRES)
@@ -129,7 +131,7 @@ def _compute_stale(
     waiting: tuple[Interval, pa.Table] | None = None
     n_written, changed_through = 0, None
     carried = _held_on_day_before(lake, stale.start)
-    for chunk in _chunks(stale, mark):
+    for chunk in _chunks(stale, mark, _days_at_once(lake)):
         rows = _compute(lake, engine, chunk, carried, calendar)
         carried = rows.filter(pc.equal(rows["date"], chunk.end - dt.timedelta(days=1)))
         if mark is not None and chunk.end <= mark:
@@ -149,11 +151,17 @@ def _write(lake: Lake, chunk: Interval, rows: pa.Table, *, notes: Mapping[str, s
     lake.replace(TableName.FEATURES, rows, day_column="date", window=chunk, through=chunk.end, notes=notes)
 
 
-def _chunks(span: Interval, mark: dt.date | None) -> Iterator[Interval]:
-    """Pieces of at most a year, so that memory does not grow with history; held days and new ones apart."""
+def _days_at_once(lake: Lake) -> int:
+    """A year, or as many days as make `CHUNK_ROWS` in a larger park: memory grows with neither history nor cells."""
+    n_cells = lake.read(TableName.CELLS, columns=["cell_id"]).num_rows
+    return max(1, min(CHUNK_DAYS, CHUNK_ROWS // max(n_cells, 1)))
+
+
+def _chunks(span: Interval, mark: dt.date | None, n_days: int) -> Iterator[Interval]:
+    """Pieces of at most so many days; held days and new ones apart."""
     start = span.start
     while start < span.end:
-        end = min(start + dt.timedelta(days=CHUNK_DAYS), span.end)
+        end = min(start + dt.timedelta(days=n_days), span.end)
         if mark is not None and start < mark < end:
             end = mark
         yield Interval(start=start, end=end)

@@ -90,6 +90,8 @@ def fit_and_score(training: TrainingRows, judged: pa.Table, recipe: Recipe, *, s
         "holdout_fires": float(labels.sum()),
         "training_log_loss": log_loss(training.probed.labels, predict_drawn(model, training.probed)),
     }
+    if len(training.probed.labels) < training.facts.n_rows:
+        metrics["training_log_loss_rows"] = float(len(training.probed.labels))
     return Fitted(model, probabilities, metrics)
 
 

@@ -173,3 +173,24 @@ def test_the_e_value_exceeds_ten_in_at_most_a_tenth_of_null_streams_looked_at_ev
     assert 0.005 < share <= 0.10
     better = [e_value(gains + 8.0, losses) for gains in streams[:200]]
     assert np.mean(np.array(better) >= 10) > 0.5
+
+
+@given(st.lists(st.floats(-1e9, 1e9), min_size=2, max_size=60), st.booleans())
+def test_mean_and_error_are_numpys_to_the_bit(values: list[float], is_reversed: bool) -> None:  # noqa: FBT001 - drawn
+    sums = np.array(values)[::-1] if is_reversed else np.array(values)
+    expected = (float(sums.mean()), float(sums.std(ddof=1) / np.sqrt(len(sums))))
+    assert describe_blocks(sums)[1:] == expected
+
+
+@pytest.mark.parametrize("n_blocks", [2, 3, 13, 52])
+def test_quantiles_and_resamples_that_are_kept_are_those_that_would_be_drawn(n_blocks: int) -> None:
+    sums = np.random.default_rng(n_blocks).normal(size=n_blocks)
+    generator = np.random.Generator(np.random.Philox(20_260_101))
+    means = sums[generator.integers(0, n_blocks, size=(1_000, n_blocks))].mean(axis=1)
+    low, high = np.quantile(means, [(1 - 0.8) / 2, 1 - (1 - 0.8) / 2])
+    described = describe_blocks(sums)
+    for _ in range(2):
+        assert bootstrap_interval(sums, 0.8) == (low, high)
+        margin = float(student_t.ppf(0.9, n_blocks - 1)) * described.standard_error
+        assert described.lower_bound(0.9) == described.mean - margin
+        assert described.upper_bound(0.9) == described.mean + margin

@@ -193,3 +193,15 @@ def test_what_is_not_there_cannot_be_proved(index: int, size: int) -> None:
 def test_a_log_never_was_longer_than_it_is(old: int, size: int) -> None:
     with pytest.raises(ValueError, match="rows"):
         TREE.prove_consistency(old, size)
+
+
+@given(st.lists(st.integers(0, 9), max_size=40))
+def test_a_tree_that_grows_is_the_tree_of_all_its_leaves(steps: list[int]) -> None:
+    grown, size = MerkleTree(()), 0
+    for step in steps:
+        grown.extend(LEAVES[size : size + step])
+        size = min(size + step, len(LEAVES))
+        whole = MerkleTree(LEAVES[:size])
+        assert (grown.size, grown.root()) == (size, mth(0, size))
+        assert [grown.root(old) for old in range(size + 1)] == [mth(0, old) for old in range(size + 1)]
+        assert size == 0 or grown.prove_inclusion(size - 1) == whole.prove_inclusion(size - 1)

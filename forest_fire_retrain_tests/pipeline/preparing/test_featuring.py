@@ -157,6 +157,15 @@ def test_history_computed_in_chunks_gives_the_bits_of_a_full_rebuild(lake: FakeL
     assert (report.window, report.n_rows, report.written) == (days(0, 35), 70, True)
 
 
+def test_a_park_of_many_cells_is_computed_in_shorter_chunks_with_the_same_bits(
+    lake: FakeLake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(featuring, "CHUNK_ROWS", 9 * len(CELLS) + 1)
+    build(lake, 28, 35)
+    assert is_full_rebuild(lake, 35)
+    assert [version.mark for version in lake.tables[TableName.FEATURES]] == [START + n * DAY for n in (9, 18, 27, 35)]
+
+
 @pytest.mark.usefixtures("short_chunks")
 def test_the_report_is_about_the_window_asked_for_even_when_more_was_computed(lake: FakeLake) -> None:
     report = build(lake, 28, 35)

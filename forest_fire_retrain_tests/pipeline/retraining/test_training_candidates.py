@@ -21,6 +21,7 @@ from forest_fire_retrain.core.records import Candidate, Recipe
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURE_NAMES
 from forest_fire_retrain.core.rows.tables import LAKE_SCHEMAS, TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
+from forest_fire_retrain.pipeline.preparing import reading_training
 from forest_fire_retrain.pipeline.preparing.reading_rows import read_holdout, read_labelled
 from forest_fire_retrain.pipeline.retraining.training_candidates import (
     CANDIDATE_KIND,
@@ -205,3 +206,20 @@ def test_the_hash_of_probabilities_sees_every_bit_and_the_order() -> None:
     assert hash_probabilities(probabilities) == same
     assert hash_probabilities([0.1, 0.2, np.nextafter(0.3, 1)]) != same
     assert hash_probabilities([0.2, 0.1, 0.3]) != same
+
+
+def test_of_a_large_window_the_training_loss_is_that_of_rows_spread_over_it(
+    trained: tuple[Bench, Candidate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workshop, candidate = trained
+    monkeypatch.setattr(reading_training, "MAX_PROBED_ROWS", 1_000)
+    large = Bench().train()
+    assert "training_log_loss_rows" not in candidate.metrics
+    assert candidate.n_rows > 1_000 >= large.metrics["training_log_loss_rows"] > 500
+    assert large.metrics["training_log_loss"] != candidate.metrics["training_log_loss"]
+    assert large.candidate_id == candidate.candidate_id
+    assert large.prediction_hash == candidate.prediction_hash
+    rows = read_labelled(workshop.lake, ENGINE, candidate.snapshot, candidate.windows.training)
+    spread = rows.take(list(range(0, rows.num_rows, -(-rows.num_rows // 1_000))))
+    model = workshop.tracker.load(candidate.stored)
+    assert large.metrics["training_log_loss"] == log_loss(label_array(spread), predict(model, spread))
