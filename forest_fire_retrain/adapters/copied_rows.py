@@ -9,7 +9,7 @@ Rules
 - A part whose rows a longer file holds too counts for nothing: it was left by a process that was killed before it
   removed it. A part that does not continue the rows before it is damage.
 - Whoever reads reads the first file, then looks which parts there are: what is put together meanwhile is there under
-  its new name before it goes under its old one.
+  its new name before it goes under its old one. If the first file is another one by then, all is read again.
 """
 
 import os
@@ -89,16 +89,30 @@ def list_parts(folder: Path) -> list[Part]:
     return sorted(parts, key=lambda part: (part.first, -part.last))
 
 
-def choose_parts(folder: Path, last: int) -> list[Part]:
+def choose_parts(folder: Path, last: int, first: os.stat_result | None) -> list[Part]:
     """The parts that continue a first file whose last row is `last`, in their order.
+
+    Parameters
+    ----------
+    folder : Path
+        The copy's folder.
+    last : int
+        The last row of the first file; 0 without one.
+    first : os.stat_result, optional
+        What `look_at_first` gave before the first file was read.
 
     Raises
     ------
     LedgerError
         If rows are missing between them.
+    duckdb.IOException
+        If the first file was replaced meanwhile; it has to be read again.
     """
-    chosen = list[Part]()
-    for part in list_parts(folder):
+    chosen, parts = list[Part](), list_parts(folder)
+    if _tell_apart(look_at_first(folder)) != _tell_apart(first):
+        msg = f"{folder / LEDGER_FILE} was replaced while it was read"
+        raise duckdb.IOException(msg)
+    for part in parts:
         if part.last <= last:
             continue
         if part.first != last + 1:
@@ -106,6 +120,18 @@ def choose_parts(folder: Path, last: int) -> list[Part]:
         chosen.append(part)
         last = part.last
     return chosen
+
+
+def look_at_first(folder: Path) -> os.stat_result | None:
+    """How the first file looks from outside; `None` where there is none."""
+    try:
+        return (folder / LEDGER_FILE).stat()
+    except FileNotFoundError:
+        return None
+
+
+def _tell_apart(look: os.stat_result | None) -> tuple[int, int, int] | None:
+    return None if look is None else (look.st_ino, look.st_size, look.st_mtime_ns)
 
 
 def read_rows(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[LedgerEntry]:
@@ -153,11 +179,11 @@ def list_files(connection: duckdb.DuckDBPyConnection, folder: Path, row: int | N
     LedgerError, duckdb.Error
         If a file is missing or cannot be read.
     """
-    first = str(folder / LEDGER_FILE)
+    first, look = str(folder / LEDGER_FILE), look_at_first(folder)
     if not list_parts(folder):
         return [first]
     last = connection.execute("SELECT max(sequence) FROM read_parquet(?)", [first]).fetchall()[0][0] or 0
-    parts = choose_parts(folder, last)
+    parts = choose_parts(folder, last, look)
     holding = [str(part.path) for part in parts if row is None or part.first <= row <= part.last]
     return holding if row is not None and row > last and holding else [first, *holding]
 
@@ -248,18 +274,18 @@ def try_again(read: Callable[[], Answer]) -> Answer:
     for _ in range(ATTEMPTS - 1):
         try:
             return read()
-        except duckdb.IOException:
+        except (duckdb.IOException, FileNotFoundError):
             continue
     return read()
 
 
 def _read_all(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[LedgerEntry]:
-    last = 0
-    if (folder / LEDGER_FILE).exists():
+    last, look = 0, look_at_first(folder)
+    if look is not None:
         for entry in _read_file(connection, folder / LEDGER_FILE):
             last = entry.sequence
             yield entry
-    for part in choose_parts(folder, last):
+    for part in choose_parts(folder, last, look):
         rows = _read_file(connection, part.path)
         if [row.sequence for row in rows] != list(range(part.first, part.last + 1)):
             raise _damaged(f"{part.path} does not hold the rows that its name says")
@@ -272,10 +298,10 @@ def _read_file(connection: duckdb.DuckDBPyConnection, path: Path) -> list[Ledger
 
 
 def _read_head(connection: duckdb.DuckDBPyConnection, folder: Path) -> Head | None:
-    path, n_rows, last = folder / LEDGER_FILE, 0, 0
-    if path.exists():
+    path, look, n_rows, last = folder / LEDGER_FILE, look_at_first(folder), 0, 0
+    if look is not None:
         n_rows, last = _count(connection, path)
-    parts = choose_parts(folder, last)
+    parts = choose_parts(folder, last, look)
     if parts:
         path, n_rows = parts[-1].path, n_rows + sum(part.last - part.first + 1 for part in parts)
         last = parts[-1].last

@@ -111,7 +111,7 @@ class LedgerMemory:
     def hashes(self) -> KnownHashes:
         """The hashes of the rows that are known."""
         with self.lock:
-            known = KnownHashes() if self._hashes is None else self._hashes
+            known, self._hashes = KnownHashes() if self._hashes is None else self._hashes, None  # gone if it is cut
             known.extend(row.entry_hash for row in self._rows[len(known) :])
             self._hashes = known
             return known

@@ -379,7 +379,7 @@ def notes_beside(ledger: Path) -> dict[str, str]:
 
 def _fingerprint_files(ledger: Path) -> str:
     """Tells the files of rows from others; where there is one alone, as earlier releases told it."""
-    parts = [fingerprint_end(part.path) for part in list_parts(ledger.parent)]
+    parts = try_again(lambda: [fingerprint_end(part.path) for part in list_parts(ledger.parent)])
     end = fingerprint_end(ledger)
     return end if not parts else hashlib.sha256("".join([end, *parts]).encode()).hexdigest()
 

@@ -7,6 +7,7 @@ meanwhile, in worker processes. A candidate can be trained without being decided
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from enum import Enum
 from functools import partial
 
@@ -17,10 +18,12 @@ from forest_fire_retrain.adapters.worker_processes import Workers, hire_workers
 from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
-from forest_fire_retrain.core.errors import EvidenceError, TrackingError
+from forest_fire_retrain.core.errors import EvidenceError, LedgerError, ProofError, TrackingError
 from forest_fire_retrain.core.ledger.entries import Stamp
+from forest_fire_retrain.core.ledger.reigns import MOVING
 from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.models.training import find_recipe
+from forest_fire_retrain.core.periods import PeriodKind, is_active
 from forest_fire_retrain.core.ports import Workshop
 from forest_fire_retrain.core.records import Candidate, HoldoutSet, Knowledge, Recipe
 from forest_fire_retrain.core.windows import RetrainingWindows
@@ -35,10 +38,10 @@ from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
 from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
 from forest_fire_retrain.defs.run_context import periods_of, stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
-from forest_fire_retrain.operations import describe_passed_over
+from forest_fire_retrain.operations import describe_passed_over, publish
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
 from forest_fire_retrain.pipeline.preparing.snapshots import original_decision, take_snapshot
-from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition
+from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication, adjudicate_partition, adjudication_of
 from forest_fire_retrain.pipeline.retraining.choosing_recipes import Entrants, train_winner
 from forest_fire_retrain.pipeline.retraining.judging import Question
 from forest_fire_retrain.pipeline.retraining.naming_runs import name_ended_shadows, name_runs
@@ -181,10 +184,17 @@ def _build_retraining(
         context: dg.AssetExecutionContext,
         installation: dg.ResourceParam[Installation],
         mlflow: dg.ResourceParam[object],  # noqa: ARG001 - opens the parent run
-    ) -> Iterator[dg.MaterializeResult]:
-        keys, chosen = periods_of(context, installation), chosen_of(context)
-        n_processes, adjudications = installation.settings.n_processes, list[Adjudication]()
-        with hire_workers(len(keys), n_processes=n_processes, worth_a_process=PERIODS_WORTH_A_PROCESS) as workers:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        chosen = chosen_of(context)
+        if not chosen:
+            yield from _look_again(context, installation, shape)
+            return
+        keys, adjudications = periods_of(context, installation), list[Adjudication]()
+        n_processes = installation.settings.n_processes
+        with (
+            _publishing_if_cut(installation),
+            hire_workers(len(keys), n_processes=n_processes, worth_a_process=PERIODS_WORTH_A_PROCESS) as workers,
+        ):
             trained = _begin_training(context, installation, keys, workers) if CANDIDATE in chosen else None
             drawn = []
             for place, key in enumerate(keys):
@@ -255,6 +265,34 @@ def _show_candidate(
     tell(context, installation, CANDIDATE, key, sentence)
 
 
+@contextmanager
+def _publishing_if_cut(installation: Installation) -> Iterator[None]:
+    """Publish what was decided before a run was cut: `provenance`, which does it otherwise, is not reached then."""
+    try:
+        yield
+    except BaseException:
+        _publish(installation)
+        raise
+
+
+def _publish(installation: Installation) -> None:
+    """Bring the ledger's copy to its rows; where that fails, `provenance` and its checks say so."""
+    with suppress(LedgerError, ProofError):
+        publish(installation.published_ledger)
+
+
+def _look_again(
+    context: dg.AssetExecutionContext, installation: Installation, shape: Shape
+) -> Iterator[dg.AssetCheckResult]:
+    """What the guardrails that were asked for alone said of the newest live decision; nothing is decided."""
+    state = installation.ledger.state(installation.settings.model_name)
+    decided = [key for key in state.decisions if is_active(key) is (shape.kind is PeriodKind.ACTIVE)]
+    newest = sorted(decided, key=lambda key: (state.decisions[key].as_of or dt.date.min, key))[-1:]
+    asked = {key.name for key in context.selected_asset_check_keys}
+    found = check_guardrails([adjudication_of(state.decisions[key]) for key in newest])
+    yield from (result for result in found if result.check_name in asked)
+
+
 def _results(
     context: dg.AssetExecutionContext,
     installation: Installation,
@@ -289,6 +327,8 @@ def _adjudicate(context: dg.AssetExecutionContext, installation: Installation, p
     )
     stamp, n_rows_before = _stamp_of(context, installation, question), len(installation.ledger.entries())
     adjudication = adjudicate_partition(installation.stores, question, stamp)
+    if any(row.kind in MOVING for row in installation.ledger.entries()[n_rows_before:]):
+        _publish(installation)  # who is in production is asked of the copy
     _name_runs(context, installation, adjudication, question.candidate, behind=n_rows_before)
     for sentence in (*(row.summary for row in adjudication.verdicts.rows), *adjudication.verdicts.waiting):
         warn(context, installation, DECISION, sentence)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from forest_fire_retrain.adapters import copied_rows
+from forest_fire_retrain.adapters import copied_rows, reigns_file
 from forest_fire_retrain.adapters.copied_rows import TOGETHER, list_parts, open_memory, read_head
 from forest_fire_retrain.adapters.ledger_export import (
     LEDGER_FILE,
@@ -258,6 +258,56 @@ def test_files_that_are_put_together_while_somebody_reads_are_read_all_the_same(
 
     monkeypatch.setattr(copied_rows, "_read_file", put_together_meanwhile)
     assert read_export(folder) == ROWS[:13]
+
+
+@pytest.mark.parametrize("behind", [0, 2])
+@pytest.mark.parametrize("ask", ["rows", "head", "files"])
+def test_a_first_file_that_is_replaced_before_the_parts_are_looked_for_is_read_again(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ask: str, behind: int
+) -> None:
+    find, is_replaced = copied_rows.list_parts, False
+
+    def replace_before(asked: Path) -> list[copied_rows.Part]:
+        nonlocal is_replaced
+        if not is_replaced:
+            is_replaced = True
+            refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
+            if behind:
+                refresh_export(FakeLedger(ROWS[: 13 + behind]), folder)
+        return find(asked)
+
+    n_rows = 13 + behind
+    with closing(open_memory()) as connection:
+        monkeypatch.setattr(copied_rows, "list_parts", replace_before)
+        if ask == "rows":
+            assert read_export(folder) == ROWS[:n_rows]
+        elif ask == "head":
+            head = read_head(connection, folder)
+            assert head is not None
+            assert (head.n_rows, head.last, head.last_hash) == (n_rows, n_rows, ROWS[n_rows - 1].entry_hash)
+        else:
+            with ReignsFile(folder) as reigns:
+                found = reigns.read_excerpt(ROWS[11].sequence)
+            assert found is not None
+            assert found.entry_hash == ROWS[11].entry_hash
+
+
+def test_a_part_that_goes_while_the_files_are_told_apart_is_no_fault(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find, is_done = reigns_file.list_parts, False
+
+    def put_together_behind(asked: Path) -> list[copied_rows.Part]:
+        nonlocal is_done
+        found = find(asked)
+        if not is_done:
+            is_done = True
+            refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
+        return found
+
+    monkeypatch.setattr(reigns_file, "list_parts", put_together_behind)
+    with open_reigns(folder) as reigns:
+        assert reigns.read_all() == reigns_of(ROWS[:13])
 
 
 def find_in_copy(folder: Path, rows: list[LedgerEntry]) -> list[str]:

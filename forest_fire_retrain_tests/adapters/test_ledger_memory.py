@@ -16,6 +16,7 @@ from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_memory import LedgerMemory
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, LedgerEntry
+from forest_fire_retrain.core.ledger.merkle import MerkleTree
 from forest_fire_retrain.core.ledger.state import LedgerState, carry_on, fold
 from forest_fire_retrain_tests.example_evidence import MODEL, confirmation_draft, decision_draft, draft
 from forest_fire_retrain_tests.example_ledgers import MODELS, ledgers
@@ -189,6 +190,24 @@ def test_rows_of_another_process_are_read_and_no_others(
     monkeypatch.setattr(LedgerMemory, "_read", count)
     assert len(known.entries()) == N_ROWS + 1
     assert seen == [1]
+
+
+def test_hashes_that_were_cut_while_they_were_taken_in_are_taken_in_again(
+    known: DuckDbLedger, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert known.hashes().tree is not None
+    open_ledger(path).append(decision_draft(4, before=3))
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(MerkleTree, "extend", stop)
+        known.hashes()
+    hashes = known.hashes()
+    assert list(hashes) == [row.entry_hash for row in known.entries()]
+    assert hashes.tree is not None
+    assert hashes.tree.size == N_ROWS + 1
 
 
 def test_a_state_is_the_callers_own(known: DuckDbLedger) -> None:

@@ -7,8 +7,9 @@ from unittest.mock import patch
 import dagster as dg
 import pytest
 
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.core.errors import TrackingError
-from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.core.records import Candidate
 from forest_fire_retrain.definitions import build_definitions
@@ -87,12 +88,14 @@ def test_deciding_is_moving_whichever_of_the_two_is_asked_for(
 def test_what_was_trained_before_a_range_was_cut_is_decided(
     installation: Installation, instance: dg.DagsterInstance
 ) -> None:
-    train, n_trained = retraining.train_winner, 0
+    train, n_trained, copied = retraining.train_winner, 0, list[LedgerEntry]()
+    folder = installation.settings.export_folder
 
     def fail_at_the_third(*asked: object) -> Candidate:
         nonlocal n_trained
         n_trained += 1
         if n_trained == len(WEEKS):
+            copied.extend(read_export(folder))
             raise TrackingError("the tracking server is gone")
         return train(*asked)  # type: ignore[arg-type] # as they came
 
@@ -100,3 +103,36 @@ def test_what_was_trained_before_a_range_was_cut_is_decided(
         run(installation, instance, last=WEEKS[-1])
     decided = [row.partition_key for row in installation.ledger.entries() if row.kind is EntryKind.DECISION]
     assert decided == list(WEEKS[:2])
+    in_production = [row for row in installation.ledger.entries() if row.kind is EntryKind.CONFIRMATION]
+    assert in_production
+    assert in_production == [row for row in copied if row.kind is EntryKind.CONFIRMATION]  # also if it were killed now
+    assert read_export(folder) == installation.ledger.entries()
+
+
+def test_guardrails_can_be_looked_at_alone_and_nothing_is_decided(
+    installation: Installation, instance: dg.DagsterInstance
+) -> None:
+    resources = {"installation": installation, "mlflow": dg.ResourceDefinition.none_resource()}
+    definitions = build_definitions(installation.settings, resources)
+    job = definitions.resolve_implicit_global_asset_job_def()
+
+    def look(*names: str) -> dg.ExecuteInProcessResult:
+        keys = {dg.AssetCheckKey(dg.AssetKey("adjudication_decision"), name) for name in names}
+        alone = job.get_subset(asset_selection=set(), asset_check_selection=keys)
+        return alone.execute_in_process(run_config=QUIET, instance=instance)
+
+    name, other = sorted(retraining.GUARDRAIL_CHECKS.values())[:2]
+    (before,) = look(name).get_asset_check_evaluations()
+    assert not before.passed
+    run(installation, instance)
+    n_rows = len(installation.ledger.entries())
+    decided = {
+        check.check_name: (check.passed, check.metadata)
+        for check in run(installation, instance, "adjudication_decision").get_asset_check_evaluations()
+    }
+    seen = look(name, other).get_asset_check_evaluations()
+    assert {check.check_name: (check.passed, check.metadata) for check in seen} == {
+        name: decided[name],
+        other: decided[other],
+    }
+    assert len(installation.ledger.entries()) == n_rows

@@ -119,7 +119,7 @@ def answer_of_day(issues: list[Issue], day: dt.date, served_by: Role = Role.CHAM
     return min(of_day, key=lambda issue: (issue.kind is not PredictionKind.LIVE, issue.lead_days), default=None)
 
 
-def settle_name(issue: Issue, held: list[Issue]) -> str:
+def settle_name(issue: Issue, held: list[Issue], *, is_answer: bool = False) -> str:
     """The name of an issue beside those that the log holds: of one of them where it says nothing new.
 
     It says nothing new where the one before it, or the one behind it, was made of the same. What is said again after
@@ -131,16 +131,27 @@ def settle_name(issue: Issue, held: list[Issue]) -> str:
         What was scored; its name is made of its content.
     held : list of Issue
         Those of the log, as `list_issues` orders them.
+    is_answer : bool
+        Whether it stands for the day where a mixture may: then what champion or mixture said since is something else.
     """
     series = [other for other in held if _series_of(other) == _series_of(issue)]
     before = [other.name for other in series if other.known_at <= issue.known_at]
     behind = [other.name for other in series if other.known_at > issue.known_at]
+    if is_answer and before and not _does_stand(before[-1], issue, held):
+        before = []
     neighbours, taken = {*before[-1:], *behind[:1]}, {other.name for other in held}
     name, n_times = issue.name, 1
     while name in taken and name not in neighbours:
         n_times += 1
         name = fingerprint_mapping({"issue": issue.name, "n_times": n_times})[: len(issue.name)]
     return name
+
+
+def _does_stand(name: str, issue: Issue, held: list[Issue]) -> bool:
+    """Whether what was said under `name` stands where mixtures serve, as known when `issue` was scored."""
+    occasion = _occasion_of(issue)
+    known = [other for other in held if _occasion_of(other) == occasion and other.known_at <= issue.known_at]
+    return name in {other.name for other in served_issues(known, Role.MIXTURE)}
 
 
 def _occasion_of(issue: Issue) -> tuple[dt.date, PredictionKind, int]:

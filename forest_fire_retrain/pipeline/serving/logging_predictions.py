@@ -20,7 +20,7 @@ from forest_fire_retrain.core.rows.membership import membership
 from forest_fire_retrain.core.rows.ports import Lake
 from forest_fire_retrain.core.serving.issues import Issue, list_issues, rows_of_issue, settle_name
 from forest_fire_retrain.core.serving.log_notes import LastLive
-from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind
+from forest_fire_retrain.core.serving.prediction_log import PREDICTIONS, PredictionKind, Role
 from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.serving.reading_predictions import (
     issues_between,
@@ -81,6 +81,7 @@ def log_predictions(
     warnings: tuple[str, ...] = (),
     shadows: Sequence[pa.Table] = (),
     mixture: pa.Table | None = None,
+    served_by: Role = Role.CHAMPION,
 ) -> list[PredictedDay]:
     """Add those issues that the log does not hold; what stands of each day, in their order.
 
@@ -96,6 +97,8 @@ def log_predictions(
         What is said beside it of the same days.
     mixture : pyarrow.Table, optional
         What models that answer together say of the same days.
+    served_by : Role
+        Who is asked to answer; the champion does for a mixture that says nothing.
 
     Raises
     ------
@@ -108,7 +111,9 @@ def log_predictions(
     window = Interval(start=scored[0].date, end=scored[-1].date + DAY)
     with ledger.exclusive():
         before = issues_between(lake, window)
-        rows, *beside = [_settle(said, before) for said in (rows, *shadows, *(() if mixture is None else (mixture,)))]
+        is_alone = mixture is None and served_by is Role.MIXTURE
+        rows, *beside = [_settle(rows, before, is_answer=is_alone), *(_settle(said, before) for said in shadows)]
+        beside += [] if mixture is None else [_settle(mixture, before, is_answer=True)]
         issues, held = list_issues(rows), {issue.name: issue for issue in before}
         said = pa.concat_tables([rows, *beside])
         names = [issue.name for issue in list_issues(said) if issue.name not in held]
@@ -136,9 +141,9 @@ def count_cells(cells: pa.Table, day: dt.date) -> int:
     return int(membership(cells, Interval(start=day, end=day + DAY)).sum())
 
 
-def _settle(rows: pa.Table, held: list[Issue]) -> pa.Table:
-    """The rows with the names that their issues have beside those of the log."""
-    return _rename(rows, {issue.name: settle_name(issue, held) for issue in list_issues(rows)})
+def _settle(rows: pa.Table, held: list[Issue], *, is_answer: bool = False) -> pa.Table:
+    """The rows with the names that their issues have beside those of the log; see `settle_name`."""
+    return _rename(rows, {issue.name: settle_name(issue, held, is_answer=is_answer) for issue in list_issues(rows)})
 
 
 def _rename(rows: pa.Table, names: Mapping[str, str]) -> pa.Table:

@@ -149,6 +149,7 @@ def predict_live(desk: Desk, instant: dt.datetime) -> list[PredictedDay]:
         warnings=(*known.warnings, *beside.warnings, *([mixed] if isinstance(mixed, str) else [])),
         shadows=tuple(beside.by_candidate.values()),
         mixture=mixed if isinstance(mixed, pa.Table) else None,
+        served_by=desk.rules.served_by,
     )
 
 

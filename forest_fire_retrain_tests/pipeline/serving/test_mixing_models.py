@@ -146,8 +146,8 @@ def test_without_weights_that_hold_the_champion_alone_answers(day: dt.date | Non
     assert rows_of(reigns, Role.MIXTURE).num_rows == 0
 
 
-def test_a_part_that_cannot_be_proved_leaves_the_champion_alone() -> None:
-    reigns = weighed()
+def torn(reigns: Reigns) -> Installation:
+    """The same home, in which the bytes of version 2 are others."""
     held = reigns.state.candidates[2].stored
 
     class Torn:
@@ -157,9 +157,32 @@ def test_a_part_that_cannot_be_proved_leaves_the_champion_alone() -> None:
                 raise TrackingError(msg)
             return reigns.installation.models.load(stored)  # type: ignore[arg-type]
 
-    (said,) = predict(replace(reigns.installation, models=Torn()))  # type: ignore[arg-type]
+    return replace(reigns.installation, models=Torn())  # type: ignore[arg-type]
+
+
+def test_a_part_that_cannot_be_proved_leaves_the_champion_alone() -> None:
+    reigns = weighed()
+    (said,) = predict(torn(reigns))
     assert said.issue.role is Role.CHAMPION
     assert any("version 2 has a share and was not scored" in warning for warning in said.warnings)
+
+
+def test_what_is_answered_last_stands_for_the_day_though_champion_and_mixture_take_turns() -> None:
+    reigns = weighed()
+    answer(reigns)
+    for hours, installation, role in (
+        (1, torn(reigns), Role.CHAMPION),
+        (2, torn(reigns), Role.CHAMPION),
+        (3, reigns.installation, Role.MIXTURE),
+        (4, reigns.installation, Role.MIXTURE),
+        (5, torn(reigns), Role.CHAMPION),
+    ):
+        version = reigns.lake.version(PREDICTIONS)
+        (said,) = predict(installation, now=AT_EIGHT + dt.timedelta(hours=hours))
+        assert (said.issue.role, said.is_new) == (role, hours not in (2, 4))
+        assert (reigns.lake.version(PREDICTIONS) == version) is not said.is_new
+        assert answer_of_day(issues_between(reigns.lake, EVER), TODAY, Role.MIXTURE) == said.issue
+    assert check_mixtures(reigns.lake, reigns.ledger.rows) == []
 
 
 def test_a_shadow_that_was_ordered_since_is_no_part_before_it_is_weighed() -> None:
