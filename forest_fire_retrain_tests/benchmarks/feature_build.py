@@ -2,7 +2,7 @@
 
 A process of its own computes the features of every day of a made-up lake. The park of `--cells` and `--days` is built,
 and one with a tenth of the days beside it: what the memory of the larger is above that of the smaller is what grows
-with history. `--cells 10000 --days 5000` are 50 million rows, and take some 25 minutes and 10 GB of disk.
+with history. `--cells 10000 --days 5000` are 50 million rows, and take 450 CPU seconds to build.
 """
 
 import argparse
