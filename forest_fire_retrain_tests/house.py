@@ -80,7 +80,7 @@ HOUSE: dict[str, Room] = {
     # adapters: one external thing each
     "adapters/atomic_files": room(),
     "adapters/delta_compaction": room("deltalake"),
-    "adapters/delta_handles": room("deltalake"),
+    "adapters/delta_handles": room("adapters/delta_compaction", "deltalake"),
     "adapters/delta_lake": room(
         *("adapters/delta_compaction", "adapters/delta_handles"),
         *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),

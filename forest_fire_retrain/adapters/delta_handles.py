@@ -10,12 +10,16 @@ Rules
 """
 
 import threading
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
+from forest_fire_retrain.adapters.delta_compaction import newest_change
+
+MAX_CHANGES = 16
 Identity = tuple[int, int, int]
 
 
@@ -32,6 +36,18 @@ class DeltaHandles:
 
     def __init__(self) -> None:
         self._kept = threading.local()
+        self._changes = threading.local()
+
+    def newest_change(self, table: DeltaTable) -> Mapping[str, Any]:
+        """As `delta_compaction.newest_change`, asked once per version of an open table."""
+        known: dict[int, tuple[DeltaTable, int, Mapping[str, Any]]] = self._changes.__dict__.setdefault("known", {})
+        asked, version, change = known.get(id(table), (None, None, {}))
+        if asked is not table or version != table.version():
+            change = newest_change(table)
+            known[id(table)] = table, table.version(), change
+        while len(known) > MAX_CHANGES:
+            del known[next(iter(known))]
+        return change
 
     def open(self, address: str) -> DeltaTable:
         """The table at `address`, at its newest version; it moves on when it is asked for, or written, again.

@@ -20,7 +20,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast, newest_change
+from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast
 from forest_fire_retrain.adapters.delta_handles import DeltaHandles
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
@@ -62,7 +62,7 @@ class DeltaLake:
     def complete_through(self, table: str) -> dt.date | None:
         """Day before which everything has been written; `None` if `table` does not exist."""
         opened = self._open_if_there(table)
-        return None if opened is None else _mark(opened)
+        return None if opened is None else self._mark(opened)
 
     def commits(self, table: str, *, after: int | None = None) -> list[Commit]:
         """Versions of `table` later than `after` (only the newest one by default), the newest first."""
@@ -71,7 +71,7 @@ class DeltaLake:
             return []
         newest = opened.version()
         if after is None:
-            change = newest_change(opened)
+            change = self._handles.newest_change(opened)
             return [Commit(change["version"], _texts(change))] if change else []
         logged = enumerate(opened.history(newest - after) if newest > after else [])
         return [Commit(newest - place, _texts(entry)) for place, entry in logged if not is_compaction(entry)]
@@ -93,7 +93,7 @@ class DeltaLake:
             if opened is None:
                 self._write(table, None, rows, mode="error", mark=through, notes=notes)
                 return
-            held = _mark(opened)
+            held = self._mark(opened)
             mark = max(held, through) if held else through
             predicate = _predicate(rows.schema.field(day_column), window)
             self._write(table, opened, rows, mode="overwrite", mark=mark, predicate=predicate, notes=notes)
@@ -103,7 +103,7 @@ class DeltaLake:
     def origin(self, table: str) -> str | None:
         """Whose rows the newest version of `table` holds, as its writer noted; `None` without a table or a note."""
         opened = self._open_if_there(table)
-        return None if opened is None else newest_change(opened).get(ORIGIN)
+        return None if opened is None else self._handles.newest_change(opened).get(ORIGIN)
 
     def overwrite(
         self, table: str, rows: pa.Table, *, origin: str | None = None, notes: Mapping[str, str] = NO_NOTES
@@ -123,7 +123,7 @@ class DeltaLake:
 
         def write() -> None:
             opened = self._open_if_there(table)
-            marks = [mark for mark in (through, None if opened is None else _mark(opened)) if mark is not None]
+            marks = [mark for mark in (through, None if opened is None else self._mark(opened)) if mark is not None]
             self._write(table, opened, rows, mode="append", mark=max(marks, default=None), notes=notes)
 
         return self._commit(table, write)
@@ -193,6 +193,10 @@ class DeltaLake:
 
     def _uri(self, table: str) -> str:
         return f"{self._root}/{table}"
+
+    def _mark(self, opened: DeltaTable) -> dt.date | None:
+        noted = self._handles.newest_change(opened).get(MARK)
+        return None if noted is None else dt.date.fromisoformat(noted)
 
     def _open_at(self, table: str, version: int | None) -> DeltaTable:
         where = self._uri(table)
@@ -342,11 +346,6 @@ def _described_as(table: DeltaTable, rows: pa.Table) -> pa.Table:
     told = {field.name: field.metadata for field in table.schema().fields}
     fields = [field.with_metadata(told[field.name]) if field.name in told else field for field in rows.schema]
     return rows.cast(pa.schema(fields, rows.schema.metadata))
-
-
-def _mark(table: DeltaTable) -> dt.date | None:
-    noted = newest_change(table).get(MARK)
-    return None if noted is None else dt.date.fromisoformat(noted)
 
 
 def _predicate(field: pa.Field, window: Interval) -> str:

@@ -124,3 +124,17 @@ def test_labels_are_those_of_the_last_known_row_of_each_fire(reports: list[Repor
         if report[3] < NOON:
             last[report[0]] = report
     assert label(*reports) == {(cell, n) for _, cell, n, _ in last.values()}
+
+
+def test_no_rows_have_no_labels() -> None:
+    rows = labelled_rows(
+        ENGINE, features=FEATURES.slice(0, 0), fires=fires_table(("f", "a", 1, before_noon(1))), known_at=NOON
+    )
+    assert (rows.num_rows, rows.column_names) == (0, ["cell_id", "date", "fwi", "label"])
+
+
+def test_rows_of_one_cell_and_day_keep_their_order() -> None:
+    twice = pa.concat_tables([FEATURES, FEATURES.slice(3, 2)])
+    rows = labelled_rows(ENGINE, features=twice, fires=fires_table(("f", "b", 1, before_noon(1))), known_at=NOON)
+    assert rows["label"].to_pylist().count(True) == 2
+    assert rows.num_rows == 12
