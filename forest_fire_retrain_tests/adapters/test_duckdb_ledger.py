@@ -406,8 +406,7 @@ def test_an_export_that_is_broken_or_edited_beyond_sense_is_an_error(ledger: Duc
 @pytest.mark.parametrize(
     "fault",
     [
-        "Connection Error: Can't open a connection to same database file with a different configuration than existing "
-        "connections",
+        "Connection Error: Can't open a connection to it with a different configuration than existing connections",
         'Resource In Use Error: Unique file handle conflict: Cannot attach "ledger" - the file is already attached',
     ],
 )
