@@ -37,6 +37,8 @@ from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, Le
 from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
 from forest_fire_retrain.core.ledger.state import LedgerState
 
+OF_ANOTHER_THREAD = ("different configuration than existing connections", "Unique file handle conflict")
+"""What DuckDB says where another thread reads or writes, or is about to close the file."""
 Witness = Callable[[Path, Callable[[], KnownHashes]], None]
 Answer = TypeVar("Answer")
 
@@ -265,7 +267,7 @@ def _open_no_link(path: str, flags: int) -> int:
 
 def _holder_in(message: str) -> str | None:
     """The process that keeps the file locked, from DuckDB's message; `None` if that is not the fault."""
-    if "different configuration than existing connections" in message:  # another thread reads or writes
+    if any(fault in message for fault in OF_ANOTHER_THREAD):
         return str(os.getpid())
     if not message.startswith("IO Error: Could not set lock on file"):
         return None

@@ -401,3 +401,29 @@ def test_an_export_that_is_broken_or_edited_beyond_sense_is_an_error(ledger: Duc
     random_bytes(tmp_path / LEDGER_FILE)
     with pytest.raises(LedgerError, match=r"cannot be read: .*forest-fire ledger export"):
         read_export(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        "Connection Error: Can't open a connection to it with a different configuration than existing connections",
+        'Resource In Use Error: Unique file handle conflict: Cannot attach "ledger" - the file is already attached',
+    ],
+)
+def test_a_file_that_another_thread_opens_or_closes_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: str
+) -> None:
+    ledger = DuckDbLedger(tmp_path / "ledger.duckdb", patience_seconds=5)
+    written = ledger.append(draft())
+    connect, n_asked = duckdb.connect, 0
+
+    def connect_later(*asked: object, **options: object) -> duckdb.DuckDBPyConnection:
+        nonlocal n_asked
+        n_asked += 1
+        if n_asked == 1:
+            raise duckdb.Error(fault)
+        return connect(*asked, **options)  # type: ignore[arg-type] # as they came
+
+    monkeypatch.setattr(duckdb, "connect", connect_later)
+    assert ledger.read_afresh() == [written]
+    assert n_asked > 1
