@@ -30,7 +30,7 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.table_fingerprints import fingerprint_table
 from forest_fire_retrain.core.windows import Interval
 
-CHUNK_DAYS = 366
+CHUNK_DAYS, LEAST_CHUNK_DAYS = 366, 7
 CHUNK_ROWS = 800_000
 """Cell-days that are computed at once, as far as whole days go: they and their look-back take two gigabytes."""
 ROW_ORDER = [("date", "ascending"), ("cell_id", "ascending")]
@@ -152,9 +152,9 @@ def _write(lake: Lake, chunk: Interval, rows: pa.Table, *, notes: Mapping[str, s
 
 
 def _days_at_once(lake: Lake) -> int:
-    """A year, or as many days as make `CHUNK_ROWS` in a larger park: memory grows with neither history nor cells."""
+    """A year, or as many days as make `CHUNK_ROWS` in a larger park, and a week at least: each chunk looks back."""
     n_cells = lake.read(TableName.CELLS, columns=["cell_id"]).num_rows
-    return max(1, min(CHUNK_DAYS, CHUNK_ROWS // max(n_cells, 1)))
+    return max(LEAST_CHUNK_DAYS, min(CHUNK_DAYS, CHUNK_ROWS // max(n_cells, 1)))
 
 
 def _chunks(span: Interval, mark: dt.date | None, n_days: int) -> Iterator[Interval]:
