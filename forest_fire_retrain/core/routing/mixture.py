@@ -56,6 +56,7 @@ class WeightReason(StrEnum):
 
     TAINTED = "trained on suspect labels"
     QUARANTINED = "rolled back from"
+    REJECTED = "rejected by a guardrail"
     UNSEEN = "no matured week yet"
     SCORED = "matured weeks"
 

@@ -28,7 +28,7 @@ from forest_fire_retrain.core.windows import Interval
 from forest_fire_retrain.pipeline.custody.comparing_registry import RESTORE, Fault
 
 TOLERANCE = 1e-9
-WITHOUT_WEIGHT = {str(WeightReason.TAINTED), str(WeightReason.QUARANTINED)}
+WITHOUT_WEIGHT = {str(why) for why in (WeightReason.TAINTED, WeightReason.QUARANTINED, WeightReason.REJECTED)}
 CHUNK_DAYS = 28
 """Days of the log that are held at once."""
 RESTORE_LOG = "restore the lake's folder from a backup"

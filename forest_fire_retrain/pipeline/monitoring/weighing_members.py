@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
+from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.errors import EvidenceError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, Stamp
 from forest_fire_retrain.core.ledger.ports import Ledger
@@ -140,6 +141,9 @@ def _exclude(candidate: Candidate, state: LedgerState, desk: ComparingDesk) -> W
     """Why a member has no weight whatever it said; `None` if it may have some."""
     if state.is_quarantined(candidate.candidate_id):
         return WeightReason.QUARANTINED
+    decided = state.decisions.get(candidate.windows.partition_key)
+    if decided is not None and decided.outcome is Outcome.REJECTED_BY_GUARDRAIL:
+        return WeightReason.REJECTED
     return WeightReason.TAINTED if was_tainted(candidate, state, desk.decision_rule) else None
 
 

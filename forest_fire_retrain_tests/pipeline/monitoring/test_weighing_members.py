@@ -8,9 +8,11 @@ import pyarrow as pa
 import pytest
 
 from forest_fire_retrain import operations
+from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.drafts import draft_shadow
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, EntryDraft, EntryKind, LedgerEntry, Stamp, seal
 from forest_fire_retrain.core.ledger.payloads import ShadowPayload
+from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.ledger.weights import WeightsPayload
 from forest_fire_retrain.core.losses import log_losses
 from forest_fire_retrain.core.routing.mixture import MixtureRule, weigh
@@ -185,6 +187,26 @@ def test_a_tainted_member_has_no_weight_and_says_why(monkeypatch: pytest.MonkeyP
     assert [(member.weight, member.reason) for member in found.members] == [
         (1.0, "matured weeks"),
         (0.0, "trained on suspect labels"),
+    ]
+    assert check_weights(reigns.ledger.rows) == []
+
+
+def test_a_member_that_a_guardrail_rejected_has_no_weight_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    reigns = two_models()
+    bad = reigns.state.candidates[2].windows.partition_key
+    read = weighing_members.fold
+
+    def fold_with_rejection(rows: list[LedgerEntry]) -> LedgerState:
+        state = read(rows)
+        rejected = {"outcome": Outcome.REJECTED_BY_GUARDRAIL}
+        state.decisions[bad] = state.decisions[bad].model_copy(update=rejected)
+        return state
+
+    monkeypatch.setattr(weighing_members, "fold", fold_with_rejection)
+    found = payload_of(settle(reigns))
+    assert [(member.weight, member.reason) for member in found.members] == [
+        (1.0, "matured weeks"),
+        (0.0, "rejected by a guardrail"),
     ]
     assert check_weights(reigns.ledger.rows) == []
 
