@@ -208,11 +208,11 @@ def test_a_verified_folder_serves_on_when_mlflow_is_gone_and_a_fresh_one_is_refu
 
 
 def test_a_copy_of_the_ledger_that_was_edited_is_not_believed(home: Home) -> None:
-    path = home.settings.export_folder / "ledger.parquet"
     digest, other = (get_candidate(home.settings, version).stored.artifact_sha256 for version in VERSIONS)
-    rows = pq.read_table(path)
-    edited = pc.replace_substring(rows["payload_json"], other, digest)
-    pq.write_table(rows.set_column(rows.column_names.index("payload_json"), "payload_json", edited), path)
+    for path in home.settings.export_folder.glob("ledger*.parquet"):
+        rows = pq.read_table(path)
+        edited = pc.replace_substring(rows["payload_json"], other, digest)
+        pq.write_table(rows.set_column(rows.column_names.index("payload_json"), "payload_json", edited), path)
     with pytest.raises(LedgerTamperedError, match="its content does not match its hash"):
         get_model(settings=home.settings)
 

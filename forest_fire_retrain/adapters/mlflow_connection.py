@@ -46,6 +46,8 @@ PROCESS_DEFAULTS: Mapping[str, str] = {
 }
 CHATTY_LOGGERS = ("mlflow", "alembic")
 
+STORE_LOGGER = "mlflow.store.db.utils"
+"""Prints the whole way to an error of its database that it then raises, and that is told in one sentence here."""
 MUTED_WARNINGS = (
     "The ``noload`` loader strategy",  # MLflow's table definitions use what SQLAlchemy 2.1 deprecates
     ".*Any type hint is inferred as AnyType",  # MLflow warns of the type hints of its own chat classes
@@ -97,6 +99,7 @@ def import_mlflow() -> Any:  # noqa: ANN401 - MLflow carries no types
     atexit.unregister(fluent._safe_end_run)  # noqa: SLF001 - MLflow has no switch for it
     for name in CHATTY_LOGGERS:
         logging.getLogger(name).setLevel(logging.ERROR)
+    logging.getLogger(STORE_LOGGER).setLevel(logging.CRITICAL)
     return mlflow
 
 
