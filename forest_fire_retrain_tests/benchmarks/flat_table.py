@@ -2,9 +2,9 @@
 
     PYTHONPATH=. python -m forest_fire_retrain_tests.benchmarks.flat_table --against REVISION
 
-runs the benchmarks one after the other, each in a process of its own, and prints one table. At full size it takes hours
-on two cores; `--only` takes those whose names begin so, `--quick` takes sizes of minutes, for which limits that speak
-of a size say nothing. Ratios are worth more than milliseconds: machines are noisy.
+runs the benchmarks one after the other, each in a process of its own, and prints one table. `--only` takes those whose
+names begin so, `--quick` takes sizes of minutes, for which limits that speak of a size say nothing. Ratios are worth
+more than milliseconds: machines are noisy.
 """
 
 import argparse
