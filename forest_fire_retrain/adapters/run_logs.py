@@ -1,4 +1,4 @@
-"""The step-by-step logs of old Dagster runs, which nothing else removes: a file of 150 kB a run, for each day and week.
+"""The step-by-step logs of old Dagster runs, which nothing else removes: a file for each day and each week.
 
 Rules
 -----

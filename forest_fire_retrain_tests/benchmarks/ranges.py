@@ -64,7 +64,9 @@ def look_at(home: Path) -> dict[str, object]:
     gaps = [(later - row) / dt.timedelta(seconds=1) for row, later in itertools.pairwise(rows)]
     n_compared = min(N_COMPARED, len(gaps) // 2)
     first, last = statistics.median(gaps[:n_compared]), statistics.median(gaps[-n_compared:])
+    index = home / "dagster" / "history" / "runs" / "index.db"
     return {
+        "of Dagster's store its index, MB": index.stat().st_size / MEGABYTE,
         f"last {n_compared} weeks / first": last / first,
         "stores, MB": {
             name: size_of(home / name) for name in ("dagster", "mlflow", "lake", "records", "export", "pictures")
