@@ -53,8 +53,8 @@ from forest_fire_retrain.setting_faults import (
 )
 
 NO_PLACES = frozenset({"Factory", "localtime"})
-MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # SQLAlchemy, which Dagster hands the path unescaped, leads elsewhere
-MISREAD_IN_LAKE = re.compile(r"[#\[\]^|\\]")  # delta-rs 1 loses the table's history, reads nothing, or panics
+MISREAD = re.compile(r"\?|%[0-9A-Fa-f]{2}")  # DuckDB's log and SQLAlchemy, to which Dagster hands it, lead elsewhere
+MISREAD_IN_LAKE = re.compile(r"[\[\]^|\\]")  # delta-rs 1 reads nothing, or panics
 SERVED_NAME = re.compile(r"([A-Za-z0-9_.\-]+|\[[0-9A-Fa-f:.]+\])(:\d{1,5})?")
 
 Days = Annotated[int, Field(ge=0)]

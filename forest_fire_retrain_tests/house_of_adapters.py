@@ -4,10 +4,11 @@ from forest_fire_retrain_tests.rooms import FOR_RECORDS, MLFLOW, Room, room
 
 ADAPTERS: dict[str, Room] = {
     "adapters/atomic_files": room(),
-    "adapters/delta_compaction": room("deltalake"),
+    "adapters/delta_log": room("deltalake"),
+    "adapters/delta_compaction": room("adapters/delta_log", "deltalake"),
     "adapters/delta_handles": room("adapters/delta_compaction", "deltalake"),
     "adapters/delta_lake": room(
-        *("adapters/delta_compaction", "adapters/delta_handles"),
+        *("adapters/delta_compaction", "adapters/delta_handles", "adapters/delta_log"),
         *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),
     ),
     "adapters/row_files": room("adapters/atomic_files", "adapters/delta_lake", "core/errors", "deltalake", "pyarrow"),
@@ -31,8 +32,10 @@ ADAPTERS: dict[str, Room] = {
     "adapters/kept_files": room("adapters/atomic_files", "core/errors"),
     "adapters/lake_notes": room("adapters/delta_compaction", "core/errors", "core/redaction", "deltalake"),
     "adapters/ledger_backup": room("adapters/atomic_files", "adapters/duckdb_ledger", "core/errors", "core/ledger"),
+    "adapters/duckdb_paths": room(),
     "adapters/copied_rows": room(
         "adapters/atomic_files",
+        "adapters/duckdb_paths",
         "adapters/ledger_schema",
         "core/canonical_json",
         "core/errors",
@@ -40,7 +43,8 @@ ADAPTERS: dict[str, Room] = {
         "duckdb",
     ),
     "adapters/status_file": room(
-        "adapters/atomic_files", "adapters/copied_rows", "core/canonical_json", "core/errors", "core/ledger", "duckdb"
+        *("adapters/atomic_files", "adapters/copied_rows", "adapters/duckdb_paths"),
+        *("core/canonical_json", "core/errors", "core/ledger", "duckdb"),
     ),
     "adapters/ledger_export": room(
         "adapters/copied_rows",
@@ -93,7 +97,8 @@ ADAPTERS: dict[str, Room] = {
     "adapters/record_files": room("adapters/atomic_files", *FOR_RECORDS),
     "adapters/registry_glance": room(*MLFLOW, "adapters/mlflow_registry", "adapters/sqlite_reading", "core/oversight"),
     "adapters/reigns_file": room(
-        "adapters/copied_rows", "adapters/ledger_schema", "core/errors", "core/ledger", "duckdb", "pyarrow"
+        *("adapters/copied_rows", "adapters/duckdb_paths", "adapters/ledger_schema"),
+        *("core/errors", "core/ledger", "duckdb", "pyarrow"),
     ),
     "adapters/request_guard": room("starlette"),
     "adapters/runtime_environment": room("core/models", "core/records", "numpy", "scipy", "threadpoolctl"),

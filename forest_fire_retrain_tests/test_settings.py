@@ -65,17 +65,17 @@ def test_a_negative_weather_lag_is_refused(monkeypatch: pytest.MonkeyPatch) -> N
     assert "FOREST_FIRE_WEATHER_LAG_DAYS: Input should be greater than" in refusal(monkeypatch, WEATHER_LAG_DAYS="-1")
 
 
-@pytest.mark.parametrize("name", ["a?b", "a%20b", "a#b", "a[b]", "a^b", "a|b", "a\\b"])
+@pytest.mark.parametrize("name", ["a?b", "a%20b", "a[b]", "a^b", "a|b", "a\\b"])
 def test_a_home_whose_path_libraries_misread_is_refused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     assert "Rename the folder" in refusal(monkeypatch, HOME=str(tmp_path / name))
 
 
-def test_only_the_lake_minds_a_hash_in_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FOREST_FIRE_HOME", str(tmp_path / "a#b"))
+def test_only_the_lake_minds_a_bracket_in_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FOREST_FIRE_HOME", str(tmp_path / "a[b]"))
     monkeypatch.setenv("FOREST_FIRE_LAKE_URI", str(tmp_path / "lake"))
-    assert load_settings().home == tmp_path / "a#b"
+    assert load_settings().home == tmp_path / "a[b]"
 
 
 def test_the_value_of_a_secret_setting_is_never_said(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,7 @@ from typing import NamedTuple, TypeVar
 import duckdb
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
+from forest_fire_retrain.adapters.duckdb_paths import only, quoted
 from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LedgerError
@@ -166,25 +167,25 @@ def read_hashes(connection: duckdb.DuckDBPyConnection, folder: Path, head: Head)
     duckdb.Error
         If a file cannot be read.
     """
-    files = [str(folder / LEDGER_FILE), *(str(part.path) for part in head.parts)]
+    files = [only(folder / LEDGER_FILE), *(only(part.path) for part in head.parts)]
     sql = "SELECT CAST(entry_hash AS VARCHAR) FROM read_parquet(?)"
     return [written for (written,) in connection.execute(sql, [files]).fetchall()]
 
 
 def list_files(connection: duckdb.DuckDBPyConnection, folder: Path, row: int | None = None) -> list[str]:
-    """The files that hold the copy's rows, each row once; those that may hold `row` alone, if one is named.
+    """Patterns of the files with the copy's rows, each row once; of those that may hold `row`, if one is named.
 
     Raises
     ------
     LedgerError, duckdb.Error
         If a file is missing or cannot be read.
     """
-    first, look = str(folder / LEDGER_FILE), look_at_first(folder)
+    first, look = only(folder / LEDGER_FILE), look_at_first(folder)
     if not list_parts(folder):
         return [first]
     last = connection.execute("SELECT max(sequence) FROM read_parquet(?)", [first]).fetchall()[0][0] or 0
     parts = choose_parts(folder, last, look)
-    holding = [str(part.path) for part in parts if row is None or part.first <= row <= part.last]
+    holding = [only(part.path) for part in parts if row is None or part.first <= row <= part.last]
     return holding if row is not None and row > last and holding else [first, *holding]
 
 
@@ -264,11 +265,6 @@ def copy_options(notes: dict[str, str]) -> str:
     )
 
 
-def quoted(path: Path) -> str:
-    """A path between single quotes: COPY takes no parameter there."""
-    return str(path).replace("'", "''")
-
-
 def try_again(read: Callable[[], Answer]) -> Answer:
     """Read; once more if a file went meanwhile, because it was put together with others."""
     for _ in range(ATTEMPTS - 1):
@@ -294,7 +290,7 @@ def _read_all(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[L
 
 def _read_file(connection: duckdb.DuckDBPyConnection, path: Path) -> list[LedgerEntry]:
     sql = f"SELECT {NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
-    return [entry_of_row(row) for row in connection.execute(sql, [str(path)]).fetchall()]
+    return [entry_of_row(row) for row in connection.execute(sql, [only(path)]).fetchall()]
 
 
 def _read_head(connection: duckdb.DuckDBPyConnection, folder: Path) -> Head | None:
@@ -310,13 +306,13 @@ def _read_head(connection: duckdb.DuckDBPyConnection, folder: Path) -> Head | No
     if not n_rows:
         return None
     sql = "SELECT CAST(entry_hash AS VARCHAR) FROM read_parquet(?) WHERE sequence = ?"
-    return Head(n_rows, last, connection.execute(sql, [str(path), last]).fetchall()[0][0], tuple(parts))
+    return Head(n_rows, last, connection.execute(sql, [only(path), last]).fetchall()[0][0], tuple(parts))
 
 
 def _count(connection: duckdb.DuckDBPyConnection, path: Path) -> tuple[int, int]:
     """How many rows a file has, and the number of its last one; both stand in its footer."""
     sql = "SELECT count(*), coalesce(max(sequence), 0) FROM read_parquet(?)"
-    n_rows, last = connection.execute(sql, [str(path)]).fetchall()[0]
+    n_rows, last = connection.execute(sql, [only(path)]).fetchall()[0]
     return int(n_rows), int(last)
 
 

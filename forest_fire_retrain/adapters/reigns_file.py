@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import duckdb
 
-from forest_fire_retrain.adapters.copied_rows import list_files, list_parts, quoted, try_again
+from forest_fire_retrain.adapters.copied_rows import list_files, list_parts, try_again
+from forest_fire_retrain.adapters.duckdb_paths import only, quoted
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
@@ -117,7 +118,7 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
     """
 
     def __init__(self, folder: Path) -> None:
-        self._folder, self._ledger, self._reigns = folder, str(folder / LEDGER_FILE), str(folder / REIGNS_FILE)
+        self._folder, self._ledger, self._reigns = folder, folder / LEDGER_FILE, folder / REIGNS_FILE
         self._connection = duckdb.connect(":memory:", config={"threads": 1})
         self._connection.execute("SET TimeZone = 'UTC'; SET parquet_metadata_cache = true")
 
@@ -133,13 +134,13 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
 
     def is_current(self) -> bool:
         """Whether the file is there, in the form of this release, and was made of the rows that the copy holds."""
-        if not Path(self._reigns).exists() or not Path(self._ledger).exists():
+        if not self._reigns.exists() or not self._ledger.exists():
             return False
-        return _read_notes(self._connection, Path(self._reigns)) == notes_beside(Path(self._ledger))
+        return _read_notes(self._connection, self._reigns) == notes_beside(self._ledger)
 
     def is_of_other_form(self) -> bool:
         """Whether another release wrote the file, in a form of its own."""
-        notes = _read_notes(self._connection, Path(self._reigns))
+        notes = _read_notes(self._connection, self._reigns)
         return MADE_BESIDE in notes and notes.get(FORMAT_NOTE) != FORMAT
 
     def read_all(self, model_name: str | None = None) -> list[Reign]:
@@ -247,13 +248,13 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
             with self._connection.cursor() as cursor:
                 cursor.register("questions", questions)
                 cursor.execute("SET TimeZone = 'UTC'")
-                return cursor.sql(sql, params={"path": self._reigns, "known": known}).to_arrow_table()
+                return cursor.sql(sql, params={"path": only(self._reigns), "known": known}).to_arrow_table()
         except duckdb.Error as error:
             raise _unreadable(self._reigns, error) from error
 
     def _select(self, condition: str, **parameters: object) -> list[Reign]:
         sql = f"SELECT {REIGN_NAMES} FROM read_parquet($path) WHERE {condition}"  # noqa: S608 - constants of this class
-        rows = self._fetch(sql, {"path": self._reigns, **parameters}, self._reigns)
+        rows = self._fetch(sql, {"path": only(self._reigns), **parameters}, self._reigns)
         return [_reign_of_row(row) for row in rows]
 
     def _fetch_rows(self, sql: str, *values: object, row: int | None = None) -> list[tuple[object, ...]]:
@@ -268,7 +269,7 @@ class ReignsFile(AbstractContextManager["ReignsFile"]):
         except duckdb.Error as error:
             raise _unreadable(self._ledger, error) from error
 
-    def _fetch(self, sql: str, parameters: list[object] | dict[str, object], path: str) -> list[tuple[object, ...]]:
+    def _fetch(self, sql: str, parameters: list[object] | dict[str, object], path: Path) -> list[tuple[object, ...]]:
         try:
             return self._connection.execute(sql, parameters).fetchall()
         except duckdb.Error as error:
@@ -360,14 +361,14 @@ def read_again(connection: duckdb.DuckDBPyConnection, folder: Path) -> str:
     """A statement for the reigns as they are exported, if they are those of the rows beside; nothing otherwise."""
     path, ledger = folder / REIGNS_FILE, folder / LEDGER_FILE
     is_current = path.exists() and ledger.exists() and _read_notes(connection, path) == notes_beside(ledger)
-    return f"SELECT {REIGN_NAMES} FROM read_parquet('{quoted(path)}')" if is_current else ""  # noqa: S608 - a path
+    return f"SELECT {REIGN_NAMES} FROM read_parquet('{quoted(only(path))}')" if is_current else ""  # noqa: S608 - a path
 
 
 def _read_notes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     """What stands in the file's footer; nothing if it cannot be read."""
     sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
     try:
-        return dict(connection.execute(sql, [str(path), MADE_BESIDE, FORMAT_NOTE]).fetchall())
+        return dict(connection.execute(sql, [only(path), MADE_BESIDE, FORMAT_NOTE]).fetchall())
     except duckdb.Error:
         return {}
 
@@ -392,6 +393,6 @@ def fingerprint_end(path: Path) -> str:
         return hashlib.sha256(b"%d " % n_bytes + file.read()).hexdigest()
 
 
-def _unreadable(path: str, error: Exception) -> LedgerError:
+def _unreadable(path: Path, error: Exception) -> LedgerError:
     fault = " ".join(str(error).split("\n")[:2])
     return LedgerError(f"the exported ledger {path} cannot be read: {fault}. Run: forest-fire ledger export")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.adapters.delta_files import list_files
-from forest_fire_retrain.adapters.spark_session import first_line
+from forest_fire_retrain.adapters.spark_session import first_line, only
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
@@ -89,7 +89,11 @@ class SparkFeatures:
         known = LAKE_SCHEMAS[TableName.WEATHER]
         schema = from_arrow_schema(pa.schema([known.field(name) for name in WEATHER_COLUMNS]).remove_metadata())
         reader = self._session.read.schema(schema)  # files that were written before a column lack it
-        rows = reader.parquet(*files.addresses) if files.addresses else self._session.createDataFrame([], schema)
+        rows = (
+            reader.parquet(*map(only, files.addresses))
+            if files.addresses
+            else self._session.createDataFrame([], schema)
+        )
         numbers = pa.array(range(cells.num_rows), pa.int32())
         places = pa.table({"cell_id": cells["cell_id"], PLACE: numbers, GROUP: self._groups(cells.num_rows)})
         within = (f.col("date") >= f.lit(days.start)) & (f.col("date") < f.lit(days.end))

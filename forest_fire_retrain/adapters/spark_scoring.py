@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 import pyarrow as pa
 
-from forest_fire_retrain.adapters.spark_session import INSTALL, fault_behind, first_line
+from forest_fire_retrain.adapters.spark_session import INSTALL, fault_behind, first_line, only
 from forest_fire_retrain.adapters.verified_models import MODEL_FILE, load_verified
 from forest_fire_retrain.core.errors import ConfigurationError, EvidenceError, RefusedRequestError, list_capped
 
@@ -118,7 +118,7 @@ def map_rows(
     wanted, answered = (_as_spark_has_it(source.where, found) for found in (source.chosen, schema))
     hand_out(spark, folder)
     try:
-        files, none = source.addresses, spark.createDataFrame([], wanted)
+        files, none = [only(file) for file in source.addresses], spark.createDataFrame([], wanted)
         rows = (spark.read.schema(wanted).parquet(*files) if files else none).select(*source.columns)
         rows.mapInArrow(lambda batches: answer(batches, find_on_worker(folder)), answered).write.parquet(str(target))
     except PySparkException as error:

@@ -25,6 +25,7 @@ INSTALL = "pip install 'forest-fire-retrain[spark]'"
 LIBRARIES = ("pyspark", "sqlglot")
 FAULT = re.compile(r"^forest_fire_retrain\.core\.errors\.(\w+): (.+)$", re.MULTILINE)
 CONNECT = "sc://"
+OF_PATTERNS = re.compile(r"[\\{}\[\]*?]")
 SESSION = {
     "spark.sql.session.timeZone": "UTC",  # an instant is the same instant everywhere
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
@@ -59,6 +60,11 @@ def _find_java() -> str | None:
     """Where Spark's own scripts look for it."""
     told = os.environ.get("JAVA_HOME")
     return shutil.which("java", path=None if told is None else str(Path(told) / "bin"))
+
+
+def only(address: str) -> str:
+    """The pattern that matches this one file: Spark reads an address as a pattern."""
+    return OF_PATTERNS.sub(r"\\\g<0>", address)
 
 
 @contextmanager

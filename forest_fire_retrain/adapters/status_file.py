@@ -14,7 +14,8 @@ from typing import NamedTuple
 import duckdb
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
-from forest_fire_retrain.adapters.copied_rows import open_memory, quoted, write_rows
+from forest_fire_retrain.adapters.copied_rows import open_memory, write_rows
+from forest_fire_retrain.adapters.duckdb_paths import only, quoted
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry
@@ -87,7 +88,7 @@ def read_status(folder: Path) -> list[tuple[object, ...]] | None:
         with closing(open_memory()) as connection:
             if MADE_OF not in _read_notes(connection, path):
                 return None
-            return connection.execute(sql, [str(path)]).fetchall()
+            return connection.execute(sql, [only(path)]).fetchall()
     except duckdb.Error as error:
         msg = f"the exported table {path} cannot be read: {' '.join(str(error).split())}"
         raise LedgerError(msg) from error
@@ -95,7 +96,7 @@ def read_status(folder: Path) -> list[tuple[object, ...]] | None:
 
 def write_status(connection: duckdb.DuckDBPyConnection, path: Path, status: Status) -> None:
     """Write the file, beside and renamed."""
-    kept = f"(SELECT {STATUS_NAMES} FROM read_parquet('{quoted(path)}') LIMIT {status.n_kept:d})"  # noqa: S608 - a number
+    kept = f"(SELECT {STATUS_NAMES} FROM read_parquet('{quoted(only(path))}') LIMIT {status.n_kept:d})"  # noqa: S608 - a number
     with written_beside(path) as beside:
         before = kept if status.n_kept else ""
         write_rows(connection, beside, STATUS_COLUMNS, status.made, notes=status.notes, before=before)
@@ -113,7 +114,7 @@ def _count_known(connection: duckdb.DuckDBPyConnection, path: Path, entries: Seq
 
 def _read_notes(connection: duckdb.DuckDBPyConnection, path: Path) -> dict[str, str]:
     sql = "SELECT decode(key), decode(value) FROM parquet_kv_metadata(?) WHERE key IN (?, ?)"
-    return dict(connection.execute(sql, [str(path), MADE_OF, LAST_OF_THEM]).fetchall())
+    return dict(connection.execute(sql, [only(path), MADE_OF, LAST_OF_THEM]).fetchall())
 
 
 def _note(entries: Sequence[LedgerEntry]) -> str:

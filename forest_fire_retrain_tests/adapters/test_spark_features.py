@@ -107,8 +107,9 @@ def test_a_lake_that_both_engines_build_in_turn_is_that_of_one_machine(spark: An
             build_features(lake, engine, window, ParkCalendar(START))  # type: ignore[arg-type] # either engine
         return lake.read(TableName.FEATURES).sort_by(ROW_ORDER)
 
-    mixed, alone = (lake_of(tmp_path / name, WITHDRAWN_AND_LATE, COMING_AND_GOING) for name in ("mixed", "alone"))
-    engine = SparkFeatures(spark, str(tmp_path / "mixed"), 2)
+    names = ("mixed *", "mixed or alone")  # as a pattern, the one would match the other too
+    mixed, alone = (lake_of(tmp_path / name, WITHDRAWN_AND_LATE, COMING_AND_GOING) for name in names)
+    engine = SparkFeatures(spark, str(tmp_path / names[0]), 2)
     build(mixed, ENGINE, 56)
     build(mixed, engine, 63, 70)
     assert fingerprint_table(build(mixed, ENGINE, 77)) == fingerprint_table(build(alone, ENGINE, 77))

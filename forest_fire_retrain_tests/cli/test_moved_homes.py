@@ -19,6 +19,8 @@ from forest_fire_retrain_tests.prepared_store import prepare_store
 
 pytestmark = pytest.mark.slow
 ODD = "a 'home' 100% of b+c=d & (e), \u00e9"
+MISTAKEN = "park #1 * {x}"
+"""Read as an address, the path would end early; read as a pattern, it would match other folders."""
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,7 @@ def test_a_moved_home_works_and_nothing_is_made_at_the_old_path(
         kept.rename(made)
 
 
-@pytest.mark.parametrize("name", ["copy", ODD])
+@pytest.mark.parametrize("name", ["copy", ODD, MISTAKEN])
 def test_a_copied_home_works_and_writes_nothing_into_the_original(
     made: Path, tmp_path: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
