@@ -89,11 +89,8 @@ class SparkFeatures:
         known = LAKE_SCHEMAS[TableName.WEATHER]
         schema = from_arrow_schema(pa.schema([known.field(name) for name in WEATHER_COLUMNS]).remove_metadata())
         reader = self._session.read.schema(schema)  # files that were written before a column lack it
-        rows = (
-            reader.parquet(*map(only, files.addresses))
-            if files.addresses
-            else self._session.createDataFrame([], schema)
-        )
+        addresses, none = [only(file) for file in files.addresses], self._session.createDataFrame([], schema)
+        rows = reader.parquet(*addresses) if addresses else none
         numbers = pa.array(range(cells.num_rows), pa.int32())
         places = pa.table({"cell_id": cells["cell_id"], PLACE: numbers, GROUP: self._groups(cells.num_rows)})
         within = (f.col("date") >= f.lit(days.start)) & (f.col("date") < f.lit(days.end))
