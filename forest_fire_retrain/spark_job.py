@@ -1,10 +1,14 @@
 """What Dagster starts for features on Spark: the driver of one computation, which tells its run how far it is.
 
 It is a process of its own, so that Spark's Java ends with it. What it is to do comes through Dagster Pipes, and so does
-what came of it. Where the lake is, says `FOREST_FIRE_LAKE_URI`: an address may hold a password.
+what came of it. Where the lake is, says `FOREST_FIRE_LAKE_URI`: an address may hold a password. It ends when its
+standard input does, which its run holds open: a run that is killed leaves no Spark behind.
 """
 
 import datetime as dt
+import os
+import sys
+import threading
 import time
 from typing import Any
 
@@ -112,5 +116,17 @@ def main() -> None:
             run.report_custom_message({"fault": type(fault).__name__, "message": cleared(str(fault))})
 
 
+def end_with_input() -> None:
+    """End this process as soon as its standard input ends."""
+
+    def wait() -> None:
+        while sys.stdin.buffer.read(1):
+            continue
+        os._exit(1)
+
+    threading.Thread(target=wait, daemon=True).start()
+
+
 if __name__ == "__main__":
+    end_with_input()
     main()

@@ -48,7 +48,9 @@ def build_on_spark(context: dg.AssetExecutionContext, installation: Installation
     environment = {"FOREST_FIRE_LAKE_URI": settings.lake_root, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     with _pipes(context, order) as session:
         variables = {**os.environ, **environment, **session.get_bootstrap_env_vars()}
-        subprocess.run([sys.executable, "-m", JOB], env=variables, check=False)  # noqa: S603 - our own module
+        command = [sys.executable, "-m", JOB]
+        with subprocess.Popen(command, env=variables, stdin=subprocess.PIPE) as process:  # noqa: S603 - our own module
+            process.wait()  # its input stays open as long as this process is there
     told: dict[str, Any] = {}
     for message in session.get_custom_messages():
         told |= message

@@ -1,6 +1,8 @@
 """A run whose features Spark computes: its messages and figures are the run's, the bits those of one machine."""
 
 import datetime as dt
+import subprocess
+import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -81,6 +83,18 @@ def test_a_fault_of_the_process_is_the_runs_fault_and_nothing_is_written(tmp_pat
     assert "Spark needs a Java of 17 or up" in message
     assert "Install one, or set JAVA_HOME" in message
     assert installation.lake.version(TableName.FEATURES) is None
+
+
+def test_it_ends_with_the_run_that_holds_its_input() -> None:
+    words = "from forest_fire_retrain.spark_job import end_with_input; end_with_input(); print('on'); time.sleep(99)"
+    with subprocess.Popen(
+        [sys.executable, "-uc", f"import time; {words}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"on\n"
+        assert process.poll() is None
+        process.communicate(timeout=20)
+    assert process.returncode == 1
 
 
 def test_a_process_that_is_killed_leaves_a_sentence_and_the_lake_as_it_was(
