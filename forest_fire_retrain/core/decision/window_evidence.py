@@ -6,6 +6,7 @@ reign from there, so nothing is scored twice and a decision can be recomputed fr
 
 import datetime as dt
 import math
+from itertools import chain
 from typing import Annotated
 
 from pydantic import BeforeValidator, PlainSerializer
@@ -144,14 +145,16 @@ class WindowEvidence(Record):
     def is_finite(self) -> bool:
         """Whether every sum is a number."""
         series = (
-            *self.expected_challenger,
-            *self.expected_champion,
-            *self.expected_climatology,
-            *self.loss_challenger,
-            *self.loss_champion,
-            *self.loss_climatology,
+            self.expected_challenger,
+            self.expected_champion,
+            self.expected_climatology,
+            self.loss_challenger,
+            self.loss_champion,
+            self.loss_climatology,
         )
-        return all(map(math.isfinite, series))
+        if math.isfinite(sum(map(sum, series))):  # nothing that is no number leaves a sum that is one
+            return True
+        return all(map(math.isfinite, chain.from_iterable(series)))
 
     @property
     def is_usable(self) -> bool:

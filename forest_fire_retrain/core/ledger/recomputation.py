@@ -100,6 +100,8 @@ def is_same(recorded: Decision, again: Decision, rule_version: str) -> bool:
     rule_version : str
         The rule's version in the row; words of a version before `WORDED_SINCE` are not compared.
     """
+    if recorded == again:
+        return True
     excluded = {"comparison"} | (WORDS if _is_worded_otherwise(rule_version) else set())
     words, words_again = (decision.model_dump(exclude=excluded) for decision in (recorded, again))
     numbers, numbers_again = (list(_numbers(decision)) for decision in (recorded, again))
