@@ -93,7 +93,7 @@ def _check_windows(case: Case, rule: DecisionRule) -> Verdict | None:
         return Verdict(Outcome.INCONCLUSIVE, ReasonCode.CHAMPION_UNSCORABLE, because)
     if not case.guardrails:
         return Verdict(Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.SCHEMA, "no guardrail was looked at")
-    if any(not window.is_usable or window.metric is not rule.metric for window in (*case.used, newest)):
+    if any(not window.is_usable or window.metric is not rule.metric for window in (*case.earlier, newest)):
         return Verdict(Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.NON_FINITE, "the window gives no usable figures")
     return None
 

@@ -107,12 +107,12 @@ def describe_blocks(sums: np.ndarray) -> BlockStatistics:
     n_blocks = len(sums)
     if n_blocks == 0:
         return BlockStatistics(0, float("nan"), float("nan"))
-    mean = np.add.reduce(sums) / n_blocks  # what numpy's mean and std come to, which take longer to find it out
+    mean = float(np.add.reduce(sums)) / n_blocks  # what numpy's mean and std come to, which take longer to find it out
     if n_blocks < SMALLEST_SAMPLE:
-        return BlockStatistics(n_blocks, float(mean), float("nan"))
+        return BlockStatistics(n_blocks, mean, float("nan"))
     away = sums - mean
-    deviation = np.sqrt(np.add.reduce(away * away) / (n_blocks - 1))
-    return BlockStatistics(n_blocks, float(mean), float(deviation / np.sqrt(n_blocks)))
+    deviation = math.sqrt(float(np.add.reduce(away * away)) / (n_blocks - 1))
+    return BlockStatistics(n_blocks, mean, deviation / math.sqrt(n_blocks))
 
 
 def bootstrap_interval(sums: np.ndarray, confidence: float) -> tuple[float, float]:
@@ -192,7 +192,7 @@ def e_value(gains: np.ndarray, champion_losses: np.ndarray) -> float:
     if len(gains) < SMALLEST_SAMPLE or not champion_losses[0] > 0 or not np.isfinite(gains).all():
         return 1.0
     rho = (E_VALUE_SCALE * champion_losses[0]) ** 2
-    total, square = float(gains[1:].sum()), float((gains[1:] ** 2).sum())
+    total, square = float(np.add.reduce(gains[1:])), float(np.add.reduce(gains[1:] ** 2))
     precision = square + rho
     exponent = (
         np.log(2.0) + 0.5 * np.log(rho / precision) + total**2 / (2 * precision) + log_ndtr(total / np.sqrt(precision))

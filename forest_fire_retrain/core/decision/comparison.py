@@ -29,7 +29,7 @@ def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison
     days = DayBlocks(day_numbers(windows), rule.block_days)
     blocks, champion_blocks = days.sums(gains), days.sums(against)
     pooled = describe_blocks(blocks)
-    base = float(champion_blocks.mean()) if len(champion_blocks) else math.nan
+    base = float(np.add.reduce(champion_blocks)) / len(champion_blocks) if len(champion_blocks) else math.nan
     own = describe_blocks(days.sums(gains, rule.own_window_days))
     low, high = bootstrap_interval(blocks, rule.interval_confidence)
     one_sided = (1 + rule.interval_confidence) / 2
