@@ -12,8 +12,11 @@ Rules
 - It may always be left out: whoever was faster, or a full disk, costs speed and nothing else.
 """
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote, urlsplit
 
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import DeltaError
@@ -35,6 +38,7 @@ COMMITS_OF_A_CHECKPOINT = 10
 """Reading a commit of 36 columns takes a third of a millisecond, a checkpoint four."""
 ROWS_OF_A_GROUP = 16_384
 """A read of some days takes whole row groups."""
+COMMIT_INFO = '{"commitInfo":'
 OPERATION = "OPTIMIZE"
 """What the format calls such a commit in its log."""
 
@@ -75,11 +79,32 @@ def newest_change(table: DeltaTable) -> Mapping[str, Any]:
     """The newest entry of the log that changed rows, with what its writer noted."""
     n_logged = 2
     while True:
-        logged = table.history(n_logged)
+        logged = read_log(table, n_logged)
         changes = [entry for entry in logged if not is_compaction(entry)]
         if changes or len(logged) < n_logged:
             return changes[0] if changes else {}
         n_logged *= 2
+
+
+def read_log(table: DeltaTable, n_commits: int) -> Sequence[Mapping[str, Any]]:
+    """What the newest commits of `table` note, the newest first, as `DeltaTable.history` gives it.
+
+    Each commit has a file of its own, which is found by its number; delta-rs lists all files of the log for it.
+    """
+    newest, uri = table.version(), urlsplit(table.table_uri)
+    if uri.scheme == "file":
+        log = Path(unquote(uri.path)) / "_delta_log"
+        try:
+            return [_read_commit(log, version) for version in range(newest, max(newest - n_commits, -1), -1)]
+        except (OSError, ValueError, LookupError):  # an older file may be gone, or hold another writer's form
+            pass
+    return table.history(n_commits)
+
+
+def _read_commit(log: Path, version: int) -> Mapping[str, Any]:
+    with (log / f"{version:020}.json").open(encoding="utf-8") as actions:
+        noted = next((line for line in actions if line.startswith(COMMIT_INFO)), "{}")
+    return {**json.loads(noted)["commitInfo"], "version": version}
 
 
 def is_compaction(entry: Mapping[str, object]) -> bool:

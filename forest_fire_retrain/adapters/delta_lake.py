@@ -20,7 +20,7 @@ import pyarrow.dataset as pads
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 
-from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast
+from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast, read_log
 from forest_fire_retrain.adapters.delta_handles import DeltaHandles
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
@@ -73,7 +73,7 @@ class DeltaLake:
         if after is None:
             change = self._handles.newest_change(opened)
             return [Commit(change["version"], _texts(change))] if change else []
-        logged = enumerate(opened.history(newest - after) if newest > after else [])
+        logged = enumerate(read_log(opened, newest - after) if newest > after else [])
         return [Commit(newest - place, _texts(entry)) for place, entry in logged if not is_compaction(entry)]
 
     def replace(

@@ -1,6 +1,7 @@
 """Many small files are put together: nothing is lost, nothing counts as changed, and pinned versions stay."""
 
 import datetime as dt
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ import pytest
 from deltalake import DeltaTable
 
 from forest_fire_retrain.adapters import delta_compaction
-from forest_fire_retrain.adapters.delta_compaction import MAX_SMALL_FILES
+from forest_fire_retrain.adapters.delta_compaction import MAX_SMALL_FILES, read_log
 from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.core.windows import Interval
 
@@ -105,3 +106,33 @@ def test_files_that_have_grown_wait_for_others_like_them(lake: DeltaLake, tmp_pa
     files = DeltaTable(tmp_path / "lake" / TABLE).file_uris()
     assert large in files
     assert len(files) <= MAX_SMALL_FILES + 1
+
+
+@pytest.mark.parametrize("folder", ["lake", "a lake, é"])
+def test_the_log_is_read_commit_by_commit_as_delta_rs_gives_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """Without listing the log, which grows with every commit."""
+    lake = DeltaLake(str(tmp_path / folder))
+    for day in range(N_DAYS):
+        write(lake, day)
+    table = DeltaTable(tmp_path / folder / TABLE)
+    expected = {n: table.history(n) for n in (1, 2, 5, N_DAYS, 1_000)}
+    assert any(entry["operation"] == "OPTIMIZE" for entry in expected[N_DAYS])
+    monkeypatch.delattr(DeltaTable, "history")
+    assert {n: list(read_log(table, n)) for n in expected} == expected
+
+
+def leave_out_note(file: Path) -> None:
+    """As a writer does that notes nothing: the format does not ask for it."""
+    actions = file.read_text(encoding="utf-8").splitlines(keepends=True)
+    file.write_text("".join(action for action in actions if "commitInfo" not in action), encoding="utf-8")
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, leave_out_note])
+def test_a_log_with_a_commit_that_notes_nothing_is_read_by_delta_rs(
+    versions: list[int], tmp_path: Path, spoil: Callable[[Path], object]
+) -> None:
+    table = DeltaTable(tmp_path / "lake" / TABLE)
+    spoil(tmp_path / "lake" / TABLE / "_delta_log" / f"{versions[0]:020}.json")
+    assert read_log(table, table.version() + 1) == table.history(table.version() + 1)
