@@ -63,7 +63,7 @@ def find_faults(installation: Installation, stamp: Stamp, *, tell: Callable[[str
         installation.stores,
         settings.model_name,
         rollback_horizon=settings.rollback_horizon,
-        read_copy=lambda: read_export(settings.export_folder),
+        read_copy=lambda rows: read_export(settings.export_folder, rows),
         read_reigns=lambda: read_reigns(settings.export_folder),
         read_status=lambda: read_status(settings.export_folder),
         check_kept=partial(_check_kept, installation),

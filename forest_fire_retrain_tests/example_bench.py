@@ -27,7 +27,7 @@ class Bench(NamedTuple):
             stores,
             MODEL,
             rollback_horizon=rollback_horizon,
-            read_copy=lambda: list(self.copy),
+            read_copy=lambda _: list(self.copy),
             read_reigns=lambda: list(self.exported),
             check_kept=lambda rows: check_runs(read_kept_by_runs(tracker), rows),
             tell=tell,

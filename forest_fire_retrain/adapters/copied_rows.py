@@ -23,7 +23,14 @@ import duckdb
 
 from forest_fire_retrain.adapters.atomic_files import written_beside
 from forest_fire_retrain.adapters.duckdb_paths import only, quoted
-from forest_fire_retrain.adapters.ledger_schema import COLUMNS, LEDGER_FILE, NAMES, entry_of_row
+from forest_fire_retrain.adapters.ledger_schema import (
+    COLUMNS,
+    LEDGER_FILE,
+    NAMES,
+    collector_at_rest,
+    entry_among,
+    fetched,
+)
 from forest_fire_retrain.core.canonical_json import fingerprint_text
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.entries import GENESIS_HASH, LedgerEntry
@@ -135,8 +142,19 @@ def _tell_apart(look: os.stat_result | None) -> tuple[int, int, int] | None:
     return None if look is None else (look.st_ino, look.st_size, look.st_mtime_ns)
 
 
-def read_rows(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[LedgerEntry]:
+def read_rows(
+    connection: duckdb.DuckDBPyConnection, folder: Path, known: Sequence[LedgerEntry] = ()
+) -> list[LedgerEntry]:
     """All rows in order; none if nothing was exported yet.
+
+    Parameters
+    ----------
+    connection : duckdb.DuckDBPyConnection
+        What reads.
+    folder : Path
+        The copy's folder.
+    known : sequence of LedgerEntry
+        Rows that may be the same; those that are, are these.
 
     Raises
     ------
@@ -145,7 +163,7 @@ def read_rows(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[Ledge
     duckdb.Error, pydantic.ValidationError
         If a file cannot be read, or holds values that no ledger writes.
     """
-    return try_again(lambda: list(_read_all(connection, folder)))
+    return try_again(lambda: list(_read_all(connection, folder, known)))
 
 
 def read_head(connection: duckdb.DuckDBPyConnection, folder: Path) -> Head | None:
@@ -275,22 +293,25 @@ def try_again(read: Callable[[], Answer]) -> Answer:
     return read()
 
 
-def _read_all(connection: duckdb.DuckDBPyConnection, folder: Path) -> Iterator[LedgerEntry]:
+def _read_all(
+    connection: duckdb.DuckDBPyConnection, folder: Path, known: Sequence[LedgerEntry]
+) -> Iterator[LedgerEntry]:
     last, look = 0, look_at_first(folder)
     if look is not None:
-        for entry in _read_file(connection, folder / LEDGER_FILE):
+        for entry in _read_file(connection, folder / LEDGER_FILE, known):
             last = entry.sequence
             yield entry
     for part in choose_parts(folder, last, look):
-        rows = _read_file(connection, part.path)
+        rows = _read_file(connection, part.path, known)
         if [row.sequence for row in rows] != list(range(part.first, part.last + 1)):
             raise _damaged(f"{part.path} does not hold the rows that its name says")
         yield from rows
 
 
-def _read_file(connection: duckdb.DuckDBPyConnection, path: Path) -> list[LedgerEntry]:
-    sql = f"SELECT {NAMES} FROM read_parquet(?)"  # noqa: S608 - constant names
-    return [entry_of_row(row) for row in connection.execute(sql, [only(path)]).fetchall()]
+def _read_file(connection: duckdb.DuckDBPyConnection, path: Path, known: Sequence[LedgerEntry]) -> list[LedgerEntry]:
+    connection.execute(f"SELECT {NAMES} FROM read_parquet(?)", [only(path)])  # noqa: S608 - constant names
+    with collector_at_rest():
+        return [entry_among(known, row) for row in fetched(connection)]
 
 
 def _read_head(connection: duckdb.DuckDBPyConnection, folder: Path) -> Head | None:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from deltalake import CommitProperties, DeltaTable, WriterProperties
 from deltalake.exceptions import DeltaError
 
-from forest_fire_retrain.adapters.delta_log import read_log
+from forest_fire_retrain.adapters.delta_log import read_commits
 
 MAX_SMALL_FILES = 8
 """Opening a stored file costs about a millisecond."""
@@ -77,7 +77,7 @@ def newest_change(table: DeltaTable) -> Mapping[str, Any]:
     """The newest entry of the log that changed rows, with what its writer noted."""
     n_logged = 2
     while True:
-        logged = read_log(table, n_logged)
+        logged = read_commits(table, n_logged)
         changes = [entry for entry in logged if not is_compaction(entry)]
         if changes or len(logged) < n_logged:
             return changes[0] if changes else {}

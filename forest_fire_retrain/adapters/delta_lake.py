@@ -22,7 +22,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 
 from forest_fire_retrain.adapters.delta_compaction import is_compaction, keep_fast
 from forest_fire_retrain.adapters.delta_handles import DeltaHandles
-from forest_fire_retrain.adapters.delta_log import read_log
+from forest_fire_retrain.adapters.delta_log import read_commits
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.redaction import unless_secret
 from forest_fire_retrain.core.rows.ports import NO_NOTES, Commit
@@ -74,7 +74,7 @@ class DeltaLake:
         if after is None:
             change = self._handles.newest_change(opened)
             return [Commit(change["version"], _texts(change))] if change else []
-        logged = read_log(opened, newest - after) if newest > after else []
+        logged = read_commits(opened, newest - after) if newest > after else []
         return [Commit(entry["version"], _texts(entry)) for entry in logged if not is_compaction(entry)]
 
     def replace(

@@ -1,6 +1,7 @@
 """What the commits of a Delta table noted.
 
-delta-rs 1 finds no history in a folder whose path has `?` or `#`, so the log of a local table is read from its files.
+Each commit has a file of its own, which is found by its number. delta-rs lists all files of the log for it, and in a
+folder whose path has a `#` finds none, so the log of a local table is read from its files.
 """
 
 import json
@@ -13,12 +14,15 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 LOCAL = "file"
+NANOSECONDS_OF_A_MILLISECOND = 1_000_000
 KIND_OF_NOTES = "commitInfo"
 """What the format calls the line of a commit that says who wrote it, when and how."""
 
 
-def read_log(table: DeltaTable, n_commits: int) -> list[Mapping[str, Any]]:
+def read_commits(table: DeltaTable, n_commits: int) -> list[Mapping[str, Any]]:
     """The newest `n_commits` entries up to the version that `table` is open at, or all there are, the newest first.
+
+    An entry has at least `version` and `timestamp`, in milliseconds; a writer need not note anything.
 
     Raises
     ------
@@ -38,7 +42,9 @@ def read_log(table: DeltaTable, n_commits: int) -> list[Mapping[str, Any]]:
 def _notes_of(file: Path) -> dict[str, Any]:
     try:
         with file.open(encoding="utf-8") as lines:
-            return next((line[KIND_OF_NOTES] for line in map(json.loads, lines) if KIND_OF_NOTES in line), {})
+            found = (json.loads(line).get(KIND_OF_NOTES) for line in lines if KIND_OF_NOTES in line)
+            noted = next((each for each in found if each is not None), {})
     except ValueError as error:
         msg = f"the commit {file} is damaged: {error}"
         raise DeltaError(msg) from error
+    return {"timestamp": file.stat().st_mtime_ns // NANOSECONDS_OF_A_MILLISECOND, **noted}

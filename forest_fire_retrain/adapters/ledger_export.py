@@ -285,8 +285,15 @@ def _read_beside(path: Path) -> str | None:
         raise ProofError(msg) from error
 
 
-def read_export(folder: Path) -> list[LedgerEntry]:
+def read_export(folder: Path, known: Sequence[LedgerEntry] = ()) -> list[LedgerEntry]:
     """All exported rows in order, of the first file and its parts; none if nothing was exported yet.
+
+    Parameters
+    ----------
+    folder : Path
+        The copy's folder.
+    known : sequence of LedgerEntry
+        Rows that may be the same; those that are, are these, and cost less.
 
     Raises
     ------
@@ -295,7 +302,7 @@ def read_export(folder: Path) -> list[LedgerEntry]:
     """
     try:
         with closing(open_memory()) as connection:
-            return read_rows(connection, folder)
+            return read_rows(connection, folder, known)
     except (duckdb.Error, ValidationError) as error:
         fault = " ".join(str(error).split("\n")[:2])
         msg = f"the exported ledger {folder / LEDGER_FILE} cannot be read: {fault}. Run: forest-fire ledger export"

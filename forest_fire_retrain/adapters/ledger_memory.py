@@ -12,13 +12,14 @@ Rules
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 from pathlib import Path
 from threading import RLock
 from typing import NamedTuple
 
 import duckdb
 
-from forest_fire_retrain.adapters.ledger_schema import NAMES
+from forest_fire_retrain.adapters.ledger_schema import NAMES, collector_at_rest, fetched
 from forest_fire_retrain.core.ledger.entries import LedgerEntry, is_sealed
 from forest_fire_retrain.core.ledger.known_hashes import KnownHashes
 from forest_fire_retrain.core.ledger.state import LedgerState, carry_on
@@ -158,8 +159,9 @@ class LedgerMemory:
         return True
 
     def _read(self, connection: duckdb.DuckDBPyConnection, condition: str) -> list[LedgerEntry]:
-        found = connection.execute(f"{ROWS} {condition} ORDER BY sequence").fetchall()
-        return [self._read_row(row) for row in found]
+        connection.execute(f"{ROWS} {condition}")
+        with collector_at_rest():
+            return sorted((self._read_row(row) for row in fetched(connection)), key=attrgetter("sequence"))
 
     def _take(self, connection: duckdb.DuckDBPyConnection, rows: Sequence[LedgerEntry]) -> None:
         if not rows:

@@ -1,6 +1,12 @@
 """The ledger's columns, and the SQL of its tables; the Parquet copy has the same columns."""
 
 import datetime as dt
+import gc
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from operator import attrgetter
+
+import duckdb
 
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 
@@ -28,6 +34,8 @@ COLUMNS = {
     "entry_hash": "VARCHAR NOT NULL",
 }
 NAMES = ", ".join(f'"{name}"' for name in COLUMNS)
+ROWS_AT_ONCE = 1_000
+_values_of = attrgetter(*COLUMNS)
 
 # One row per scheduled retraining, also when nothing changed, and one per rollback (replays are neither).
 REGISTRY_STATUS = """
@@ -66,6 +74,24 @@ CREATE VIEW registry_status AS {REGISTRY_STATUS};
 """
 
 
+@contextmanager
+def collector_at_rest() -> Iterator[None]:
+    """Let nobody look for garbage while many rows are read: they stay, and would be looked through time and again."""
+    was_at_work = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_at_work:
+            gc.enable()
+
+
+def fetched(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+    """What was asked, some rows at a time, so that they are not all held twice."""
+    while rows := connection.fetchmany(ROWS_AT_ONCE):
+        yield from rows
+
+
 def entry_of_row(row: tuple[object, ...]) -> LedgerEntry:
     """The entry that a row of all columns, in their order, holds.
 
@@ -79,3 +105,11 @@ def entry_of_row(row: tuple[object, ...]) -> LedgerEntry:
     if isinstance(recorded_at, dt.datetime):
         fields["recorded_at"] = recorded_at.astimezone(dt.UTC)
     return LedgerEntry.model_validate(fields)
+
+
+def entry_among(known: Sequence[LedgerEntry], row: tuple[object, ...]) -> LedgerEntry:
+    """The same; where `known` holds it in its place, from 1, it is that entry, and is not made again."""
+    place = row[0] if isinstance(row[0], int) else 0
+    if 0 < place <= len(known) and _values_of(known[place - 1]) == row:
+        return known[place - 1]
+    return entry_of_row(row)

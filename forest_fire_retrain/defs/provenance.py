@@ -116,7 +116,9 @@ def check_custody(
 def _look_at_copy(installation: Installation, entries: list[LedgerEntry]) -> Seen:
     folder = installation.settings.export_folder
     faults = [
-        *check_copy(entries, lambda: read_export(folder), lambda: read_reigns(folder), lambda: read_status(folder)),
+        *check_copy(
+            entries, lambda rows: read_export(folder, rows), lambda: read_reigns(folder), lambda: read_status(folder)
+        ),
         *check_exported_checkpoint(installation.published_ledger, entries),
     ]
     return faults, f"All {counted(len(entries), 'row')} are exported, and the reigns that follow from them."

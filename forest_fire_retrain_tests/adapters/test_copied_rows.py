@@ -1,8 +1,9 @@
 """The copy in parts: whatever exports came before, and wherever one was cut, it holds the rows or says why not."""
 
+import gc
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from forest_fire_retrain.adapters.ledger_export import (
     read_export,
     refresh_export,
 )
+from forest_fire_retrain.adapters.ledger_schema import COLUMNS
 from forest_fire_retrain.adapters.ledger_witnesses import count_copied_rows
 from forest_fire_retrain.adapters.reigns_file import REIGNS_FILE, FollowedRows, ReignsFile, read_reigns
 from forest_fire_retrain.adapters.status_file import STATUS_FILE, read_status
@@ -249,12 +251,12 @@ def test_files_that_are_put_together_while_somebody_reads_are_read_all_the_same(
 ) -> None:
     read, n_reads = copied_rows._read_file, 0
 
-    def put_together_meanwhile(connection: object, path: Path) -> list[LedgerEntry]:
+    def put_together_meanwhile(connection: object, path: Path, known: Sequence[LedgerEntry]) -> list[LedgerEntry]:
         nonlocal n_reads
         n_reads += 1
         if n_reads == 3:
             refresh_export(FakeLedger(ROWS[:13]), folder, is_whole=True)
-        return read(connection, path)  # type: ignore[arg-type] # as it came
+        return read(connection, path, known)  # type: ignore[arg-type] # as it came
 
     monkeypatch.setattr(copied_rows, "_read_file", put_together_meanwhile)
     assert read_export(folder) == ROWS[:13]
@@ -310,11 +312,27 @@ def test_a_part_that_goes_while_the_files_are_told_apart_is_no_fault(
         assert reigns.read_all() == reigns_of(ROWS[:13])
 
 
+def test_rows_that_are_known_are_not_made_again(folder: Path) -> None:
+    was_at_work = gc.isenabled()
+    copied = read_export(folder, ROWS[:12])
+    assert all(one is other for one, other in zip(copied, ROWS[:12], strict=True))
+    assert gc.isenabled() is was_at_work
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_row_that_differs_from_the_known_one_is_read_as_it_is_written(folder: Path, column: str) -> None:
+    """Whatever the column: a row of the copy counts as known only where all of it is the same."""
+    known = [*ROWS[:8], ROWS[8].model_copy(update={column: "other"}), *ROWS[9:12]]
+    copied = read_export(folder, known)
+    assert copied == ROWS[:12]
+    assert [one is other for one, other in zip(copied, known, strict=True)].count(False) == 1
+
+
 def find_in_copy(folder: Path, rows: list[LedgerEntry]) -> list[str]:
     return [
         fault.what
         for fault in check_copy(
-            rows, lambda: read_export(folder), lambda: read_reigns(folder), lambda: read_status(folder)
+            rows, lambda known: read_export(folder, known), lambda: read_reigns(folder), lambda: read_status(folder)
         )
     ]
 

@@ -76,7 +76,7 @@ def first_row_named(path: Path, copy: list[LedgerEntry]) -> int | None:
     """The smallest row number in the faults that `verify` finds."""
     ledger = DuckDbLedger(path, patience_seconds=5)
     stores = Stores(FakeLake(), DuckDbEngine(), FakeTracker(), FakeRegistry(), ledger, FakeRecordStore())
-    faults = verify(stores, MODEL, rollback_horizon=5, read_copy=lambda: copy, read_reigns=lambda: None)
+    faults = verify(stores, MODEL, rollback_horizon=5, read_copy=lambda _: copy, read_reigns=lambda: None)
     named = [int(number) for fault in faults for number in re.findall(r"row (\d+)", fault.what)[:1]]
     return min(named, default=None)
 

@@ -124,7 +124,7 @@ def _verify(installation: Installation) -> list[str]:
         installation.stores,
         settings.model_name,
         rollback_horizon=settings.rollback_horizon,
-        read_copy=lambda: read_export(settings.export_folder),
+        read_copy=lambda rows: read_export(settings.export_folder, rows),
         read_reigns=lambda: read_reigns(settings.export_folder),
         check_kept=partial(check_exported_checkpoint, installation.published_ledger),
     )

@@ -23,7 +23,7 @@ from typing import NamedTuple
 import numpy as np
 
 from forest_fire_retrain.core.decision.alerts import find_alerts
-from forest_fire_retrain.core.decision.block_statistics import describe_blocks, quotient
+from forest_fire_retrain.core.decision.block_statistics import BlockStatistics, describe_blocks, quotient
 from forest_fire_retrain.core.decision.case import Case, Comparison, Decision
 from forest_fire_retrain.core.decision.comparison import compare
 from forest_fire_retrain.core.decision.label_gate import count_of
@@ -65,6 +65,7 @@ def adjudicate(case: Case, rule: DecisionRule) -> Decision:
 
 def _decide(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict:
     """The first rule that speaks."""
+    pooled = describe_blocks(np.array(comparison.block_gains))
     return (
         _check_windows(case, rule)
         or _check_sameness(case)
@@ -73,9 +74,9 @@ def _decide(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict:
         or _check_guardrails(case)
         or _check_inaugural(case, comparison)
         or _check_own_windows(case, comparison, rule)
-        or _check_superior(case, comparison, rule)
-        or _check_refresh(case, comparison, rule)
-        or Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, _why_not_superior(case, comparison, rule))
+        or _check_superior(case, comparison, pooled, rule)
+        or _check_refresh(case, comparison, pooled, rule)
+        or Verdict(Outcome.KEPT, ReasonCode.NOT_SUPERIOR, _why_not_superior(case, comparison, pooled, rule))
     )
 
 
@@ -92,7 +93,7 @@ def _check_windows(case: Case, rule: DecisionRule) -> Verdict | None:
         return Verdict(Outcome.INCONCLUSIVE, ReasonCode.CHAMPION_UNSCORABLE, because)
     if not case.guardrails:
         return Verdict(Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.SCHEMA, "no guardrail was looked at")
-    if any(not window.is_usable or window.metric is not rule.metric for window in (*case.used, newest)):
+    if any(not window.is_usable or window.metric is not rule.metric for window in (*case.earlier, newest)):
         return Verdict(Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.NON_FINITE, "the window gives no usable figures")
     return None
 
@@ -172,9 +173,9 @@ def _is_alone(case: Case, rule: DecisionRule) -> bool:
     return sum(window.window.end > first_day for window in case.used) == 1
 
 
-def _check_superior(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
+def _check_superior(case: Case, comparison: Comparison, pooled: BlockStatistics, rule: DecisionRule) -> Verdict | None:
     """Better by enough; a tainted challenger lacks one season's fires and has to be seen through that season too."""
-    needed, bound = _needed_gain(case, rule), _lower_bound(comparison, rule.superior_confidence)
+    needed, bound = _needed_gain(case, rule), pooled.lower_bound(rule.superior_confidence)
     if not (bound > 0 and comparison.relative_gain > needed):
         return None
     because = f"it is better by {percent(comparison.relative_gain, needed, sign='')}"
@@ -192,14 +193,10 @@ def _needed_gain(case: Case, rule: DecisionRule) -> float:
     return rule.superior_min_gain * (rule.tainted_gain_factor if case.newest.challenger_is_tainted else 1)
 
 
-def _lower_bound(comparison: Comparison, confidence: float) -> float:
-    return describe_blocks(np.array(comparison.block_gains)).lower_bound(confidence)
-
-
-def _why_not_superior(case: Case, comparison: Comparison, rule: DecisionRule) -> str:
+def _why_not_superior(case: Case, comparison: Comparison, pooled: BlockStatistics, rule: DecisionRule) -> str:
     """Which half of superior is missing: that it is sure, that it matters, or both."""
     gain, needed = comparison.relative_gain, _needed_gain(case, rule)
-    bound = _lower_bound(comparison, rule.superior_confidence)
+    bound = pooled.lower_bound(rule.superior_confidence)
     after = " after training on suspect labels" if case.newest.challenger_is_tainted else ""
     if bound > 0:
         return (
@@ -215,13 +212,13 @@ def _why_not_superior(case: Case, comparison: Comparison, rule: DecisionRule) ->
     return f"the evidence does not show it to be better by more than {threshold(needed)}{after}"
 
 
-def _check_refresh(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict | None:
+def _check_refresh(case: Case, comparison: Comparison, pooled: BlockStatistics, rule: DecisionRule) -> Verdict | None:
     """No worse than a champion that has become old, both lineages clean."""
     champion = case.champion
     if champion is None or champion.is_tainted or case.newest.challenger_is_tainted:
         return None
     age = (case.as_of - champion.training_cutoff).days
-    bound = _lower_bound(comparison, rule.refresh_confidence)
+    bound = pooled.lower_bound(rule.refresh_confidence)
     is_no_worse = bound > -rule.refresh_margin * comparison.champion_loss
     old = rule.refresh_age_days
     if champion.promoted_for is ReasonCode.SUPERIOR:

@@ -9,7 +9,7 @@ Rules
 import datetime as dt
 
 from forest_fire_retrain.core.decision.case import Case, GuardrailFinding
-from forest_fire_retrain.core.decision.label_gate import count_of, count_season, is_suspect
+from forest_fire_retrain.core.decision.label_gate import count_of, count_season, gather_season, is_suspect
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount
@@ -67,9 +67,11 @@ def _about_fires(case: Case, rule: DecisionRule) -> str | None:
     newest = case.newest
     if newest.feed_is_silent:
         return None
+    if not newest.labels_are_suspect:
+        season, expected = gather_season(newest, case.earlier, rule)
+        if not is_suspect(sum(window.n_fires for window in season), expected, rule):
+            return None
     count = count_of(newest) if newest.labels_are_suspect else count_season(newest, case.earlier, rule)
-    if not (newest.labels_are_suspect or is_suspect(count.n_fires, count.n_expected, rule)):
-        return None
     return (
         f"{FEW_FIRES}were recorded in {count.window}: {count.n_fires}, expected "
         f"{count.n_expected:.0f} (look at the fire reports)"

@@ -6,12 +6,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from forest_fire_retrain.core.decision.block_statistics import (
-    BlockStatistics,
+    DayBlocks,
     bootstrap_interval,
     describe_blocks,
     e_value,
     quotient,
-    sum_blocks,
 )
 from forest_fire_retrain.core.decision.case import Comparison
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
@@ -25,14 +24,13 @@ def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison
     Where the windows have no champion, climatology stands in its place.
     """
     losses = [window.loss_champion or window.loss_climatology for window in windows]
-    days = day_numbers(windows)
     against = np.array([value for series in losses for value in series])
     gains = against - np.array([value for window in windows for value in window.loss_challenger])
-    blocks = sum_blocks(days, gains, rule.block_days)
-    champion_blocks = sum_blocks(days, against, rule.block_days)
+    days = DayBlocks(day_numbers(windows), rule.block_days)
+    blocks, champion_blocks = days.sums(gains), days.sums(against)
     pooled = describe_blocks(blocks)
-    base = float(champion_blocks.mean()) if len(champion_blocks) else math.nan
-    own = _own_statistics(days, gains, rule)
+    base = float(np.add.reduce(champion_blocks)) / len(champion_blocks) if len(champion_blocks) else math.nan
+    own = describe_blocks(days.sums(gains, rule.own_window_days))
     low, high = bootstrap_interval(blocks, rule.interval_confidence)
     one_sided = (1 + rule.interval_confidence) / 2
     return Comparison(
@@ -51,11 +49,3 @@ def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison
         own_upper=own.upper_bound(rule.own_window_confidence),
         block_gains=tuple(blocks.tolist()),
     )
-
-
-def _own_statistics(days: np.ndarray, gains: np.ndarray, rule: DecisionRule) -> BlockStatistics:
-    """Blocks of the last `own_window_days` days."""
-    if len(days) == 0:
-        return describe_blocks(np.empty(0))
-    recent = days > days.max() - rule.own_window_days
-    return describe_blocks(sum_blocks(days[recent], gains[recent], rule.block_days))

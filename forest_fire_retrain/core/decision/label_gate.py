@@ -73,6 +73,18 @@ def count_season(newest: WindowEvidence, earlier: Iterable[WindowEvidence], rule
     rule : DecisionRule
         Thresholds.
     """
+    counted, expected = gather_season(newest, earlier, rule)
+    return LabelCount(
+        window=Interval(start=counted[-1].window.start, end=newest.window.end),
+        n_fires=sum(window.n_fires for window in counted),
+        n_expected=expected,
+    )
+
+
+def gather_season(
+    newest: WindowEvidence, earlier: Iterable[WindowEvidence], rule: DecisionRule
+) -> tuple[list[WindowEvidence], float]:
+    """The windows that `count_season` counts, the newest first, and how many fires they expect."""
     first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
     counted, expected = [newest], expected_fires(newest)
     for window in sorted(earlier, key=lambda held: held.window.start, reverse=True):
@@ -81,11 +93,7 @@ def count_season(newest: WindowEvidence, earlier: Iterable[WindowEvidence], rule
         if not window.labels_are_suspect:
             counted.append(window)
             expected += expected_fires(window)
-    return LabelCount(
-        window=Interval(start=counted[-1].window.start, end=newest.window.end),
-        n_fires=sum(window.n_fires for window in counted),
-        n_expected=expected,
-    )
+    return counted, expected
 
 
 def count_of(evidence: WindowEvidence) -> LabelCount:

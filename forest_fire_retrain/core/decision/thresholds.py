@@ -160,10 +160,10 @@ class DecisionRule(BaseModel):
         if not isinstance(data, dict) or not str(data.get("version", RULE_VERSION)).isdecimal():
             return data
         version = int(data.get("version", RULE_VERSION))
-        if "version" in data:  # a row, and no setting of today
+        if "version" in data and not data.keys().isdisjoint(DROPPED):  # a row, and no setting of today
             data = {name: value for name, value in data.items() if name not in DROPPED}
         absent = [values for introduced, values in INTRODUCED.items() if version < introduced]
-        return {name: value for values in absent for name, value in values.items()} | data
+        return {name: value for values in absent for name, value in values.items()} | data if absent else data
 
     @model_validator(mode="after")
     def _warn_of_metric(self) -> Self:

@@ -6,24 +6,30 @@ reign from there, so nothing is scored twice and a decision can be recomputed fr
 
 import datetime as dt
 import math
+from itertools import chain
 from typing import Annotated
 
-from pydantic import BeforeValidator, PlainSerializer
+from pydantic import GetCoreSchemaHandler, PlainSerializer
+from pydantic_core import CoreSchema, core_schema
 
 from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.records import Record
 from forest_fire_retrain.core.windows import Interval
 
 
-def _from_json(value: object) -> object:
-    return math.nan if value is None else value
+class _OrNull:
+    """`null` is NaN; no function is called for a number, of which a row has hundreds."""
+
+    def __get_pydantic_core_schema__(self, source: type[float], handler: GetCoreSchemaHandler) -> CoreSchema:
+        null = core_schema.no_info_after_validator_function(lambda _: math.nan, core_schema.none_schema())
+        return core_schema.union_schema([handler(source), null], mode="left_to_right")
 
 
 def _to_json(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-JsonFloat = Annotated[float, BeforeValidator(_from_json), PlainSerializer(_to_json)]
+JsonFloat = Annotated[float, _OrNull(), PlainSerializer(_to_json)]
 """A float; what is not finite is `null` in JSON and NaN when it comes back."""
 
 Series = tuple[JsonFloat, ...]
@@ -144,14 +150,16 @@ class WindowEvidence(Record):
     def is_finite(self) -> bool:
         """Whether every sum is a number."""
         series = (
-            *self.expected_challenger,
-            *self.expected_champion,
-            *self.expected_climatology,
-            *self.loss_challenger,
-            *self.loss_champion,
-            *self.loss_climatology,
+            self.expected_challenger,
+            self.expected_champion,
+            self.expected_climatology,
+            self.loss_challenger,
+            self.loss_champion,
+            self.loss_climatology,
         )
-        return all(map(math.isfinite, series))
+        if math.isfinite(sum(map(sum, series))):  # nothing that is no number leaves a sum that is one
+            return True
+        return all(map(math.isfinite, chain.from_iterable(series)))
 
     @property
     def is_usable(self) -> bool:

@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
+from itertools import accumulate
 
 import numpy as np
 import pandas as pd
@@ -92,9 +93,10 @@ def sum_up_window(
 
 def day_numbers(windows: Sequence[WindowEvidence]) -> np.ndarray:
     """Ordinal number of every day of the windows, in their order, shape (n_days,)."""
-    return join_days([window.window.start.toordinal() + np.arange(window.window.n_days) for window in windows]).astype(
-        np.int64
-    )
+    lengths = [window.window.n_days for window in windows]
+    starts, ends = [window.window.start.toordinal() for window in windows], list(accumulate(lengths))
+    before = [start - end + n_days for start, end, n_days in zip(starts, ends, lengths, strict=True)]
+    return np.repeat(np.array(before, dtype=np.int64), np.array(lengths, dtype=np.int64)) + np.arange(sum(lengths))
 
 
 def join_days(series: Sequence[np.ndarray]) -> np.ndarray:

@@ -1,6 +1,7 @@
 """Take a recorded decision again, from the ledger's rows alone, and say whether it is the same."""
 
 import math
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate
@@ -33,12 +34,12 @@ class PooledWindows:
 
     def __init__(self, decided: Mapping[str, LedgerEntry]) -> None:
         self._decided = decided
-        self._read: dict[int, WindowEvidence] = {}
+        self._read = OrderedDict[int, WindowEvidence]()
 
     def note(self, entry: LedgerEntry, payload: DecisionPayload) -> None:
         """Keep the window of a row that was just read; only the last ones are kept, which are those that are pooled."""
         while len(self._read) >= MOST_POOLED:
-            del self._read[next(iter(self._read))]
+            self._read.popitem(last=False)
         self._read[entry.sequence] = payload.evidence
 
     def read(self, key: str) -> WindowEvidence:
@@ -100,6 +101,8 @@ def is_same(recorded: Decision, again: Decision, rule_version: str) -> bool:
     rule_version : str
         The rule's version in the row; words of a version before `WORDED_SINCE` are not compared.
     """
+    if recorded == again:
+        return True
     excluded = {"comparison"} | (WORDS if _is_worded_otherwise(rule_version) else set())
     words, words_again = (decision.model_dump(exclude=excluded) for decision in (recorded, again))
     numbers, numbers_again = (list(_numbers(decision)) for decision in (recorded, again))

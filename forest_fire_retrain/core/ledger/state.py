@@ -17,6 +17,8 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from pydantic import BaseModel
+
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.payloads import (
     DeliveryAcceptedPayload,
@@ -144,6 +146,12 @@ class LedgerState:
         return reign_for(self.reigns, day)
 
 
+class _Embedding(BaseModel):
+    """A payload, as far as it holds a candidate."""
+
+    candidate: Candidate | None = None
+
+
 def fold(entries: Iterable[LedgerEntry]) -> LedgerState:
     """State after `entries`, the rows of one model in their order."""
     state = LedgerState()
@@ -181,8 +189,8 @@ def state_before(entries: Sequence[LedgerEntry], as_of: dt.date) -> LedgerState:
 
 
 def candidate_of(entry: LedgerEntry) -> Candidate | None:
-    """The candidate that a decision's row embeds, if it embeds one."""
-    return candidate_in(entry.payload)
+    """The candidate that a decision's row embeds, if it embeds one; the rest of the row is not read."""
+    return _Embedding.model_validate_json(entry.payload_json).candidate
 
 
 def candidate_in(payload: Mapping[str, object]) -> Candidate | None:

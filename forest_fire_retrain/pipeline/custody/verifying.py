@@ -46,7 +46,8 @@ from forest_fire_retrain.pipeline.custody.proving_rows import (
 from forest_fire_retrain.pipeline.custody.proving_versions import find_version_fault
 from forest_fire_retrain.pipeline.custody.reading_decisions import Mentions, Note, note_mentions
 
-ReadCopy = Callable[[], list[LedgerEntry]]
+ReadCopy = Callable[[Sequence[LedgerEntry]], list[LedgerEntry]]
+"""Reads the copy; given the ledger's rows, which those of the copy are where they are the same."""
 ReadReigns = Callable[[], list[Reign] | None]
 ReadStatus = Callable[[], Sequence[tuple[object, ...]] | None]
 
@@ -144,7 +145,7 @@ def check_copy(
     or has changed is a witness against the ledger, and is kept.
     """
     try:
-        copied = read_copy()
+        copied = read_copy(entries)
     except LedgerError as error:
         return [Fault("copy", _one_line(error), REPAIR, repairable=find_first_fault(entries) is None)]
     other = first_difference(entries, copied)

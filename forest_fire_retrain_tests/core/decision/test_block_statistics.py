@@ -1,6 +1,7 @@
 """Blocks, bounds and e-value: by hand, against scipy, and by simulation with fixed seeds."""
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
@@ -12,11 +13,14 @@ from scipy.stats import t as student_t
 
 from forest_fire_retrain.core.decision.block_statistics import (
     BlockStatistics,
+    DayBlocks,
     bootstrap_interval,
     describe_blocks,
     e_value,
+    find_quantiles,
     sum_blocks,
 )
+from forest_fire_retrain.core.decision.window_sums import day_numbers
 from forest_fire_retrain_tests.example_evidence import RULE
 
 YEAR_DAYS, YEAR_BLOCKS = 364, 52
@@ -63,6 +67,18 @@ def test_the_order_of_the_days_is_irrelevant(order: list[int]) -> None:
 
 def test_no_days_make_no_blocks() -> None:
     assert sum_blocks(np.empty(0, int), np.empty(0), 7).tolist() == []
+    assert sum_blocks(day_numbers([]), np.empty(0), 7).tolist() == []
+
+
+@given(st.sets(st.integers(0, 60), min_size=1), st.integers(1, 9), st.integers(1, 40))
+def test_blocks_within_the_newest_days_are_those_of_these_days_alone(
+    days: set[int], block_days: int, newest_days: int
+) -> None:
+    held = np.array(sorted(days))
+    values = np.random.default_rng(len(days)).normal(size=len(days))
+    recent = held > held.max() - newest_days
+    alone = sum_blocks(held[recent], values[recent], block_days)
+    assert DayBlocks(held, block_days).sums(values, newest_days).tobytes() == alone.tobytes()
 
 
 def test_bounds_are_students_t() -> None:
@@ -180,6 +196,29 @@ def test_mean_and_error_are_numpys_to_the_bit(values: list[float], is_reversed: 
     sums = np.array(values)[::-1] if is_reversed else np.array(values)
     expected = (float(sums.mean()), float(sums.std(ddof=1) / np.sqrt(len(sums))))
     assert describe_blocks(sums)[1:] == expected
+
+
+def bits(values: Sequence[float]) -> list[str]:
+    """Numbers that are the same have the same; 0.0 and -0.0 have not, any two that are none have."""
+    return [value.hex() for value in values]
+
+
+@given(
+    st.lists(st.floats(-1e9, 1e9) | st.sampled_from([0.0, -0.0, math.inf, math.nan]), min_size=1, max_size=40),
+    st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_quantiles_are_numpys_to_the_bit(values: list[float], shares: tuple[float, float]) -> None:
+    with np.errstate(invalid="ignore"):
+        expected = np.quantile(np.array(values), shares).tolist()
+    assert bits(find_quantiles(np.array(values), shares)) == bits(expected)
+
+
+@given(st.lists(st.floats(-1e9, 1e9) | st.sampled_from([0.0, -0.0, math.nan]), min_size=2, max_size=17))
+def test_the_bootstrap_is_numpys_to_the_bit(values: list[float]) -> None:
+    sums, n_blocks = np.array(values), len(values)
+    drawn = np.random.Generator(np.random.Philox(20_260_101)).integers(0, n_blocks, size=(1_000, n_blocks))
+    expected = np.quantile(sums[drawn].mean(axis=1), [(1 - 0.8) / 2, 1 - (1 - 0.8) / 2])
+    assert bits(bootstrap_interval(sums, 0.8)) == bits(expected.tolist())
 
 
 @pytest.mark.parametrize("n_blocks", [2, 3, 13, 52])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from forest_fire_retrain.core.canonical_json import canonical_json
+from forest_fire_retrain.core.canonical_json import canonical_json, fingerprint_text
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.ledger.entries import (
     GENESIS_HASH,
@@ -16,6 +16,7 @@ from forest_fire_retrain.core.ledger.entries import (
     LedgerEntry,
     find_first_fault,
     seal,
+    write_content,
 )
 from forest_fire_retrain_tests.property_examples import examples
 
@@ -88,6 +89,14 @@ def test_a_row_read_back_from_json_is_the_row_that_was_sealed(chain: list[Ledger
     read_back = [LedgerEntry.model_validate_json(entry.model_dump_json()) for entry in chain]
     assert read_back == chain
     assert find_first_fault(read_back) is None
+
+
+@PROPERTY
+@given(draft=DRAFTS)
+def test_the_text_that_is_hashed_is_canonical_to_the_byte(draft: EntryDraft) -> None:
+    row = seal(draft, 1, GENESIS_HASH)
+    assert write_content(row) == canonical_json(row.model_dump(mode="json", exclude={"entry_hash"})).encode()
+    assert fingerprint_text(write_content(row).decode()) == row.entry_hash
 
 
 @pytest.mark.parametrize("name", sorted(FIELDS))

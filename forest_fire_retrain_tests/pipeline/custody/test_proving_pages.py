@@ -25,7 +25,7 @@ def reigns() -> Reigns:
 def faults_of(reigns: Reigns) -> list[Fault]:
     stores = reigns.installation.stores
     rows = reigns.ledger.rows
-    return verify(stores, MODEL, rollback_horizon=3, read_copy=lambda: list(rows), read_reigns=lambda: None)
+    return verify(stores, MODEL, rollback_horizon=3, read_copy=lambda _: list(rows), read_reigns=lambda: None)
 
 
 def records_of(reigns: Reigns) -> FakeRecordStore:
