@@ -43,7 +43,7 @@ def _notes_of(file: Path) -> dict[str, Any]:
     try:
         with file.open(encoding="utf-8") as lines:
             found = (json.loads(line).get(KIND_OF_NOTES) for line in lines if KIND_OF_NOTES in line)
-            noted = next((each for each in found if each is not None), {})
+            noted: dict[str, Any] = next((each for each in found if each is not None), {})
     except ValueError as error:
         msg = f"the commit {file} is damaged: {error}"
         raise DeltaError(msg) from error
