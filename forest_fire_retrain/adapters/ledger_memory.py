@@ -123,7 +123,7 @@ class LedgerMemory:
             looks = look_at_file(self._path)
             if self._looks is None or not self._continue(connection):
                 self._forget()
-                self._take(connection, self._read(connection, ""))
+                self._take(*self._read(connection, ""))
             self._looks = looks
 
     def read_afresh(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -136,8 +136,9 @@ class LedgerMemory:
         """Take in rows that were just committed behind those that are known."""
         with self.lock:
             try:
-                if self._looks is not None:
-                    self._take(connection, rows)
+                if self._looks is not None and rows:
+                    first, last = rows[0].sequence, rows[-1].sequence
+                    self._take(rows, self._ask_digest(connection, f"WHERE sequence BETWEEN {first:d} AND {last:d}")[1])
             except duckdb.Error:  # they are written all the same
                 self._forget()
 
@@ -152,22 +153,24 @@ class LedgerMemory:
         last = self._rows[-1].sequence if self._rows else 0
         if self._ask_digest(connection, f"WHERE sequence <= {last:d}") != (len(self._rows), self._digest):
             return False
-        rows = self._read(connection, f"WHERE sequence > {last:d}")
+        rows, digest = self._read(connection, f"WHERE sequence > {last:d}")
         if not _follow(self._rows[-1:], rows):
             return False
-        self._take(connection, rows)
+        self._take(rows, digest)
         return True
 
-    def _read(self, connection: duckdb.DuckDBPyConnection, condition: str) -> list[LedgerEntry]:
-        connection.execute(f"{ROWS} {condition}")
+    def _read(self, connection: duckdb.DuckDBPyConnection, condition: str) -> tuple[list[LedgerEntry], int]:
+        """Rows in their order, and the digest over them, which DuckDB finds in the same pass."""
+        connection.execute(f"SELECT {NAMES}, hash({NAMES}) FROM ledger {condition}")  # noqa: S608 - constant names
+        rows, digest = list[LedgerEntry](), 0
         with collector_at_rest():
-            return sorted((self._read_row(row) for row in fetched(connection)), key=attrgetter("sequence"))
+            for *row, hashed in fetched(connection):
+                rows.append(self._read_row(tuple(row)))
+                digest ^= hashed
+        rows.sort(key=attrgetter("sequence"))
+        return rows, digest
 
-    def _take(self, connection: duckdb.DuckDBPyConnection, rows: Sequence[LedgerEntry]) -> None:
-        if not rows:
-            return
-        first, last = rows[0].sequence, rows[-1].sequence
-        _, digest = self._ask_digest(connection, f"WHERE sequence BETWEEN {first:d} AND {last:d}")
+    def _take(self, rows: Sequence[LedgerEntry], digest: int) -> None:
         self._digest ^= digest
         self._rows += rows
 

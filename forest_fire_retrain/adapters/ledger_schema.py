@@ -5,6 +5,7 @@ import gc
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from operator import attrgetter
+from typing import Any
 
 import duckdb
 
@@ -86,7 +87,7 @@ def collector_at_rest() -> Iterator[None]:
             gc.enable()
 
 
-def fetched(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[object, ...]]:
+def fetched(connection: duckdb.DuckDBPyConnection) -> Iterator[tuple[Any, ...]]:
     """What was asked, some rows at a time, so that they are not all held twice."""
     while rows := connection.fetchmany(ROWS_AT_ONCE):
         yield from rows

@@ -6,8 +6,10 @@ reign from there, so nothing is scored twice and a decision can be recomputed fr
 
 import datetime as dt
 import math
+from collections.abc import Mapping
+from functools import cached_property
 from itertools import chain
-from typing import Annotated
+from typing import Annotated, Any, Self
 
 from pydantic import GetCoreSchemaHandler, PlainSerializer
 from pydantic_core import CoreSchema, core_schema
@@ -146,9 +148,9 @@ class WindowEvidence(Record):
         """Cell-days with a fire start in the whole window."""
         return sum(self.fires)
 
-    @property
+    @cached_property
     def is_finite(self) -> bool:
-        """Whether every sum is a number."""
+        """Whether every sum is a number; each decision that pools the window asks."""
         series = (
             self.expected_challenger,
             self.expected_champion,
@@ -160,6 +162,12 @@ class WindowEvidence(Record):
         if math.isfinite(sum(map(sum, series))):  # nothing that is no number leaves a sum that is one
             return True
         return all(map(math.isfinite, chain.from_iterable(series)))
+
+    def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
+        """As of every record; what was found out about this one is not taken for true of another."""
+        copied = super().model_copy(update=update, deep=deep)
+        copied.__dict__.pop("is_finite", None)
+        return copied
 
     @property
     def is_usable(self) -> bool:

@@ -157,3 +157,12 @@ def test_regions_are_the_quarters_about_the_median_cell() -> None:
     names = region_names(latitudes, longitudes)
     assert names.tolist() == ["south-west", "south-east", "north-west", "north-east"]
     assert region_names(np.array([1.0]), np.array([2.0])).tolist() == ["north-east"]
+
+
+def test_what_is_known_of_a_window_is_not_taken_for_true_of_a_copy() -> None:
+    window = example_window()
+    assert window.is_usable
+    other = window.model_copy(update={"loss_challenger": (math.nan, *window.loss_challenger[1:])})
+    assert not other.is_usable
+    assert other.model_copy(update={"loss_challenger": window.loss_challenger}).is_usable
+    assert window.model_copy() == window == WindowEvidence.model_validate_json(window.model_dump_json())
