@@ -17,7 +17,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions
 from forest_fire_retrain.core.oversight.looked_at import find_in_last_look
-from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
+from forest_fire_retrain.core.oversight.observed import FailedRun, Observed, SeenCopy
 from forest_fire_retrain.core.oversight.overdue import (
     find_overdue_decision,
     find_overdue_prediction,
@@ -37,11 +37,15 @@ DONE_BY = {
 }
 """By job: the row that says, whoever wrote it, that what it was to do has been done."""
 VERIFY = "Run: forest-fire verify"
+EXPORT = "forest-fire ledger export"
+COPY_PATIENCE = dt.timedelta(minutes=10)
+"""How long after a promotion or rollback the copy may lack it: it is published as soon as the registry was moved."""
 
 
 def find_open_matters(observed: Observed) -> list[Matter]:
     """Everything that needs a person, in the order in which it should be looked at."""
     return [
+        *find_in_copy(observed.ledger_copy, observed.now),
         *_about_the_registry(observed),
         *_about_faults(observed),
         *_about_what_is_overdue(observed),
@@ -50,6 +54,19 @@ def find_open_matters(observed: Observed) -> list[Matter]:
         *_about_the_last_prediction(observed),
         *find_in_last_look(observed),
     ]
+
+
+def find_in_copy(seen: SeenCopy, now: dt.datetime) -> Iterator[Matter]:
+    """What is wrong with the ledger's copy at `now`, UTC."""
+    row = seen.unpublished
+    if seen.missing is not None:
+        what = f"the ledger has no copy for readers: {seen.missing} is missing"
+        yield Matter(MatterKind.FAULT_FOUND, "fault_found/no_copy", what, f"{VERIFY}; then: {EXPORT}")
+    elif row is not None and now >= row.recorded_at + COPY_PATIENCE:
+        at = row.recorded_at.isoformat(timespec="seconds")
+        what = f"the ledger's copy lacks row {row.sequence} of {at} and later ones: readers may name an older champion"
+        key = f"fault_found/copy_ends_before_row_{row.sequence}"
+        yield Matter(MatterKind.FAULT_FOUND, key, what, f"The next run publishes it, or: {EXPORT}")
 
 
 def describe_registry(observed: Observed) -> str:

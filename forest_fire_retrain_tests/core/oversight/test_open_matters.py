@@ -8,7 +8,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.matters import MatterKind
 from forest_fire_retrain.core.oversight.notes import Verification
-from forest_fire_retrain.core.oversight.observed import FailedRun, Limits, Observed, SeenRegistry
+from forest_fire_retrain.core.oversight.observed import FailedRun, Limits, Observed, SeenCopy, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
 from forest_fire_retrain.core.periods import Periods
@@ -77,6 +77,19 @@ def test_a_registry_that_differs_or_cannot_be_asked_is_a_matter(registry: SeenRe
     assert said in matter.sentence
     assert describe_registry(seen(registry=registry)) == matter.sentence
     assert str(matter).startswith(f"{matter.sentence}. ")
+
+
+def test_a_copy_that_is_missing_or_was_left_behind_is_a_matter() -> None:
+    (missing,) = find_open_matters(seen(ledger_copy=SeenCopy(missing="home/export/ledger.parquet")))
+    assert missing.sentence == "the ledger has no copy for readers: home/export/ledger.parquet is missing"
+    row = FakeLedger().append(confirmation_draft("decision-1", 1))
+    left = seen(ledger_copy=SeenCopy(unpublished=row))
+    assert find_open_matters(left._replace(now=row.recorded_at + dt.timedelta(minutes=9))) == []
+    (behind,) = find_open_matters(left._replace(now=row.recorded_at + dt.timedelta(minutes=10)))
+    assert behind.sentence.startswith(f"the ledger's copy lacks row {row.sequence} of 2")
+    assert {missing.kind, behind.kind} == {MatterKind.FAULT_FOUND}
+    assert "forest-fire ledger export" in missing.remedy
+    assert "forest-fire ledger export" in behind.remedy
 
 
 def test_a_promotion_on_its_way_is_no_matter_until_it_stays_there() -> None:
