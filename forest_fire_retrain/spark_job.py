@@ -16,7 +16,6 @@ from forest_fire_retrain.adapters.delta_lake import DeltaLake
 from forest_fire_retrain.adapters.spark_features import SparkFeatures
 from forest_fire_retrain.adapters.spark_session import spark_session
 from forest_fire_retrain.adapters.spark_settings import SparkSettings
-from forest_fire_retrain.core.decision.wording import say_days
 from forest_fire_retrain.core.errors import ForestFireRetrainError
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.ports import FeatureEngine, Lake
@@ -88,7 +87,7 @@ def run_order(run: PipesContext, order: FeatureOrder, lake_root: str) -> None:
     ConfigurationError, LakeError
         If there is no Spark, or it failed; the lake is as it was.
     """
-    with spark_session(order.spark.master, f"forest_fire_retrain: features {say_days(order.window)}") as session:
+    with spark_session(order.spark.master, f"forest_fire_retrain: features {order.window.when}") as session:
         engine = Told(SparkFeatures(session, lake_root, order.spark.cells_at_once), run)
         application = session.sparkContext.applicationId
         run.log.info("Spark %s at %s, application %s", session.version, order.spark.master, application)

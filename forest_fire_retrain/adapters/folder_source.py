@@ -20,7 +20,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from forest_fire_retrain.adapters.table_files import FAULTS, FileState, find_tables, read_table
-from forest_fire_retrain.core.decision.wording import say_days
 from forest_fire_retrain.core.errors import InputContractError, list_capped
 from forest_fire_retrain.core.rows.contracts import SCHEMAS, CheckedTables, RawTable, check_tables
 from forest_fire_retrain.core.rows.ports import SourceSlice
@@ -187,7 +186,7 @@ def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: 
     lacking = np.flatnonzero(absent.any(axis=0))
     first, last = (start + dt.timedelta(days=int(lacking[end])) for end in (0, -1))
     sentence = (
-        f"weather: {absent.sum()} of {absent.size} cell-days {say_days(window)} have no row, in "
+        f"weather: {absent.sum()} of {absent.size} cell-days {window.when} have no row, in "
         f"{absent.any(axis=1).sum()} of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
     )
     return [sentence]

@@ -18,7 +18,6 @@ import duckdb
 from forest_fire_retrain.adapters.copied_rows import Head, list_parts, open_memory, read_head
 from forest_fire_retrain.adapters.ledger_export import CHECKPOINT_FILE, read_checkpoint, read_export
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
-from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import LedgerError, LedgerTamperedError, ProofError
 from forest_fire_retrain.core.ledger.checkpoints import Checkpoint, read_notes
 from forest_fire_retrain.core.ledger.entries import find_first_fault
@@ -106,7 +105,7 @@ def _find_lost(hashes: Sequence[str], head: Head | None, folder: Path) -> str | 
     place = next((n for n, (one, other) in enumerate(zip(known, hashes, strict=False), start=1) if one != other), None)
     what = f"rows {len(hashes) + 1} to {len(known)} are missing" if place is None else f"it differs from row {place} on"
     return (
-        f"the copy in {folder} holds {counted(len(known), 'sound row')} that the ledger with its {len(hashes)} does "
+        f"the copy in {folder} holds sound rows up to row {len(known)} that the ledger with its {len(hashes)} does "
         f"not continue: {what}"
     )
 

@@ -19,7 +19,6 @@ import pyarrow.compute as pc
 
 from forest_fire_retrain.adapters.delta_files import list_files
 from forest_fire_retrain.adapters.spark_session import first_line
-from forest_fire_retrain.core.decision.wording import say_days
 from forest_fire_retrain.core.errors import LakeError
 from forest_fire_retrain.core.park_calendar import ParkCalendar
 from forest_fire_retrain.core.rows.feature_catalogue import FEATURES_SCHEMA
@@ -76,7 +75,7 @@ class SparkFeatures:
             grouped = self._weather(cells, window).groupBy(GROUP).cogroup(history)
             found: pa.Table = grouped.applyInArrow(compute_group, plain).toArrow()
         except PySparkException as error:
-            msg = f"Spark could not compute the features {say_days(window)}: {first_line(error)}. Nothing was written"
+            msg = f"Spark could not compute the features {window.when}: {first_line(error)}. Nothing was written"
             raise LakeError(f"{msg}; see its log, or set FOREST_FIRE_FEATURE_ENGINE=duckdb") from error
         return found.select(FEATURES_SCHEMA.names).cast(FEATURES_SCHEMA).sort_by(ROW_ORDER)
 

@@ -13,7 +13,6 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from threadpoolctl import get_cached_controller
 
-from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError, list_capped
 from forest_fire_retrain.core.losses import MIN_PROBABILITY
 
@@ -179,7 +178,7 @@ def refuse_infinite(values: np.ndarray, columns: tuple[str, ...]) -> None:
     n_infinite = [int(np.count_nonzero(np.isinf(values[:, place]))) for place in range(len(columns))]
     if any(n_infinite):
         where = [name for name, n_bad in zip(columns, n_infinite, strict=True) if n_bad]
-        msg = f"{counted(sum(n_infinite), 'infinite feature value')}, allowed are none; features: {list_capped(where)}"
+        msg = f"infinite feature values: {sum(n_infinite)}, allowed are none; features: {list_capped(where)}"
         raise EvidenceError(msg)
 
 

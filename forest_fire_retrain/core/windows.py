@@ -73,6 +73,11 @@ class Interval(BaseModel):
         return Interval(start=self.start + delta, end=self.end + delta)
 
     @property
+    def when(self) -> str:
+        """`from 2024-01-01 to 2024-01-07`, `on 2024-01-01`: when something was."""
+        return f"{'on' if self.n_days == 1 else 'from'} {self}"
+
+    @property
     def half_open(self) -> str:
         """`[2024-01-01, 2024-01-08)`, for pages and tags that programs compare, and in rows of earlier releases."""
         return f"[{self.start}, {self.end})"

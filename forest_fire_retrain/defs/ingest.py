@@ -7,7 +7,7 @@ import dagster as dg
 import numpy as np
 
 from forest_fire_retrain import operations
-from forest_fire_retrain.core.decision.wording import counted, say_days
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import list_capped
 from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.records import INGEST_KIND, IngestReport
@@ -126,11 +126,11 @@ def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days
     """Cell-days without weather that became final in a period, held against none."""
     window = periods.span_of([partition_key]).shift(-weather_lag_days)
     gaps = find_weather_gaps(lake, window)
-    sentence = f"every one of {gaps.n_expected} cell-days {say_days(window)} has a row of weather"
+    sentence = f"every one of {gaps.n_expected} cell-days {window.when} has a row of weather"
     if gaps.n_missing:
         share = gaps.n_missing / gaps.n_expected
         sentence = (
-            f"{gaps.n_missing} of {gaps.n_expected} cell-days {say_days(window)} ({share:.1%}) have no row of weather, "
+            f"{gaps.n_missing} of {gaps.n_expected} cell-days {window.when} ({share:.1%}) have no row of weather, "
             f"in {counted(len(gaps.cell_ids), 'cell')}: {list_capped(gaps.cell_ids)}"
         )
     return PeriodFinding(partition_key, gaps.n_missing == 0, gaps.n_missing, 0, sentence)

@@ -17,7 +17,7 @@ from pydantic import Field
 from forest_fire_retrain.adapters.worker_processes import Workers, hire_workers
 from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
-from forest_fire_retrain.core.decision.wording import counted, say_days
+from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import EvidenceError, LedgerError, ProofError, TrackingError
 from forest_fire_retrain.core.ledger.entries import Stamp
 from forest_fire_retrain.core.ledger.reigns import MOVING
@@ -117,7 +117,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
-            sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} {say_days(windows.holdout)}"
+            sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} {windows.holdout.when}"
             tell(context, installation, "holdout_set", key, sentence)
         checked = keys_to_check(context.partition_keys, installation.ledger.state(settings.model_name))
         findings = [find_distance(settings.periods.windows_of(key), settings.gap_days) for key in checked]

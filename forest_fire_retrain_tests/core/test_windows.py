@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from forest_fire_retrain.core.decision.wording import say_days
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.core.periods import align_to_cadence, period_starting
 from forest_fire_retrain.core.windows import (
@@ -116,7 +115,7 @@ def test_an_interval_holds_its_start_and_not_its_end(start: dt.date, n_days: int
 def test_days_are_said_from_the_first_to_the_last() -> None:
     week, day = (Interval(start=dt.date(2024, 1, 1), end=dt.date(2024, 1, last)) for last in (8, 2))
     assert (str(week), week.half_open) == ("2024-01-01 to 2024-01-07", "[2024-01-01, 2024-01-08)")
-    assert (say_days(week), say_days(day)) == ("from 2024-01-01 to 2024-01-07", "on 2024-01-01")
+    assert (week.when, day.when) == ("from 2024-01-01 to 2024-01-07", "on 2024-01-01")
 
 
 @pytest.mark.parametrize("end", [dt.date(2024, 1, 1), dt.date(2023, 12, 31)])

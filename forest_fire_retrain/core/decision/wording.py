@@ -32,8 +32,8 @@ def counted(number: int, noun: str) -> str:
 
 
 def say_days(days: Interval) -> str:
-    """`from 2024-01-01 to 2024-01-07`, `on 2024-01-01`: when something was."""
-    return f"on {days}" if days.n_days == 1 else f"from {days}"
+    """When something was, as decisions are worded today."""
+    return days.when
 
 
 def say_days_as_before(days: Interval) -> str:

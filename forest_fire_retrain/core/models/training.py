@@ -22,7 +22,6 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import get_cached_controller
 
-from forest_fire_retrain.core.decision.wording import counted
 from forest_fire_retrain.core.errors import ConfigurationError, EvidenceError
 from forest_fire_retrain.core.records import Recipe
 from forest_fire_retrain.core.risk_model import RiskModel, RowwiseLogisticRegression, refuse_infinite
@@ -173,10 +172,7 @@ def resolve_parameters(recipe: Recipe) -> dict[str, float | None]:
     if faults:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         known = "\n".join(f"  {name} [{_range(entry)}]: {entry.meaning}" for name, entry in allowed.items())
-        msg = (
-            f"recipe {recipe.name}: {counted(len(faults), 'wrong parameter')}.\n{listed}\n"
-            f"{recipe.estimator} takes:\n{known}"
-        )
+        msg = f"recipe {recipe.name}: wrong parameters:\n{listed}\n{recipe.estimator} takes:\n{known}"
         raise ConfigurationError(msg)
     defaults: dict[str, float | None] = {name: entry.default for name, entry in allowed.items()}
     given = {name: None if value is None else float(value) for name, value in recipe.parameters.items()}

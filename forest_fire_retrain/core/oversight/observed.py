@@ -59,6 +59,8 @@ class FailedRun(NamedTuple):
         When, UTC.
     message : str
         Why, in its own words, on one line.
+    is_refused : bool
+        Whether it was refused as asked, and nothing was changed.
     """
 
     run_id: str
@@ -67,6 +69,7 @@ class FailedRun(NamedTuple):
     began_at: dt.datetime
     failed_at: dt.datetime
     message: str
+    is_refused: bool = False
 
     def __str__(self) -> str:
         """One line."""

@@ -5,7 +5,8 @@ Rules
 - The registry was asked, or it is a matter that it could not be. Where a promotion or rollback is open the alias may
   be on its way; where it stays open it is a matter.
 - A failed run is settled by a later success of its job, by whatever it was to do being done since in another way, or
-  by time: nobody can make a mistyped order of last year succeed.
+  by time: nobody can make a mistyped order of last year succeed. An order that was refused as asked changed nothing,
+  and whoever gave it was told: it is named for a day.
 - A `verify` that found faults is settled by a later one that finds none.
 """
 
@@ -24,6 +25,7 @@ from forest_fire_retrain.core.oversight.overdue import (
     find_overdue_verdict,
 )
 
+DAY = dt.timedelta(days=1)
 VERIFY_JOB = "verify_job"
 DONE_BY = {
     "retraining_job": EntryKind.DECISION,
@@ -36,6 +38,8 @@ DONE_BY = {
     "end_shadow_job": EntryKind.SHADOW_ENDED,
 }
 """By job: the row that says, whoever wrote it, that what it was to do has been done."""
+ORDERS = frozenset(DONE_BY) - {"retraining_job", "active_retraining_job"}
+REFUSED_ORDER_DAYS = 1
 VERIFY = "Run: forest-fire verify"
 EXPORT = "forest-fire ledger export"
 COPY_PATIENCE = dt.timedelta(minutes=10)
@@ -166,6 +170,8 @@ def _is_settled(run: FailedRun, observed: Observed) -> bool:
     """Whether what the run was to do has been done since in another way."""
     if run.job == VERIFY_JOB:  # what it found is a matter of its own
         return observed.last_verify is not None and observed.last_verify.verified_at >= run.began_at
+    if run.is_refused and run.job in ORDERS and observed.now > run.failed_at + REFUSED_ORDER_DAYS * DAY:
+        return True
     written_at = None if run.job not in DONE_BY else observed.written.get(DONE_BY[run.job])
     return written_at is not None and written_at > run.failed_at
 

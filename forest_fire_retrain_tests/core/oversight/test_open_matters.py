@@ -122,6 +122,15 @@ def test_a_failed_run_is_settled_by_what_was_done_since_or_by_time() -> None:
     assert kinds(seen(failed_runs=(failed("somebodys_job"),), written={})) == [MatterKind.RUN_FAILED]
 
 
+def test_an_order_that_was_refused_as_asked_is_named_for_a_day() -> None:
+    for job, is_over in (("rollback_job", True), ("clear_labels_job", True), ("retraining_job", False)):
+        refused = (failed(job)._replace(is_refused=True),)
+        assert kinds(seen(failed_runs=refused, written={}, now=NOON + HOUR + DAY)) == [MatterKind.RUN_FAILED]
+        later = seen(failed_runs=refused, written={}, now=NOON + 2 * HOUR + DAY)
+        assert kinds(later) == ([] if is_over else [MatterKind.RUN_FAILED])
+        assert kinds(later._replace(failed_runs=(failed(job),))) == [MatterKind.RUN_FAILED]
+
+
 def test_what_verify_found_is_told_once_and_until_a_clean_one() -> None:
     found = Verification.of(["lake: a page is gone", "copy: it is old"], NOON)
     told = find_open_matters(seen(last_verify=found, failed_runs=(failed("verify_job"),)))
