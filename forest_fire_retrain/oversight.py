@@ -8,26 +8,27 @@ Rules
 - Nothing is written, and nothing is begun.
 - What cannot be read is a matter as well: silence is never taken for health.
 - The copy is published after the registry was moved: where the two differ, the ledger itself is asked before anything
-  is said.
+  is said; a copy that still lacks the row later was left behind by a run that was killed.
 """
 
 import datetime as dt
 from collections.abc import Sequence
 
 from forest_fire_retrain.adapters.failed_runs import read_failed_runs
-from forest_fire_retrain.adapters.ledger_export import EXPORT, read_export
+from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.adapters.registry_glance import see_registry
 from forest_fire_retrain.adapters.upkeep_notes import read_verification
 from forest_fire_retrain.core.errors import ConfigurationError, ForestFireRetrainError, HomeError, LedgerError
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
+from forest_fire_retrain.core.ledger.reigns import MOVING
 from forest_fire_retrain.core.ledger.state import fold
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, LastLook, read_look
 from forest_fire_retrain.core.monitoring.monitor_rule import ActiveMode
-from forest_fire_retrain.core.oversight.observed import Limits, Observed, SeenRegistry
-from forest_fire_retrain.core.oversight.open_matters import find_open_matters
+from forest_fire_retrain.core.oversight.observed import Limits, Observed, SeenCopy, SeenRegistry
+from forest_fire_retrain.core.oversight.open_matters import find_in_copy, find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
 from forest_fire_retrain.core.serving.log_notes import LOG_TABLE, LastLive, read_last_live
 from forest_fire_retrain.settings import Settings
@@ -47,15 +48,14 @@ def find_matters(settings: Settings, now: dt.datetime) -> list[Matter]:
     if not settings.home.is_dir():
         msg = f"there is no home at {settings.home}; correct FOREST_FIRE_HOME, or begin one with: forest-fire up"
         raise HomeError(msg)
-    lost = _find_lost_copy(settings)
     try:
-        return [*lost, *find_open_matters(observe(settings, now))]
+        return find_open_matters(observe(settings, now))
     except ConfigurationError:
         raise
     except ForestFireRetrainError as error:
         what = str(error).partition("\n")[0].partition(". ")[0].rstrip(".")
         unread = Matter(MatterKind.FAULT_FOUND, f"fault_found/{type(error).__name__}", what, "Run: forest-fire verify")
-        return [*lost, unread]
+        return [*find_in_copy(SeenCopy(_find_missing_copy(settings)), now), unread]
 
 
 def observe(settings: Settings, now: dt.datetime) -> Observed:
@@ -66,7 +66,7 @@ def observe(settings: Settings, now: dt.datetime) -> Observed:
     ForestFireRetrainError
         If the ledger's copy, the lake or Dagster's storage cannot be read.
     """
-    entries = _read_copy(settings)
+    copied = entries = _read_copy(settings)
     registry = see_registry(settings.tracking_uri, settings.model_name)
     if _differs(entries, registry):
         entries, registry = _look_again(settings, entries, registry)
@@ -83,6 +83,7 @@ def observe(settings: Settings, now: dt.datetime) -> Observed:
         last_verify=read_verification(settings.export_folder),
         runs_page=f"http://{settings.host}:{settings.dagster_port}/runs/",
         last_look=read_last_look(settings),
+        ledger_copy=SeenCopy(_find_missing_copy(settings), _find_unpublished(copied, entries)),
     )
 
 
@@ -128,17 +129,22 @@ def _read_copy(settings: Settings) -> list[LedgerEntry]:
     return [entry for entry in read_export(settings.export_folder) if entry.model_name == settings.model_name]
 
 
-def _find_lost_copy(settings: Settings) -> list[Matter]:
+def _find_missing_copy(settings: Settings) -> str | None:
+    """Where the copy should be, if there is a ledger and no copy of it."""
     copy = settings.export_folder / LEDGER_FILE
-    if copy.exists() or not settings.ledger_file.exists():
-        return []
-    what = f"the ledger {settings.ledger_file} has no copy for readers: {copy} is missing"
-    return [Matter(MatterKind.FAULT_FOUND, "fault_found/no_copy", what, f"Run: forest-fire verify; then: {EXPORT}")]
+    return None if copy.exists() or not settings.ledger_file.exists() else str(copy)
+
+
+def _find_unpublished(copied: Sequence[LedgerEntry], entries: Sequence[LedgerEntry]) -> LedgerEntry | None:
+    """The first row that moves the champion and is not in the copy."""
+    last = copied[-1].sequence if copied else 0
+    return next((entry for entry in entries if entry.sequence > last and entry.kind in MOVING), None)
 
 
 def _differs(entries: Sequence[LedgerEntry], registry: SeenRegistry) -> bool:
+    """Whether the ledger has to say more: the alias is elsewhere, or the copy knows how something began only."""
     state = fold(entries)
-    return registry.trouble is None and state.open_intent is None and registry.alias != state.champion
+    return registry.trouble is None and (state.open_intent is not None or registry.alias != state.champion)
 
 
 def _look_again(

@@ -91,7 +91,7 @@ def run_order(run: PipesContext, order: FeatureOrder, lake_root: str) -> None:
     ConfigurationError, LakeError
         If there is no Spark, or it failed; the lake is as it was.
     """
-    with spark_session(order.spark.master, f"forest_fire_retrain: features of {order.window}") as session:
+    with spark_session(order.spark.master, f"forest_fire_retrain: features {order.window.when}") as session:
         engine = Told(SparkFeatures(session, lake_root, order.spark.cells_at_once), run)
         application = session.sparkContext.applicationId
         run.log.info("Spark %s at %s, application %s", session.version, order.spark.master, application)

@@ -3,6 +3,8 @@
 Rules
 -----
 - The story is written for one calendar and moved as a whole, so that it is the same one whenever it begins.
+- What happens is made large, and early, where a later part needs it: the drift begins on the day on which the first
+  champion's training ends, so that each window that is judged lies behind it.
 - Summer lies where the story has it. A park whose summer falls into the northern winter lies in the south.
 - What was laid out is kept in the home, and read from there for ever: neither the clock nor a later release changes
   a row of it.
@@ -31,9 +33,9 @@ WEEKS_BEFORE = 112
 WRITTEN_FOR, HOTTEST_DATE = dt.date(2025, 5, 19), dt.date(2025, 7, 25)
 NORTHERN_SUMMER = (dt.date(2001, 4, 16), dt.date(2001, 10, 15))
 
-DRIFT_WEEK, DRIFT_STRENGTH = 0, 1.0
+DRIFT_WEEK, DRIFT_STRENGTH = -4, 1.0
 LATE_WEEKS, LATE_DAYS = (18, 21), 24
-MISREAD_DECISIONS = (16, 19)
+MISREAD_DECISIONS = (17, 20)
 
 
 class Demonstration(BaseModel):

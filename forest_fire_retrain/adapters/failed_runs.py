@@ -13,12 +13,12 @@ Rules
 import datetime as dt
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from forest_fire_retrain.adapters.sqlite_reading import UnexpectedStoreError, reading
-from forest_fire_retrain.core.errors import HomeError
+from forest_fire_retrain.core.errors import REFUSED, HomeError
 from forest_fire_retrain.core.oversight.observed import FailedRun
 
 OTHER_STORAGE = re.compile(r"^(storage|run_storage|event_log_storage)\s*:", re.MULTILINE)
@@ -72,7 +72,13 @@ def read_failed_runs(dagster_home: Path) -> list[FailedRun]:
         return _ask(dagster_home)
 
 
-def message_of(events: Iterator[str]) -> str:
+def is_refused(events: Iterable[str]) -> bool:
+    """Whether a run failed because what was asked for cannot be done, so that nothing was changed."""
+    given = (_data_of(json.loads(event)).get("user_failure_data") or {} for event in events)
+    return any(entry.get("label") == REFUSED for one in given for entry in one.get("metadata_entries") or [])
+
+
+def message_of(events: Iterable[str]) -> str:
     """Why a run failed, on one line, from the JSON of its failures, those of its steps first."""
     for event in events:
         told = _told_by(json.loads(event))
@@ -91,14 +97,16 @@ def _read_storage(dagster_home: Path) -> list[FailedRun]:
     with reading(history / "runs.db", RUN_COLUMNS) as store:
         rows = store.execute(FAILED).fetchall()
     found = [Found(run, job, key or None, _instant(began), _instant(ended)) for run, job, key, began, ended in rows]
-    return [FailedRun(*run, _read_message(history / "runs" / f"{run.run_id}.db")) for run in found]
+    failures = ([*_read_failures(history / "runs" / f"{run.run_id}.db")] for run in found)
+    return [FailedRun(*run, message_of(told), is_refused(told)) for run, told in zip(found, failures, strict=True)]
 
 
-def _read_message(database: Path) -> str:
+def _read_failures(database: Path) -> Iterator[str]:
+    """JSON of a run's failures, those of its steps first."""
     if not database.exists():
-        return UNKNOWN
+        return
     with reading(database, EVENT_COLUMNS) as store:
-        return message_of(event for (event,) in store.execute(EVENTS).fetchall())
+        yield from (event for (event,) in store.execute(EVENTS).fetchall())
 
 
 def _instant(noted: str) -> dt.datetime:
@@ -106,9 +114,12 @@ def _instant(noted: str) -> dt.datetime:
     return dt.datetime.fromisoformat(noted).replace(tzinfo=dt.UTC)
 
 
+def _data_of(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    return (event.get("dagster_event") or {}).get("event_specific_data") or {}
+
+
 def _told_by(event: Mapping[str, Any]) -> str:
-    happened = event.get("dagster_event") or {}
-    data = happened.get("event_specific_data") or {}
+    happened, data = event.get("dagster_event") or {}, _data_of(event)
     described = (data.get("user_failure_data") or {}).get("description")
     error = data.get("error") or {}
     while error.get("cause") and str(error.get("cls_name")).startswith(WRAPPERS):
@@ -149,8 +160,8 @@ def _ask(dagster_home: Path) -> list[FailedRun]:
                     events = sorted(logs, key=lambda log: log.dagster_event_type is dg.DagsterEventType.RUN_FAILURE)
                     at = (_utc(record.create_timestamp), _utc(record.update_timestamp))
                     key = run.tags.get("dagster/partition")
-                    message = message_of(serialize_value(event) for event in events)
-                    found.append(FailedRun(run.run_id, run.job_name, key, *at, message))
+                    told = [serialize_value(event) for event in events]
+                    found.append(FailedRun(run.run_id, run.job_name, key, *at, message_of(told), is_refused(told)))
             return found
     except Exception as error:  # drivers, migrations and YAML of any instance; each means that it cannot be read
         msg = f"Dagster's storage in {dagster_home} cannot be read: {_first_line(str(error))}. Run: forest-fire up"

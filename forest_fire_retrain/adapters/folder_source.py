@@ -186,8 +186,8 @@ def _describe_gap(tables: CheckedTables, window: Interval | None, known_before: 
     lacking = np.flatnonzero(absent.any(axis=0))
     first, last = (start + dt.timedelta(days=int(lacking[end])) for end in (0, -1))
     sentence = (
-        f"weather: {absent.sum()} of {absent.size} cell-days in {window} have no row, in {absent.any(axis=1).sum()} "
-        f"of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
+        f"weather: {absent.sum()} of {absent.size} cell-days {window.when} have no row, in "
+        f"{absent.any(axis=1).sum()} of {len(absent)} cells, first {first}, last {last}; they are unknown, not zero."
     )
     return [sentence]
 

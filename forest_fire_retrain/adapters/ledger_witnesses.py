@@ -105,8 +105,8 @@ def _find_lost(hashes: Sequence[str], head: Head | None, folder: Path) -> str | 
     place = next((n for n, (one, other) in enumerate(zip(known, hashes, strict=False), start=1) if one != other), None)
     what = f"rows {len(hashes) + 1} to {len(known)} are missing" if place is None else f"it differs from row {place} on"
     return (
-        f"the copy in {folder} holds {len(known)} sound row(s) that the ledger with its {len(hashes)} does not "
-        f"continue: {what}"
+        f"the copy in {folder} holds sound rows up to row {len(known)} that the ledger with its {len(hashes)} does "
+        f"not continue: {what}"
     )
 
 

@@ -75,7 +75,7 @@ class SparkFeatures:
             grouped = self._weather(cells, window).groupBy(GROUP).cogroup(history)
             found: pa.Table = grouped.applyInArrow(compute_group, plain).toArrow()
         except PySparkException as error:
-            msg = f"Spark could not compute the features of {window}: {first_line(error)}. Nothing was written"
+            msg = f"Spark could not compute the features {window.when}: {first_line(error)}. Nothing was written"
             raise LakeError(f"{msg}; see its log, or set FOREST_FIRE_FEATURE_ENGINE=duckdb") from error
         return found.select(FEATURES_SCHEMA.names).cast(FEATURES_SCHEMA).sort_by(ROW_ORDER)
 

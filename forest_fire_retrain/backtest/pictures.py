@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from forest_fire_retrain.backtest.measures import RuleMeasures
 from forest_fire_retrain.backtest.replaying import StreamResult
 from forest_fire_retrain.backtest.streams import RuleName
+from forest_fire_retrain.core.decision.wording import counted
 
 WIDTH_INCHES, ROW_INCHES, DOTS_PER_INCH = 9.0, 2.6, 110
 COLOURS = {
@@ -95,4 +96,4 @@ def _draw_promotions(axes: Axes, streams: Sequence[StreamResult]) -> None:
 
 def _title(streams: Sequence[StreamResult]) -> str:
     seeds = ", ".join(str(stream.seed) for stream in streams)
-    return f"{streams[0].scenario}, {streams[0].cadence}, {len(streams)} stream(s): {seeds}"
+    return f"{streams[0].scenario}, {streams[0].cadence}, {counted(len(streams), 'stream')}: {seeds}"

@@ -138,7 +138,7 @@ def plan_periods(plan: StreamPlan) -> list[RetrainingWindows]:
         windows.append(plan_windows(partition, plan.history_start, plan.policy))
         start = partition.end
     if not windows:
-        msg = f"no {plan.cadence} period lies in {plan.span}, a backtest needs at least one; choose a later --to"
+        msg = f"no {plan.cadence} period lies within {plan.span}, a backtest needs at least one; choose a later --to"
         raise ConfigurationError(msg)
     return windows
 

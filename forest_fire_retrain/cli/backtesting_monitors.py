@@ -6,6 +6,7 @@ from forest_fire_retrain.backtest.monitor_summary import MonitorRow, summarise_m
 from forest_fire_retrain.backtest.monitors import Monitor
 from forest_fire_retrain.backtest.studies import StudyResult
 from forest_fire_retrain.cli.console import print_table
+from forest_fire_retrain.core.decision.wording import counted
 
 COLUMNS: dict[str, Callable[[MonitorRow], str | None]] = {
     "scenario": lambda row: row.scenario,
@@ -33,7 +34,7 @@ def print_monitors(results: Sequence[StudyResult], chosen: Sequence[Monitor]) ->
     rows = summarise_monitors(results, chosen)
     cells = {title: [read(row) for row in rows] for title, read in COLUMNS.items()}
     shown = {title: column for title, column in cells.items() if any(cell is not None for cell in column)}
-    title = f"Monitors, parks of {rows[0].n_cells} cells, {rows[0].n_streams} stream(s) a scenario"
+    title = f"Monitors, parks of {rows[0].n_cells} cells, {counted(rows[0].n_streams, 'stream')} a scenario"
     print_table(title, list(shown), list(zip(*shown.values(), strict=True)))
 
 

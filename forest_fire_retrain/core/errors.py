@@ -31,6 +31,10 @@ class RefusedRequestError(ForestFireRetrainError):
     """What a person asked for cannot be done as asked, and nothing was changed: whoever typed the command acts."""
 
 
+REFUSED = "refused as asked"
+"""What a run says of itself that was stopped by a refused request."""
+
+
 class InputContractError(ForestFireRetrainError):
     """The source data breaks the data contract: whoever delivers the data acts.
 

@@ -178,7 +178,7 @@ def refuse_infinite(values: np.ndarray, columns: tuple[str, ...]) -> None:
     n_infinite = [int(np.count_nonzero(np.isinf(values[:, place]))) for place in range(len(columns))]
     if any(n_infinite):
         where = [name for name, n_bad in zip(columns, n_infinite, strict=True) if n_bad]
-        msg = f"{sum(n_infinite)} feature value(s) are infinite, allowed are none; features: {list_capped(where)}"
+        msg = f"infinite feature values: {sum(n_infinite)}, allowed are none; features: {list_capped(where)}"
         raise EvidenceError(msg)
 
 

@@ -48,7 +48,7 @@ class Interval(BaseModel):
     @model_validator(mode="after")
     def _refuse_empty(self) -> "Interval":
         if self.start >= self.end:
-            msg = f"interval [{self.start}, {self.end}) is empty"
+            msg = f"no day lies from {self.start} on and before {self.end}"
             raise ValueError(msg)
         return self
 
@@ -72,9 +72,19 @@ class Interval(BaseModel):
         delta = dt.timedelta(days=days)
         return Interval(start=self.start + delta, end=self.end + delta)
 
-    def __str__(self) -> str:
-        """`[2024-01-01, 2024-01-08)`."""
+    @property
+    def when(self) -> str:
+        """`from 2024-01-01 to 2024-01-07`, `on 2024-01-01`: when something was."""
+        return f"{'on' if self.n_days == 1 else 'from'} {self}"
+
+    @property
+    def half_open(self) -> str:
+        """`[2024-01-01, 2024-01-08)`, for pages and tags that programs compare, and in rows of earlier releases."""
         return f"[{self.start}, {self.end})"
+
+    def __str__(self) -> str:
+        """`2024-01-01 to 2024-01-07`."""
+        return self.first_to_last
 
 
 def runs_of_days(days: Iterable[dt.date]) -> tuple[Interval, ...]:

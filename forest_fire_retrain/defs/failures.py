@@ -9,7 +9,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import dagster as dg
 
-from forest_fire_retrain.core.errors import ForestFireRetrainError
+from forest_fire_retrain.core.errors import REFUSED, ForestFireRetrainError, RefusedRequestError
 from forest_fire_retrain.outgoing import cleared
 
 Given = ParamSpec("Given")
@@ -33,6 +33,8 @@ class Stopped(dg.Failure):
         message = cleared(str(fault))  # Dagster keeps it
         commands = NEXT_COMMAND.findall(message)
         metadata = {"next command": dg.MetadataValue.text(commands[-1])} if commands else {}
+        if isinstance(fault, RefusedRequestError):
+            metadata[REFUSED] = dg.MetadataValue.text("nothing was changed")
         super().__init__(description=message, metadata=metadata, allow_retries=False)
         self.fault = fault
 

@@ -50,7 +50,7 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
     ) -> dg.MaterializeResult:
         window = installation.settings.periods.span_of(periods_of(context, installation))
         report, of_spark = _build(context, installation, window)
-        sentence = f"{report.n_rows} cell-days computed for {report.window}{'' if report.written else ', unchanged'}"
+        sentence = f"{report.n_rows} cell-days computed {report.window.when}{'' if report.written else ', unchanged'}"
         tell(context, installation, "features", context.partition_keys[-1], sentence)
         periods = installation.settings.periods
         state = installation.ledger.state(installation.settings.model_name)
@@ -79,5 +79,5 @@ def find_coverage(lake: Lake, periods: Periods, partition_key: str) -> PeriodFin
     window, keys = periods.span_of([partition_key]), ["cell_id", "date"]
     n_rows = lake.read(TableName.FEATURES, columns=keys, day_column="date", window=window).num_rows
     n_expected = sum(count_cell_days(lake.read(TableName.CELLS), window).values())
-    sentence = f"{n_rows} rows for {n_expected} cell-days of {window}"
+    sentence = f"{n_rows} rows for {n_expected} cell-days {window.when}"
     return PeriodFinding(partition_key, n_rows == n_expected, n_rows, n_expected, sentence)

@@ -126,11 +126,11 @@ def find_gaps(lake: Lake, periods: Periods, partition_key: str, weather_lag_days
     """Cell-days without weather that became final in a period, held against none."""
     window = periods.span_of([partition_key]).shift(-weather_lag_days)
     gaps = find_weather_gaps(lake, window)
-    sentence = f"every one of {gaps.n_expected} cell-days in {window} has a row of weather"
+    sentence = f"every one of {gaps.n_expected} cell-days {window.when} has a row of weather"
     if gaps.n_missing:
         share = gaps.n_missing / gaps.n_expected
         sentence = (
-            f"{gaps.n_missing} of {gaps.n_expected} cell-days in {window} ({share:.1%}) have no row of weather, "
+            f"{gaps.n_missing} of {gaps.n_expected} cell-days {window.when} ({share:.1%}) have no row of weather, "
             f"in {counted(len(gaps.cell_ids), 'cell')}: {list_capped(gaps.cell_ids)}"
         )
     return PeriodFinding(partition_key, gaps.n_missing == 0, gaps.n_missing, 0, sentence)

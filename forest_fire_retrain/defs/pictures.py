@@ -50,7 +50,7 @@ def draw_reliability(rows: ScoredRows) -> bytes:
     axes.plot([0, top], [0, top], color="black", linewidth=0.6, linestyle=":")
     axes.set_xlabel("predicted rate of fire starts")
     axes.set_ylabel("observed rate")
-    axes.set_title(f"Reliability on {rows.window}", fontsize=9)
+    axes.set_title(f"Reliability, {rows.window}", fontsize=9)
     axes.legend(fontsize=8)
     return as_png(figure)
 

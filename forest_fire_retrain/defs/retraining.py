@@ -117,7 +117,7 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
             snapshot = take_snapshot(lake, windows, original, config.knowledge.value, time_zone=settings.time_zone)
             holdout = set_holdout_apart(lake, installation.engine, installation.records, windows, snapshot)
             context.add_asset_metadata(describe_holdout(holdout), partition_key=key)
-            sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} in {windows.holdout}"
+            sentence = f"{holdout.n_rows} rows with {counted(holdout.n_fires, 'fire')} {windows.holdout.when}"
             tell(context, installation, "holdout_set", key, sentence)
         checked = keys_to_check(context.partition_keys, installation.ledger.state(settings.model_name))
         findings = [find_distance(settings.periods.windows_of(key), settings.gap_days) for key in checked]
@@ -128,10 +128,10 @@ def _build_holdout_set(shape: Shape, upstream: list[dg.AssetsDefinition]) -> dg.
 
 def find_distance(windows: RetrainingWindows, gap_days: int) -> PeriodFinding:
     """Days from the end of the training window to the holdout window, held against the configured gap."""
-    n_days = (windows.holdout.start - windows.training.end).days
+    n_days, last = (windows.holdout.start - windows.training.end).days, windows.training.end - dt.timedelta(days=1)
     sentence = (
-        f"{counted(n_days, 'day')} between the end of the training window, {windows.training.end}, and the holdout "
-        f"window {windows.holdout}; the configured gap is {counted(gap_days, 'day')}"
+        f"{counted(n_days, 'day')} between the last day of training, {last}, and the holdout window, "
+        f"{windows.holdout}; the configured gap is {counted(gap_days, 'day')}"
     )
     return PeriodFinding(windows.partition_key, n_days >= gap_days, n_days, gap_days, sentence)
 

@@ -10,7 +10,8 @@ from forest_fire_retrain.adapters import failed_runs
 from forest_fire_retrain.adapters.failed_runs import message_of, read_failed_runs
 from forest_fire_retrain.adapters.sqlite_reading import UnexpectedStoreError
 from forest_fire_retrain.cli.home import DAGSTER_YAML
-from forest_fire_retrain.core.errors import HomeError, LedgerError
+from forest_fire_retrain.core.errors import HomeError, LedgerError, RefusedRequestError
+from forest_fire_retrain.defs.failures import Stopped
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 SAID = "weather: 3 violations of the data contract; nothing was written."
@@ -26,6 +27,10 @@ def work(context: dg.OpExecutionContext) -> None:
             raise LedgerError(f"{SAID}\n{listed}\nCorrect the data.") from KeyError("wind")
         case "told":
             raise dg.Failure("the ledger is held: close the notebook", metadata={"n": 1})
+        case "mistyped":
+            raise Stopped(RefusedRequestError("version 9 was never in production"))
+        case "locked":
+            raise Stopped(LedgerError("the ledger is held"))
         case "unforeseen":
             raise KeyError("wind")
 
@@ -75,6 +80,24 @@ def test_a_failed_run_says_why_in_its_own_words(
     assert (found.run_id, found.job, found.partition_key, found.message) == (run_id, "weekly", "2026-01-05", message)
     assert found.began_at <= found.failed_at
     assert found.failed_at.utcoffset() is not None
+
+
+def test_an_order_that_was_refused_is_told_from_one_that_could_not_be_carried_out(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(instance, weekly, "mistyped")
+    run(instance, daily, "locked")
+    read = read_failed_runs(home)
+    assert [(found.job, found.message, found.is_refused) for found in read] == [
+        ("weekly", "version 9 was never in production", True),
+        ("daily", "the ledger is held", False),
+    ]
+
+    def refuse(_home: Path) -> None:
+        raise UnexpectedStoreError
+
+    monkeypatch.setattr(failed_runs, "_read_storage", refuse)
+    assert sorted(read_failed_runs(home)) == sorted(read)
 
 
 def test_the_newest_failure_of_each_job_counts_until_the_job_succeeds(home: Path, instance: dg.DagsterInstance) -> None:

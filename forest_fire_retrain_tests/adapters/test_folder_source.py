@@ -301,11 +301,11 @@ def test_a_gap_is_stated_in_the_windows_it_touches_only(park: Path) -> None:
     write_csv(park / "weather.csv", [row for row in WEATHER if (row["cell_id"], row["date"].day) not in GONE])
     assert gap_warnings(park, WHOLE) == [
         (
-            "weather: 3 of 16 cell-days in [2024-07-01, 2024-07-09) have no row, in 2 of 2 cells, "
+            "weather: 3 of 16 cell-days from 2024-07-01 to 2024-07-08 have no row, in 2 of 2 cells, "
             "first 2024-07-03, last 2024-07-05; they are unknown, not zero."
         )
     ]
-    assert "1 of 4 cell-days in [2024-07-04, 2024-07-06)" in gap_warnings(park, days(3, 5))[0]
+    assert "1 of 4 cell-days from 2024-07-04 to 2024-07-05" in gap_warnings(park, days(3, 5))[0]
     assert gap_warnings(park, days(5, 8)) == []
 
 

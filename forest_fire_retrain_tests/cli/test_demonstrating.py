@@ -26,7 +26,7 @@ def test_an_empty_home_gets_the_demonstration_and_keeps_it_for_ever(
     first = dt.date.fromisoformat(laid_out.periods.closed_keys(NOW)[-N_DECISIONS])
     assert (laid_out.simulator.seed, laid_out.simulator.n_cells) == (4, 81)
     assert laid_out.start_date == first - dt.timedelta(weeks=112)
-    assert laid_out.simulator.drift.start == first
+    assert laid_out.simulator.drift.start == laid_out.periods.windows_of(first.isoformat()).training_cutoff
     assert load_settings() == laid_out
     monkeypatch.setattr(demonstrating, "read_clock", lambda: NOW + dt.timedelta(days=300))
     written = (home / FILE_NAME).read_bytes()

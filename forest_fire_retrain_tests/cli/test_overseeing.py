@@ -13,6 +13,7 @@ from forest_fire_retrain.adapters.ledger_export import export_ledger
 from forest_fire_retrain.adapters.ledger_schema import LEDGER_FILE
 from forest_fire_retrain.adapters.mlflow_connection import connect
 from forest_fire_retrain.adapters.record_files import RecordFiles
+from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.monitoring.last_look import QUALITY_KIND, QualityState
 from forest_fire_retrain.installation import build_installation
@@ -197,6 +198,15 @@ def test_what_cannot_be_read_is_a_matter_and_no_silence(home: Path, forest_fire:
     answer = forest_fire("status", "--check")
     assert answer.code == 1
     assert "has no copy for readers" in answer.out
+    assert "a file is missing" in forest_fire("status").err
+    for part in (home / "export").glob("ledger-*.parquet"):
+        part.rename(home / part.name)
+    assert forest_fire("status", "--check").out.startswith("the ledger has no copy for readers: ")
+    shown = forest_fire("status")
+    assert (shown.code, NOTHING in shown.out) == (0, False)
+    assert "has no copy for readers" in " ".join(shown.out.split())
+    (matter,) = json.loads(forest_fire("status", "--json").out)["matters"]
+    assert matter["key"] == "fault_found/no_copy"
     copy.write_bytes(b"rust" * 64)
     answer = forest_fire("status", "--check")
     assert (answer.code, answer.err, len(answer.out.splitlines())) == (1, "", 1)
@@ -249,8 +259,17 @@ def test_a_home_that_is_not_there_is_an_error_and_is_not_begun(
 
 
 def test_a_copy_that_is_behind_the_registry_is_no_matter(home: Path, forest_fire: Run) -> None:
-    """As between the confirmation of a promotion and the publication of the ledger's copy."""
-    export_ledger([], home / "export")
+    """As between the confirmation of a promotion and the publication of the ledger's copy; later it was left behind."""
+    rows = DuckDbLedger(home / "ledger.duckdb", patience_seconds=1).entries()
+    champion_row = next(row for row in rows if row.kind is EntryKind.CONFIRMATION)
+    for n_known in range(champion_row.sequence):
+        export_ledger(rows[:n_known], home / "export")
+        assert find_matters(load_settings(), champion_row.recorded_at) == []
+        (matter,) = find_matters(load_settings(), champion_row.recorded_at + dt.timedelta(minutes=10))
+        assert matter.sentence.startswith(f"the ledger's copy lacks row {champion_row.sequence} of ")
+    assert forest_fire("verify").code == 1
+    assert forest_fire("retrain", "--partition", "2025-07-21").code == 0
+    assert forest_fire("verify").code == 0
     assert forest_fire("status", "--check") == (0, NOTHING, "")
     registry_of(home).delete_registered_model_alias(MODEL, "champion")
     export_ledger(DuckDbLedger(home / "ledger.duckdb", patience_seconds=1).entries(), home / "export")

@@ -184,5 +184,5 @@ def test_what_is_odd_and_not_wrong_is_said_and_the_work_goes_on(folder: Path, fo
     answer = forest_fire(*WEEK)
     said = [line.removeprefix("weather").strip() for line in answer.out.splitlines() if line.startswith("weather ")]
     assert "warning: fires.csv: the contract does not know column cause; ignored." in said
-    assert any(line.startswith("warning: weather: 1114 of 1118 cell-days in ") for line in said), said
+    assert any(line.startswith("warning: weather: 1114 of 1118 cell-days from ") for line in said), said
     assert any(line.startswith("features") for line in answer.out.splitlines())

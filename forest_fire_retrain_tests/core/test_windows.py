@@ -112,9 +112,15 @@ def test_an_interval_holds_its_start_and_not_its_end(start: dt.date, n_days: int
     assert interval.shift(offset).start - start == offset * DAY
 
 
+def test_days_are_said_from_the_first_to_the_last() -> None:
+    week, day = (Interval(start=dt.date(2024, 1, 1), end=dt.date(2024, 1, last)) for last in (8, 2))
+    assert (str(week), week.half_open) == ("2024-01-01 to 2024-01-07", "[2024-01-01, 2024-01-08)")
+    assert (week.when, day.when) == ("from 2024-01-01 to 2024-01-07", "on 2024-01-01")
+
+
 @pytest.mark.parametrize("end", [dt.date(2024, 1, 1), dt.date(2023, 12, 31)])
 def test_an_empty_interval_is_refused(end: dt.date) -> None:
-    with pytest.raises(ValidationError, match="is empty"):
+    with pytest.raises(ValidationError, match="no day lies from 2024-01-01 on and before 202"):
         Interval(start=dt.date(2024, 1, 1), end=end)
 
 

@@ -156,8 +156,8 @@ def test_a_run_decides_it_by_the_rule_and_the_row_holds_the_alarm(instance: dg.D
 def check_row(entry: LedgerEntry, payload: DecisionPayload, look: LastLook) -> None:
     windows = payload.holdout.windows
     assert (entry.kind, entry.as_of, entry.trigger) == (EntryKind.DECISION, dt.date(2025, 7, 14), ALARM_TRIGGER)
-    assert str(windows.partition) == "[2025-07-01, 2025-07-14)"
-    assert str(windows.holdout) == "[2025-06-17, 2025-06-30)"
+    assert str(windows.partition) == "2025-07-01 to 2025-07-13"
+    assert str(windows.holdout) == "2025-06-17 to 2025-06-29"
     assert payload.alarm is not None
     assert payload.alarm.name == (look.version, look.change)
     assert (payload.alarm.looked_at, payload.alarm.chart, payload.alarm.said) == (LOOKED, look.chart, look.sentence)

@@ -104,10 +104,10 @@ LAKE_CHECKS = {
     "weather_has_no_gaps": Broken(
         find_gaps,
         TableName.WEATHER,
-        "3 of 21 cell-days in [2024-06-10, 2024-06-17) (14.3%) have no row of weather, in 1 cell: c3",
+        "3 of 21 cell-days from 2024-06-10 to 2024-06-16 (14.3%) have no row of weather, in 1 cell: c3",
     ),
     "features_cover_every_cell_and_day": Broken(
-        find_coverage, TableName.FEATURES, "18 rows for 21 cell-days of [2024-06-10, 2024-06-17)"
+        find_coverage, TableName.FEATURES, "18 rows for 21 cell-days from 2024-06-10 to 2024-06-16"
     ),
 }
 

@@ -73,7 +73,7 @@ def read_state(state: LedgerState) -> dict[str, object]:
         "champion": state.champion,
         "previous": previous_version(state),
         "quarantined": sorted(state.quarantined),
-        "cleared": [str(window) for window in state.cleared],
+        "cleared": [window.half_open for window in state.cleared],
         "frozen_until": _text(state.frozen_until),
     }
 

@@ -29,7 +29,7 @@ from forest_fire_retrain.core.decision.comparison import compare
 from forest_fire_retrain.core.decision.label_gate import count_of
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
-from forest_fire_retrain.core.decision.wording import counted, percent, threshold
+from forest_fire_retrain.core.decision.wording import SayDays, counted, percent, say_days, threshold
 
 
 class Verdict(NamedTuple):
@@ -40,7 +40,7 @@ class Verdict(NamedTuple):
     because: str
 
 
-def adjudicate(case: Case, rule: DecisionRule) -> Decision:
+def adjudicate(case: Case, rule: DecisionRule, word_days: SayDays = say_days) -> Decision:
     """Decide `case` under `rule`; the same case always gives the same decision.
 
     Parameters
@@ -49,9 +49,11 @@ def adjudicate(case: Case, rule: DecisionRule) -> Decision:
         The evidence.
     rule : DecisionRule
         The thresholds.
+    word_days : callable
+        How days are said in the sentence and the alerts; nothing else hangs on it.
     """
     comparison = compare(case.used, rule)
-    verdict = _decide(case, comparison, rule)
+    verdict = _decide(case, comparison, rule, word_days)
     age = None if case.champion is None else (case.as_of - case.champion.training_cutoff).days
     return Decision(
         outcome=verdict.outcome,
@@ -59,17 +61,17 @@ def adjudicate(case: Case, rule: DecisionRule) -> Decision:
         sentence=_sentence(case, verdict, comparison, rule),
         comparison=comparison,
         champion_age_days=age,
-        alerts=find_alerts(case, verdict.outcome, verdict.reason_code, age, rule),
+        alerts=find_alerts(case, verdict.outcome, verdict.reason_code, age, rule, word_days=word_days),
     )
 
 
-def _decide(case: Case, comparison: Comparison, rule: DecisionRule) -> Verdict:
+def _decide(case: Case, comparison: Comparison, rule: DecisionRule, word_days: SayDays) -> Verdict:
     """The first rule that speaks."""
     pooled = describe_blocks(np.array(comparison.block_gains))
     return (
         _check_windows(case, rule)
         or _check_sameness(case)
-        or _check_labels(case)
+        or _check_labels(case, word_days)
         or _check_amount(case, comparison, rule)
         or _check_guardrails(case)
         or _check_inaugural(case, comparison)
@@ -108,13 +110,13 @@ def _check_sameness(case: Case) -> Verdict | None:
     return None
 
 
-def _check_labels(case: Case) -> Verdict | None:
+def _check_labels(case: Case, word_days: SayDays) -> Verdict | None:
     if not case.newest.labels_are_suspect:
         return None
     count = count_of(case.newest)
     because = (
-        f"{counted(count.n_fires, 'fire')} recorded in {count.window}, {count.n_expected:.1f} expected: too few to "
-        "be believed"
+        f"{counted(count.n_fires, 'fire')} recorded {word_days(count.window)}, {count.n_expected:.1f} expected: too "
+        "few to be believed"
     )
     return Verdict(Outcome.INCONCLUSIVE, ReasonCode.LABELS_SUSPECT, because)
 

@@ -13,9 +13,9 @@ from forest_fire_retrain.core.decision.label_gate import count_of, count_season,
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
 from forest_fire_retrain.core.decision.window_evidence import LabelCount
-from forest_fire_retrain.core.decision.wording import counted
+from forest_fire_retrain.core.decision.wording import SayDays, counted, say_days
 
-FEED_SILENT = "the weather feed is silent in "
+FEED_SILENT = "the weather feed is silent "
 ROWS_MISSING = "the newest window is not whole: "
 FEW_FIRES = "fewer fires than the season expects "
 GUARDRAIL = "the guardrail "
@@ -24,7 +24,13 @@ CHAMPION_OLD = "the champion's training ended "
 
 
 def find_alerts(
-    case: Case, outcome: Outcome, reason: ReasonCode, champion_age_days: int | None, rule: DecisionRule
+    case: Case,
+    outcome: Outcome,
+    reason: ReasonCode,
+    champion_age_days: int | None,
+    rule: DecisionRule,
+    *,
+    word_days: SayDays = say_days,
 ) -> tuple[str, ...]:
     """Every alert of a decision, in the order in which they should be looked at.
 
@@ -38,23 +44,25 @@ def find_alerts(
         Days from the champion's training cut-off; `None` without a champion.
     rule : DecisionRule
         Thresholds.
+    word_days : callable
+        How days are said.
     """
     found = (
-        _about_the_feed(case, rule),
-        _about_fires(case, rule),
+        _about_the_feed(case, rule, word_days),
+        _about_fires(case, rule, word_days),
         _about_a_guardrail(case, outcome, reason, rule),
         _about_the_champion(outcome, champion_age_days, rule),
     )
     return tuple(alert for alert in found if alert is not None)
 
 
-def _about_the_feed(case: Case, rule: DecisionRule) -> str | None:
+def _about_the_feed(case: Case, rule: DecisionRule, word_days: SayDays) -> str | None:
     """Measures that are missing in the newest window, or rows; whatever the decision is about."""
     schema = next((finding for finding in case.guardrails if finding.code is ReasonCode.SCHEMA), None)
     if schema is None:
         return None
     if schema.value > rule.null_share_max:
-        return f"{FEED_SILENT}{case.newest.window}: {schema.sentence} (look at the weather feed)"
+        return f"{FEED_SILENT}{word_days(case.newest.window)}: {schema.sentence} (look at the weather feed)"
     return None if schema.passed else _about_rows(schema)
 
 
@@ -62,7 +70,7 @@ def _about_rows(schema: GuardrailFinding) -> str:
     return f"{ROWS_MISSING}{schema.sentence} (look at the cells and at the features)"
 
 
-def _about_fires(case: Case, rule: DecisionRule) -> str | None:
+def _about_fires(case: Case, rule: DecisionRule, word_days: SayDays) -> str | None:
     """Fewer fires than the season expects, also in a park that is too small for the label gate."""
     newest = case.newest
     if newest.feed_is_silent:
@@ -73,7 +81,7 @@ def _about_fires(case: Case, rule: DecisionRule) -> str | None:
             return None
     count = count_of(newest) if newest.labels_are_suspect else count_season(newest, case.earlier, rule)
     return (
-        f"{FEW_FIRES}were recorded in {count.window}: {count.n_fires}, expected "
+        f"{FEW_FIRES}were recorded {word_days(count.window)}: {count.n_fires}, expected "
         f"{count.n_expected:.0f} (look at the fire reports)"
     )
 

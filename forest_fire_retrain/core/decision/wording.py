@@ -4,8 +4,15 @@ Rules
 -----
 - A count stands with its noun, in the singular or the plural.
 - A figure that is held against a limit has as many digits as tell the two apart, up to four more than usual.
+- Days are said from the first to the last.
 - A share of something is a percentage; the difference of two shares is in percentage points.
 """
+
+from collections.abc import Callable
+
+from forest_fire_retrain.core.windows import Interval
+
+SayDays = Callable[[Interval], str]
 
 MORE_DIGITS = 4
 USUAL_SHARE_DIGITS = 1
@@ -22,6 +29,16 @@ def counted(number: int, noun: str) -> str:
         In the singular; its plural takes an s.
     """
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def say_days(days: Interval) -> str:
+    """When something was, as decisions are worded today."""
+    return days.when
+
+
+def say_days_as_before(days: Interval) -> str:
+    """`in [2024-01-01, 2024-01-08)`, as decisions were worded until the rows said their last day."""
+    return f"in {days.half_open}"
 
 
 def percent(share: float, limit: float | None = None, *, sign: str = "+") -> str:

@@ -202,11 +202,11 @@ def _list_guardrails(payload: DecisionPayload) -> list[list[object]]:
 def _describe_windows(payload: DecisionPayload) -> Facts:
     windows, holdout = payload.holdout.windows, payload.holdout
     return {
-        "period": str(windows.partition),
+        "period": windows.partition.half_open,
         "as of": str(windows.as_of),
-        "training": str(windows.training),
-        "gap": str(windows.gap),
-        "holdout": str(windows.holdout),
+        "training": windows.training.half_open,
+        "gap": windows.gap.half_open,
+        "holdout": windows.holdout.half_open,
         "cell-days of the holdout": holdout.n_rows,
         "cells": holdout.n_cells,
         "fires": holdout.n_fires,

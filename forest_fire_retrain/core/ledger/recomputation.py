@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision
 from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
+from forest_fire_retrain.core.decision.wording import say_days_as_before
 from forest_fire_retrain.core.ledger.decision_payload import CASE_FACTS, DecisionPayload, read_payload
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 
@@ -16,8 +17,9 @@ MOST_POOLED = 1_000
 WORDED_SINCE = 7
 """The first version of the rule whose decisions are worded as today's code words them.
 
-Whoever changes a word of a sentence or an alert gives the rule a new version and sets this to it. What older rows say
-is kept as it was written; the hash chain guards it.
+Whoever changes a word of a sentence or an alert gives the rule a new version and sets this to it, or keeps the words
+that rows have beside the new ones, as `say_days_as_before`. What older rows say is kept as it was written; the hash
+chain guards it.
 """
 
 WORDS = {"sentence", "alerts"}
@@ -57,7 +59,7 @@ class PooledWindows:
 
 
 def recompute(payload: DecisionPayload, decided: Mapping[str, LedgerEntry] | PooledWindows) -> Decision:
-    """The decision again, from the ledger's rows.
+    """The decision again, from the ledger's rows; in the words of an earlier release where the row has those.
 
     Parameters
     ----------
@@ -86,7 +88,15 @@ def recompute(payload: DecisionPayload, decided: Mapping[str, LedgerEntry] | Poo
             "guardrails": payload.guardrails,
         }
     )
-    return adjudicate(case, payload.rule)
+    again = adjudicate(case, payload.rule)
+    if _words_of(again) == _words_of(payload.decision):
+        return again
+    before = adjudicate(case, payload.rule, say_days_as_before)
+    return before if _words_of(before) == _words_of(payload.decision) else again
+
+
+def _words_of(decision: Decision) -> tuple[str, tuple[str, ...]]:
+    return decision.sentence, decision.alerts
 
 
 def is_same(recorded: Decision, again: Decision, rule_version: str) -> bool:

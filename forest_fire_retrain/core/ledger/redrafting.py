@@ -7,7 +7,8 @@ Rules
 -----
 - Who wrote a row, through which door and when is in no payload: these columns are taken as they are.
 - What a row was abandoned for, and how a step of the schema was described, stand in the sentence alone.
-- The sentence of a replay, freeze, rollback, clearing or repair is that of this release or the one of all before.
+- The sentence of a replay, freeze, rollback, clearing, repair or shadow verdict is that of this release or the one of
+  all before.
 """
 
 from collections.abc import Mapping, Sequence
@@ -123,7 +124,10 @@ def _compare_verdict(entry: LedgerEntry, decisions: Mapping[str | None, LedgerEn
         champion=entry.champion_before,
         stamp=_stamp_of(entry),
     )
-    return _compare(entry, again, (*COMPARED, *DERIVED))
+    other = _compare(entry, again, (*COMPARED, *DERIVED))
+    if "summary" in other and _is_same(entry.summary, payload.summary_as_before):
+        other.remove("summary")
+    return other
 
 
 def _find_other_of_replay(entry: LedgerEntry) -> list[str]:

@@ -46,8 +46,8 @@ def word_as_before(entry: LedgerEntry) -> str | None:
             return f"Promotions of {entry.model_name} are frozen until {freeze.until}: {as_sentence(freeze.reason)}"
         case EntryKind.LABELS_CLEARED:
             said = LabelsClearedPayload.read(entry)
-            cleared = ", ".join(said.partitions)
-            return f"The labels of {said.window} are vouched for, which clears {cleared}: {as_sentence(said.reason)}"
+            cleared, days = ", ".join(said.partitions), said.window.half_open
+            return f"The labels of {days} are vouched for, which clears {cleared}: {as_sentence(said.reason)}"
         case EntryKind.REPAIR:
             return _word_repair_as_before(entry)
     return None

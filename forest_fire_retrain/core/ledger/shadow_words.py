@@ -8,7 +8,6 @@ import datetime as dt
 
 from forest_fire_retrain.core.decision.case import Decision
 from forest_fire_retrain.core.decision.verdicts import Outcome
-from forest_fire_retrain.core.windows import Interval
 
 
 def describe_beginning(decision: Decision, partition_key: str, champion: int | None, until: dt.date) -> str:
@@ -19,8 +18,8 @@ def describe_beginning(decision: Decision, partition_key: str, champion: int | N
     )
 
 
-def describe_verdict(decision: Decision, partition_key: str, champion: int | None, days: Interval) -> str:
-    """What came of a shadow time, and why."""
+def describe_verdict(decision: Decision, partition_key: str, champion: int | None, days: str) -> str:
+    """What came of a shadow time, and why; `days` says when that was."""
     what = f"After its shadow time {days} the candidate of {partition_key}"
     if decision.outcome is Outcome.PROMOTED:
         return f"{what} replaces {_name(champion)}: {_reasons(decision)}"

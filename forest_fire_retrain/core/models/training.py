@@ -172,9 +172,7 @@ def resolve_parameters(recipe: Recipe) -> dict[str, float | None]:
     if faults:
         listed = "\n".join(f"  - {fault}" for fault in faults)
         known = "\n".join(f"  {name} [{_range(entry)}]: {entry.meaning}" for name, entry in allowed.items())
-        msg = (
-            f"recipe {recipe.name}: {len(faults)} parameter(s) are wrong.\n{listed}\n{recipe.estimator} takes:\n{known}"
-        )
+        msg = f"recipe {recipe.name}: wrong parameters:\n{listed}\n{recipe.estimator} takes:\n{known}"
         raise ConfigurationError(msg)
     defaults: dict[str, float | None] = {name: entry.default for name, entry in allowed.items()}
     given = {name: None if value is None else float(value) for name, value in recipe.parameters.items()}

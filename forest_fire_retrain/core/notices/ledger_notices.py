@@ -7,23 +7,29 @@ Rules
   that is confirmed.
 - Doubted labels are told at the first decision that flags its window; again after somebody vouched for labels, or
   after a decision that flagged none.
+- Doubts that late reports lifted are told at the decision that counted again and found them; days that another doubt
+  still covers are told with that one.
 - A guardrail is told once per streak, at the decision that makes it long enough.
 - A notice is named after its row: its kind, place and hash.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from forest_fire_retrain.core.decision.alerts import describe_doubt
-from forest_fire_retrain.core.decision.label_gate import count_of
+from forest_fire_retrain.core.decision.label_gate import count_of, overlaps_any
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.errors import LedgerError
-from forest_fire_retrain.core.ledger.decision_payload import has_suspect_labels, read_evidence
+from forest_fire_retrain.core.ledger.decision_payload import has_suspect_labels, read_evidence, read_suspect
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
-from forest_fire_retrain.core.ledger.payloads import ExternalPayload
+from forest_fire_retrain.core.ledger.payloads import ExternalPayload, LabelsClearedPayload
 from forest_fire_retrain.core.ledger.shadow_times import shadow_until_of
 from forest_fire_retrain.core.notices.notice import Notice, RowNotice, make_notice
+from forest_fire_retrain.core.windows import Interval, runs_of_days
 
+DAY = dt.timedelta(days=1)
 HASH_LENGTH = 16
 SEE_HISTORY = "See: forest-fire history"
 
@@ -37,6 +43,7 @@ class _Reading:
     blocked_by: ReasonCode | None = None
     blocked_in_a_row: int = 0
     is_doubted: bool = False
+    flagged: list[WindowEvidence] = field(default_factory=list)
 
 
 def notices_of(entries: Sequence[LedgerEntry], model_name: str, blocked_limit: int) -> list[Notice]:
@@ -84,7 +91,12 @@ def _notice(entry: LedgerEntry, kind: RowNotice, subject: str, sentence: str, re
 def _read_decision(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
     if entry.decision_id is not None:
         reading.intents[entry.decision_id] = entry
-    return [*_read_shadow(entry), *_read_doubt(entry, reading), *_read_guardrail(entry, reading)]
+    return [
+        *_read_shadow(entry),
+        *_read_lifting(entry, reading),
+        *_read_doubt(entry, reading),
+        *_read_guardrail(entry, reading),
+    ]
 
 
 def _read_shadow(entry: LedgerEntry) -> list[Notice]:
@@ -102,6 +114,29 @@ def _read_shadow_verdict(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
     reading.intents.pop(entry.decision_id or "", None)
     subject = f"the candidate of {entry.partition_key} is dropped after its shadow time"
     return [_notice(entry, RowNotice.SHADOW_DROPPED, subject, entry.summary, "See: forest-fire history --events")]
+
+
+def _read_lifting(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
+    """Days under a flag that a decision counted again and no longer doubts; earlier releases did not record that."""
+    newest = [read_evidence(entry)] if has_suspect_labels(entry) else []
+    counted_again = read_suspect(entry) if reading.flagged else None
+    before, reading.flagged = reading.flagged, [*reading.flagged, *newest]
+    if counted_again is None:
+        return []
+    held = {count.window for count in counted_again}.union(count_of(window).window for window in newest)
+    reading.flagged = [window for window in reading.flagged if count_of(window).window in held]
+    lifted = _days_in({count_of(window).window for window in before} - held) - _days_in(held)
+    if not lifted:
+        return []
+    days = ", ".join(str(run) for run in runs_of_days(lifted))
+    sentence = (
+        f"The fire reports of {days} are no longer doubted: they had come by the decision of {entry.partition_key}"
+    )
+    return [_notice(entry, RowNotice.DOUBTS_LIFTED, f"the fire reports of {days} have come", sentence, "")]
+
+
+def _days_in(windows: Iterable[Interval]) -> set[dt.date]:
+    return {window.start + n * DAY for window in windows for n in range(window.n_days)}
 
 
 def _read_doubt(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
@@ -157,7 +192,9 @@ def _read_abandonment(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
 
 
 def _read_labels_cleared(entry: LedgerEntry, reading: _Reading) -> list[Notice]:
+    cleared = LabelsClearedPayload.read(entry).window
     reading.is_doubted = False
+    reading.flagged = [window for window in reading.flagged if not overlaps_any(window.window, [cleared])]
     return [_order(entry, RowNotice.LABELS_CLEARED, "labels cleared")]
 
 

@@ -34,6 +34,7 @@ class RowNotice(StrEnum):
     SHADOW_DROPPED = "shadow_dropped"
     GUARDRAIL = "guardrail"
     LABELS_DOUBTED = "labels_doubted"
+    DOUBTS_LIFTED = "doubts_lifted"
     LABELS_CLEARED = "labels_cleared"
     FREEZE = "freeze"
     UNFREEZE = "unfreeze"

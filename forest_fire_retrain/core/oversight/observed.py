@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from forest_fire_retrain.core.ledger.entries import EntryKind
+from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry
 from forest_fire_retrain.core.ledger.state import LedgerState
 from forest_fire_retrain.core.monitoring.last_look import LastLook
 from forest_fire_retrain.core.oversight.notes import Verification
@@ -30,6 +30,22 @@ class SeenRegistry(NamedTuple):
     trouble: str | None = None
 
 
+class SeenCopy(NamedTuple):
+    """What is wrong with the ledger's copy, as far as it shows without comparing all rows.
+
+    Attributes
+    ----------
+    missing : str, optional
+        Where it should be, if there is a ledger and no copy of it.
+    unpublished : LedgerEntry, optional
+        The first row of the ledger that moves the champion and is not in the copy; looked for only where the copy's
+        champion and the registry's differ.
+    """
+
+    missing: str | None = None
+    unpublished: LedgerEntry | None = None
+
+
 class FailedRun(NamedTuple):
     """The newest failed run of a job that has not succeeded since.
 
@@ -43,6 +59,8 @@ class FailedRun(NamedTuple):
         When, UTC.
     message : str
         Why, in its own words, on one line.
+    is_refused : bool
+        Whether it was refused as asked, and nothing was changed.
     """
 
     run_id: str
@@ -51,6 +69,7 @@ class FailedRun(NamedTuple):
     began_at: dt.datetime
     failed_at: dt.datetime
     message: str
+    is_refused: bool = False
 
     def __str__(self) -> str:
         """One line."""
@@ -105,6 +124,8 @@ class Observed(NamedTuple):
         Address of a run's page without the run's id.
     last_look : LastLook, optional
         The newest look at the champion's predictions; `None` without one, and where monitoring is off.
+    ledger_copy : SeenCopy
+        What is wrong with the ledger's copy.
     """
 
     model_name: str
@@ -119,3 +140,4 @@ class Observed(NamedTuple):
     last_verify: Verification | None
     runs_page: str
     last_look: LastLook | None = None
+    ledger_copy: SeenCopy = SeenCopy()

@@ -5,7 +5,8 @@ Rules
 - The registry was asked, or it is a matter that it could not be. Where a promotion or rollback is open the alias may
   be on its way; where it stays open it is a matter.
 - A failed run is settled by a later success of its job, by whatever it was to do being done since in another way, or
-  by time: nobody can make a mistyped order of last year succeed.
+  by time: nobody can make a mistyped order of last year succeed. An order that was refused as asked changed nothing,
+  and whoever gave it was told: it is named for a day.
 - A `verify` that found faults is settled by a later one that finds none.
 """
 
@@ -17,13 +18,14 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.matters import Matter, MatterKind
 from forest_fire_retrain.core.oversight.decision_alerts import find_in_decisions
 from forest_fire_retrain.core.oversight.looked_at import find_in_last_look
-from forest_fire_retrain.core.oversight.observed import FailedRun, Observed
+from forest_fire_retrain.core.oversight.observed import FailedRun, Observed, SeenCopy
 from forest_fire_retrain.core.oversight.overdue import (
     find_overdue_decision,
     find_overdue_prediction,
     find_overdue_verdict,
 )
 
+DAY = dt.timedelta(days=1)
 VERIFY_JOB = "verify_job"
 DONE_BY = {
     "retraining_job": EntryKind.DECISION,
@@ -36,12 +38,18 @@ DONE_BY = {
     "end_shadow_job": EntryKind.SHADOW_ENDED,
 }
 """By job: the row that says, whoever wrote it, that what it was to do has been done."""
+ORDERS = frozenset(DONE_BY) - {"retraining_job", "active_retraining_job"}
+REFUSED_ORDER_DAYS = 1
 VERIFY = "Run: forest-fire verify"
+EXPORT = "forest-fire ledger export"
+COPY_PATIENCE = dt.timedelta(minutes=10)
+"""How long after a promotion or rollback the copy may lack it: it is published as soon as the registry was moved."""
 
 
 def find_open_matters(observed: Observed) -> list[Matter]:
     """Everything that needs a person, in the order in which it should be looked at."""
     return [
+        *find_in_copy(observed.ledger_copy, observed.now),
         *_about_the_registry(observed),
         *_about_faults(observed),
         *_about_what_is_overdue(observed),
@@ -50,6 +58,19 @@ def find_open_matters(observed: Observed) -> list[Matter]:
         *_about_the_last_prediction(observed),
         *find_in_last_look(observed),
     ]
+
+
+def find_in_copy(seen: SeenCopy, now: dt.datetime) -> Iterator[Matter]:
+    """What is wrong with the ledger's copy at `now`, UTC."""
+    row = seen.unpublished
+    if seen.missing is not None:
+        what = f"the ledger has no copy for readers: {seen.missing} is missing"
+        yield Matter(MatterKind.FAULT_FOUND, "fault_found/no_copy", what, f"{VERIFY}; then: {EXPORT}")
+    elif row is not None and now >= row.recorded_at + COPY_PATIENCE:
+        at = row.recorded_at.isoformat(timespec="seconds")
+        what = f"the ledger's copy lacks row {row.sequence} of {at} and later ones: readers may name an older champion"
+        key = f"fault_found/copy_ends_before_row_{row.sequence}"
+        yield Matter(MatterKind.FAULT_FOUND, key, what, f"The next run publishes it, or: {EXPORT}")
 
 
 def describe_registry(observed: Observed) -> str:
@@ -149,6 +170,8 @@ def _is_settled(run: FailedRun, observed: Observed) -> bool:
     """Whether what the run was to do has been done since in another way."""
     if run.job == VERIFY_JOB:  # what it found is a matter of its own
         return observed.last_verify is not None and observed.last_verify.verified_at >= run.began_at
+    if run.is_refused and run.job in ORDERS and observed.now > run.failed_at + REFUSED_ORDER_DAYS * DAY:
+        return True
     written_at = None if run.job not in DONE_BY else observed.written.get(DONE_BY[run.job])
     return written_at is not None and written_at > run.failed_at
 

@@ -81,9 +81,8 @@ def clear_labels(ledger: Ledger, model_name: str, *, window: Interval, reason: s
         flagged = read_flagged(state.decisions.values())
         keys = [evidence.partition_key for evidence in flagged if overlaps_any(evidence.window, [window])]
         if not keys:
-            listed = ", ".join(evidence.window.first_to_last for evidence in flagged) or "none"
-            days = window.first_to_last
-            msg = f"no window in {days} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
+            listed = ", ".join(str(evidence.window) for evidence in flagged) or "none"
+            msg = f"no window in {window} is flagged for suspect labels; nothing was changed. Flagged: {listed}"
             raise RefusedRequestError(msg)
         draft = draft_labels_cleared(window, reason, keys, model_name=model_name, champion=state.champion, stamp=stamp)
         return ledger.append(draft)

@@ -169,12 +169,12 @@ def _name_rows(holdout: HoldoutSet, training: TrainingRows) -> list[RowsUsed]:
     windows, versions, facts = holdout.windows, holdout.snapshot.table_versions, training.facts
     return [
         RowsUsed(
-            *("training", str(windows.training), facts.sha256, facts.n_rows, facts.n_fires),
+            *("training", windows.training.half_open, facts.sha256, facts.n_rows, facts.n_fires),
             table_versions=versions,
             columns=training.columns,
         ),
         RowsUsed(
-            *("holdout", str(windows.holdout), holdout.content_hash, holdout.n_rows, holdout.n_fires),
+            *("holdout", windows.holdout.half_open, holdout.content_hash, holdout.n_rows, holdout.n_fires),
             table_versions=versions,
             columns=training.columns,
         ),
@@ -189,8 +189,8 @@ def _parameters(holdout: HoldoutSet, recipe: Recipe, seed: int, training_hash: s
         **{f"recipe.{name}": value for name, value in recipe.parameters.items()},
         "seed": seed,
         "partition_key": windows.partition_key,
-        "training_window": str(windows.training),
-        "holdout_window": str(windows.holdout),
+        "training_window": windows.training.half_open,
+        "holdout_window": windows.holdout.half_open,
         "training_hash": training_hash,
         "holdout_hash": holdout.content_hash,
         **{f"version.{name}": version for name, version in holdout.snapshot.table_versions.items()},

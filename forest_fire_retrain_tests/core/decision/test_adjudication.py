@@ -87,7 +87,7 @@ CASES: dict[str, tuple[Case, Outcome, ReasonCode, str]] = {
         change_newest(example_case(BETTER), labels_are_suspect=True),
         Outcome.INCONCLUSIVE,
         ReasonCode.LABELS_SUSPECT,
-        "7 fires recorded in [2024-02-19, 2024-02-26), 7.0 expected: too few to be believed (gain",
+        "7 fires recorded from 2024-02-19 to 2024-02-25, 7.0 expected: too few to be believed (gain",
     ),
     "climatology not beaten": (
         inaugural_case([0.0]),

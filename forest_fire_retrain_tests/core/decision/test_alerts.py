@@ -43,7 +43,7 @@ def test_a_measure_that_went_missing_raises_an_alert(growth: float, *, passed: b
     case = with_finding(example_case(EQUAL), ReasonCode.SCHEMA, passed=passed, value=growth, sentence="wind is missing")
     alerts = adjudicate(case, RULE).alerts
     assert len(alerts) == n_alerts
-    assert all("the weather feed is silent in [2024-02-19, 2024-02-26): wind is missing" in said for said in alerts)
+    assert all("the weather feed is silent from 2024-02-19 to 2024-02-25: wind is missing" in said for said in alerts)
 
 
 def test_a_silent_feed_is_told_also_where_the_decision_is_about_something_else() -> None:
@@ -103,7 +103,7 @@ def test_suspect_labels_raise_an_alert_at_once() -> None:
     case = change_newest(case_of(windows), labels_are_suspect=True)
     (alert,) = adjudicate(case, RULE).alerts
     assert alert == (
-        "fewer fires than the season expects were recorded in [2024-02-19, 2024-02-26): 7, expected 7 "
+        "fewer fires than the season expects were recorded from 2024-02-19 to 2024-02-25: 7, expected 7 "
         "(look at the fire reports)"
     )
 
@@ -114,7 +114,7 @@ def test_a_small_park_without_fires_raises_an_alert_when_enough_were_expected() 
         decision = adjudicate(case_of(weeks_with(0, 0.7, n_weeks)), RULE)
         assert decision.reason_code is ReasonCode.TOO_FEW_POSITIVES
         assert len(decision.alerts) == n_alerts
-    assert "recorded in [2024-01-01, 2024-04-15): 0, expected 10 (" in decision.alerts[0]
+    assert "recorded from 2024-01-01 to 2024-04-14: 0, expected 10 (" in decision.alerts[0]
 
 
 def test_a_small_park_with_the_fires_that_were_expected_raises_none() -> None:

@@ -65,7 +65,7 @@ def test_a_week_without_weather_rejects_the_candidate_whatever_came_before() -> 
     decision = adjudicate(case, RULE)
     assert (decision.outcome, decision.reason_code) == (Outcome.REJECTED_BY_GUARDRAIL, ReasonCode.SCHEMA)
     assert "wind_speed_kmh is missing in 100.0% of the newest window and in 0.0% of training" in decision.sentence
-    assert "the weather feed is silent in [2024-02-05, 2024-02-12)" in decision.alerts[0]
+    assert "the weather feed is silent from 2024-02-05 to 2024-02-11" in decision.alerts[0]
     assert case.used == EARLIER
     assert decision.comparison.n_windows == 5
 

@@ -11,6 +11,7 @@ from forest_fire_retrain.core.decision.adjudication import adjudicate
 from forest_fire_retrain.core.decision.case import Case, Decision, LedgerFacts
 from forest_fire_retrain.core.decision.thresholds import RULE_VERSION, DecisionRule
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.wording import say_days_as_before
 from forest_fire_retrain.core.ledger.decision_page import render_decision_page
 from forest_fire_retrain.core.ledger.decision_payload import (
     NOT_WRITTEN_IF_NONE,
@@ -36,6 +37,7 @@ from forest_fire_retrain_tests.example_evidence import (
     MODEL,
     RULE,
     STAMP,
+    change_newest,
     draft,
     example_case,
     example_payload,
@@ -98,6 +100,21 @@ def test_a_row_that_was_pooled_and_is_missing_is_not_passed_over() -> None:
     del decided[payload.used_partitions[2]]
     with pytest.raises(KeyError):
         recompute(payload, decided)
+
+
+def test_a_row_in_the_words_of_an_earlier_release_follows_again_and_in_other_words_it_does_not() -> None:
+    case = change_newest(CASES["superior"], labels_are_suspect=True)
+    before = adjudicate(case, RULE, say_days_as_before)
+    assert "recorded in [2024-02-19, 2024-02-26), " in before.sentence
+    assert "were recorded in [2024-02-19, 2024-02-26): " in before.alerts[0]
+    assert "recorded from 2024-02-19 to 2024-02-25, " in adjudicate(case, RULE).sentence
+    payload, decided = example_payload(case, len(GAINS) - 1), decide_weekly()
+    then = payload.model_copy(update={"decision": before})
+    assert recompute(then, decided) == before
+    for sentence in (before.sentence.replace("2024-02-26", "2024-02-27"), adjudicate(case, RULE).sentence):
+        mixed = before.model_copy(update={"sentence": sentence})
+        again = recompute(then.model_copy(update={"decision": mixed}), decided)
+        assert not is_same(mixed, again, RULE_VERSION)
 
 
 def test_a_row_that_was_changed_changes_the_decision() -> None:

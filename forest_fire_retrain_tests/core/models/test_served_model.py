@@ -20,7 +20,7 @@ EXPECTED = example_model().predict_proba(ROWS)[:, 1]
 def test_it_says_what_it_is() -> None:
     assert repr(SERVED) == ("<fires version 7, trained on 2022-01-03 to 2023-12-03, 6 features, SHA-256 dddddddddddd>")
     assert SERVED.feature_names == example_model().feature_names
-    assert str(SERVED.training_window) == "[2022-01-03, 2023-12-04)"
+    assert SERVED.training_window.half_open == "[2022-01-03, 2023-12-04)"
 
 
 def test_columns_in_any_order_beside_others_give_the_same_bits_with_the_tables_own_index() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
+from forest_fire_retrain.core.decision.window_evidence import LabelCount
 from forest_fire_retrain.core.errors import LedgerError
 from forest_fire_retrain.core.ledger.drafts import draft_external, draft_freeze, draft_labels_cleared, draft_unfreeze
 from forest_fire_retrain.core.ledger.entries import EntryDraft, EntryKind, Stamp
@@ -48,6 +49,18 @@ def doubted(week: int) -> EntryDraft:
     newest = case.newest.model_copy(update={"labels_are_suspect": True})
     payload = example_payload(case.model_copy(update={"newest": newest}), week)
     return decision_draft(week, Outcome.KEPT).model_copy(update={"payload_json": payload.to_json()})
+
+
+def counted_again(week: int, *suspect: LabelCount, is_doubted: bool = False) -> EntryDraft:
+    case = example_case([0.0] * (week + 1))
+    case = case.model_copy(update={"newest": case.newest.model_copy(update={"labels_are_suspect": is_doubted})})
+    payload = example_payload(case, week).model_copy(update={"suspect": suspect})
+    return decision_draft(week, Outcome.KEPT).model_copy(update={"payload_json": payload.to_json()})
+
+
+def count(first: int, last: int) -> LabelCount:
+    window = Interval(start=dt.date(2024, 1, first), end=dt.date(2024, 1, last + 1))
+    return LabelCount(window=window, n_fires=0, n_expected=9.0)
 
 
 def cleared() -> EntryDraft:
@@ -104,6 +117,25 @@ def test_doubted_labels_are_told_at_the_first_decision_that_flags_them() -> None
 def test_labels_that_are_doubted_again_after_they_were_cleared_are_told_again() -> None:
     kinds = [notice.kind for notice in told([doubted(0), cleared(), doubted(1)])]
     assert kinds == ["labels_doubted", "labels_cleared", "labels_doubted"]
+
+
+def test_doubts_that_late_reports_lifted_are_told_once_at_the_decision_that_found_them() -> None:
+    drafts = [doubted(0), counted_again(1, count(1, 7), is_doubted=True), counted_again(2, count(8, 14))]
+    notices = told(drafts)
+    assert [(notice.kind, notice.row) for notice in notices] == [("labels_doubted", 1), ("doubts_lifted", 3)]
+    assert notices[1].subject == f"{MODEL}: the fire reports of 2024-01-01 to 2024-01-07 have come"
+    assert notices[1].sentence.startswith("The fire reports of 2024-01-01 to 2024-01-07 are no longer doubted: ")
+    later = told([*drafts, counted_again(3, count(8, 14)), counted_again(4), counted_again(5)])
+    assert [(notice.kind, notice.row) for notice in later[2:]] == [("doubts_lifted", 5)]
+    assert "of 2024-01-08 to 2024-01-14 are" in later[2].sentence
+
+
+def test_days_that_another_doubt_covers_or_a_person_cleared_are_not_told_as_lifted() -> None:
+    assert [notice.kind for notice in told([doubted(0), counted_again(1, count(1, 21))])] == ["labels_doubted"]
+    kinds = [notice.kind for notice in told([doubted(0), cleared(), counted_again(1)])]
+    assert kinds == ["labels_doubted", "labels_cleared"]
+    not_counted = told([doubted(0), decision_draft(1, Outcome.KEPT)])
+    assert [notice.kind for notice in not_counted] == ["labels_doubted"]
 
 
 def test_orders_and_meddling_are_told_with_who_gave_them() -> None:

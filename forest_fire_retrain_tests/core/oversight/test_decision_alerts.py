@@ -27,7 +27,7 @@ from forest_fire_retrain_tests.example_evidence import (
 )
 from forest_fire_retrain_tests.fakes.ledger import FakeLedger
 
-SILENT = "the weather feed is silent in [2024-02-19, 2024-02-26): wind is missing (look at the weather feed)"
+SILENT = "the weather feed is silent from 2024-02-19 to 2024-02-25: wind is missing (look at the weather feed)"
 FEW = "fewer fires than the season expects were recorded in [a, b): 1, expected 12 (look at the fire reports)"
 BLOCKED = "the guardrail RANK_SHIFT has blocked 3 periods in a row (look at what it says of each)"
 OLD = "the champion's training ended 400 days ago, an alert is due from 365"
@@ -74,6 +74,8 @@ def test_an_alert_becomes_a_sentence_and_where_to_look() -> None:
     assert matter.kind is MatterKind.FEED
     assert matter.sentence == SILENT.partition(" (")[0]
     assert matter.remedy == "Look at the weather feed"
+    (earlier,) = matters_of([SILENT.replace("from 2024-02-19 to 2024-02-25", "in [2024-02-19, 2024-02-26)")])
+    assert (earlier.kind, earlier.key) == (matter.kind, matter.key)
     (older,) = matters_of([SILENT.replace(" (", "; ").rstrip(")")])
     assert (older.sentence, older.remedy) == (matter.sentence, matter.remedy)
     assert [found.kind for found in matters_of([BLOCKED, OLD])] == [

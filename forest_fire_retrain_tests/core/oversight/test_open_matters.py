@@ -8,7 +8,7 @@ from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import LedgerState, fold
 from forest_fire_retrain.core.matters import MatterKind
 from forest_fire_retrain.core.oversight.notes import Verification
-from forest_fire_retrain.core.oversight.observed import FailedRun, Limits, Observed, SeenRegistry
+from forest_fire_retrain.core.oversight.observed import FailedRun, Limits, Observed, SeenCopy, SeenRegistry
 from forest_fire_retrain.core.oversight.open_matters import describe_registry, find_open_matters
 from forest_fire_retrain.core.oversight.overdue import Schedule
 from forest_fire_retrain.core.periods import Periods
@@ -79,6 +79,19 @@ def test_a_registry_that_differs_or_cannot_be_asked_is_a_matter(registry: SeenRe
     assert str(matter).startswith(f"{matter.sentence}. ")
 
 
+def test_a_copy_that_is_missing_or_was_left_behind_is_a_matter() -> None:
+    (missing,) = find_open_matters(seen(ledger_copy=SeenCopy(missing="home/export/ledger.parquet")))
+    assert missing.sentence == "the ledger has no copy for readers: home/export/ledger.parquet is missing"
+    row = FakeLedger().append(confirmation_draft("decision-1", 1))
+    left = seen(ledger_copy=SeenCopy(unpublished=row))
+    assert find_open_matters(left._replace(now=row.recorded_at + dt.timedelta(minutes=9))) == []
+    (behind,) = find_open_matters(left._replace(now=row.recorded_at + dt.timedelta(minutes=10)))
+    assert behind.sentence.startswith(f"the ledger's copy lacks row {row.sequence} of 2")
+    assert {missing.kind, behind.kind} == {MatterKind.FAULT_FOUND}
+    assert "forest-fire ledger export" in missing.remedy
+    assert "forest-fire ledger export" in behind.remedy
+
+
 def test_a_promotion_on_its_way_is_no_matter_until_it_stays_there() -> None:
     underway = seen(state=promoted(is_confirmed=False), registry=SeenRegistry(None, frozenset()))
     assert find_open_matters(underway) == []
@@ -107,6 +120,15 @@ def test_a_failed_run_is_settled_by_what_was_done_since_or_by_time() -> None:
     ordered = (failed("rollback_job"),)
     assert kinds(seen(failed_runs=ordered, written={EntryKind.ROLLBACK: NOON + 2 * HOUR})) == []
     assert kinds(seen(failed_runs=(failed("somebodys_job"),), written={})) == [MatterKind.RUN_FAILED]
+
+
+def test_an_order_that_was_refused_as_asked_is_named_for_a_day() -> None:
+    for job, is_over in (("rollback_job", True), ("clear_labels_job", True), ("retraining_job", False)):
+        refused = (failed(job)._replace(is_refused=True),)
+        assert kinds(seen(failed_runs=refused, written={}, now=NOON + HOUR + DAY)) == [MatterKind.RUN_FAILED]
+        later = seen(failed_runs=refused, written={}, now=NOON + 2 * HOUR + DAY)
+        assert kinds(later) == ([] if is_over else [MatterKind.RUN_FAILED])
+        assert kinds(later._replace(failed_runs=(failed(job),))) == [MatterKind.RUN_FAILED]
 
 
 def test_what_verify_found_is_told_once_and_until_a_clean_one() -> None:

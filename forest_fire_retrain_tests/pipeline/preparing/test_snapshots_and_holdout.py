@@ -282,6 +282,6 @@ def test_a_pinned_version_that_is_gone_is_an_error(lake: FakeLake) -> None:
 def test_a_holdout_without_rows_is_refused_and_not_kept(lake: FakeLake) -> None:
     lake.overwrite(TableName.FEATURES, feature_rows().slice(0, 30))
     records = FakeRecordStore()
-    with pytest.raises(EvidenceError, match=rf"{KEY}: the holdout window \[2024-03-18, 2024-03-25\) has no rows"):
+    with pytest.raises(EvidenceError, match=rf"{KEY}: the holdout window 2024-03-18 to 2024-03-24 has no rows"):
         hold_out(lake, take_live(lake), records)
     assert records.kept == {}

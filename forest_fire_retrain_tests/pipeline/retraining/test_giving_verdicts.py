@@ -68,7 +68,7 @@ def test_before_its_day_nothing_is_said_and_on_it_the_verdict_is_carried_out() -
     assert bench.kinds()[3:] == ["shadow_verdict", "confirmation"]
     assert bench.champion() == 2
     assert verdict.summary.startswith(
-        f"After its shadow time {shadow.days} the candidate of {windows_of(1).partition_key} replaces version 1: "
+        f"After its shadow time from {shadow.days} the candidate of {windows_of(1).partition_key} replaces version 1: "
     )
     assert (verdict.partition_key, verdict.as_of) == (windows_of(1).partition_key, shadow.due)
     assert verdict.decision_id == bench.ledger.rows[2].decision_id
@@ -126,10 +126,24 @@ def test_reports_that_are_missing_in_the_shadow_days_drop_the_candidate() -> Non
     hide_fires(bench, shadow)
     (verdict,) = ask(bench, shadow.due).rows
     assert (verdict.outcome, verdict.reason_code) == (Outcome.INCONCLUSIVE, ReasonCode.LABELS_SUSPECT)
-    assert f"is dropped, version 1 stays: 0 fires recorded in {shadow.days}" in verdict.summary
+    assert f"is dropped, version 1 stays: 0 fires recorded from {shadow.days}" in verdict.summary
     assert (bench.champion(), shadow_times(bench)) == (1, [])
     assert len(bench.registry.versions(MODEL)) == 1
     assert faults_of(bench) == []
+
+
+def test_a_verdict_in_the_words_of_an_earlier_release_still_follows_and_in_other_days_it_does_not() -> None:
+    bench = in_shadow()
+    days = shadow_of(bench).days
+    hide_fires(bench, shadow_of(bench))
+    ask(bench, shadow_of(bench).due)
+    rows = bench.ledger.entries(MODEL)
+    place = next(n for n, row in enumerate(rows) if row.kind is EntryKind.SHADOW_VERDICT)
+    assert f"After its shadow time from {days} the candidate" in rows[place].summary
+    for said, other in ((days.half_open, []), (days.shift(1).half_open, ["summary"])):
+        summary = rows[place].summary.replace(f"time from {days}", f"time {said}")
+        reworded = [*rows[:place], rows[place].model_copy(update={"summary": summary}), *rows[place + 1 :]]
+        assert find_other_columns(reworded).get(rows[place].sequence, []) == other
 
 
 def test_a_candidate_that_turns_out_worse_is_dropped() -> None:
