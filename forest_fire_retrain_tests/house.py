@@ -231,6 +231,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
         "pydantic",
+        "sqlalchemy",
     ),
     "definitions": room("core/monitoring", "defs", "installation", "settings", "dagster"),
     "cli": room(

@@ -35,6 +35,7 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
+from forest_fire_retrain.defs.stored_events import events_stored_together
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import (
     find_next,
@@ -172,7 +173,7 @@ def _run(
         job = build_definitions(settings, resources, with_active=job_name == ACTIVE_JOB).resolve_job_def(job_name)
         import_for_runs()
         collect_garbage()
-        with placed_runs(instance, job_name):
+        with placed_runs(instance, job_name), events_stored_together(instance):
             done = job.execute_in_process(
                 run_config=_configure(knowledge, job_name),
                 instance=instance,
