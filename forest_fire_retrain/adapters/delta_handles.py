@@ -5,6 +5,7 @@ Rules
 - A handle is kept per thread and table, and brought up to date whenever it is asked for.
 - It is kept only as long as the log below it is the one it was read from: the file of the version that it was last
   seen at is the same file. A home that was restored, or a table that was made anew, is opened again.
+- The versions that were asked for last are kept too, each as long as the file of its log is the one it was read from.
 - Of an object store, where asking would cost as much as opening, nothing is kept. A copy in another process begins
   empty.
 """
@@ -20,6 +21,7 @@ from deltalake.exceptions import DeltaError
 from forest_fire_retrain.adapters.delta_compaction import newest_change
 
 MAX_CHANGES = 16
+MAX_PINNED = 8
 Identity = tuple[int, int, int]
 
 
@@ -37,6 +39,7 @@ class DeltaHandles:
     def __init__(self) -> None:
         self._kept = threading.local()
         self._changes = threading.local()
+        self._pinned = threading.local()
 
     def newest_change(self, table: DeltaTable) -> Mapping[str, Any]:
         """As `delta_compaction.newest_change`, asked once per version of an open table."""
@@ -65,6 +68,23 @@ class DeltaHandles:
         identity = _identity_of(file)
         if identity is not None:
             held[address] = _Held(table, file, identity)
+        return table
+
+    def open_at(self, address: str, version: int) -> DeltaTable:
+        """The table at `address`, at this version.
+
+        Raises
+        ------
+        deltalake.exceptions.DeltaError, OSError
+            If it cannot be read.
+        """
+        held: dict[tuple[str, int], tuple[Identity, DeltaTable]] = self._pinned.__dict__.setdefault("held", {})
+        identity, known = _identity_of(_log_file(address, version)), held.pop((address, version), None)
+        table = known[1] if known is not None and known[0] == identity else DeltaTable(address, version=version)
+        if identity is not None:
+            held[address, version] = identity, table
+        while len(held) > MAX_PINNED:
+            del held[next(iter(held))]
         return table
 
     def __reduce__(self) -> tuple[type["DeltaHandles"], tuple[()]]:

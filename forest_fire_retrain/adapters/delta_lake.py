@@ -200,7 +200,7 @@ class DeltaLake:
 
     def _open_at(self, table: str, version: int | None) -> DeltaTable:
         where = self._uri(table)
-        return self._handles.open(where) if version is None else DeltaTable(where, version=version)
+        return self._handles.open(where) if version is None else self._handles.open_at(where, version)
 
     def _open_if_there(self, table: str) -> DeltaTable | None:
         try:

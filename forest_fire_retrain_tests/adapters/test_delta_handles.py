@@ -75,6 +75,52 @@ def test_a_table_is_opened_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert len(opened) == 1
 
 
+def count_openings(monkeypatch: pytest.MonkeyPatch) -> list[int | None]:
+    opened: list[int | None] = []
+
+    class Counted(DeltaTable):
+        def __init__(self, address: str, version: int | None = None) -> None:
+            opened.append(version)
+            super().__init__(address, version=version)
+
+    monkeypatch.setattr(delta_handles, "DeltaTable", Counted)
+    return opened
+
+
+def names_at(lake: DeltaLake, version: int) -> list[str]:
+    return sorted(lake.read(TABLE, version=version)["fire_id"].to_pylist())
+
+
+def test_a_version_is_opened_once_and_stays_what_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, "a", "b")
+    opened, lake = count_openings(monkeypatch), DeltaLake(str(tmp_path))
+    assert [names_at(lake, version) for version in (0, 1, 0, 1)] == [["a"], ["a", "b"], ["a"], ["a", "b"]]
+    assert opened == [0, 1]
+    add(tmp_path, "c")
+    assert names_at(lake, 1) == ["a", "b"]
+    assert names_at(lake, 2) == ["a", "b", "c"]
+
+
+def test_a_version_of_a_home_that_was_restored_below_it_is_opened_again(tmp_path: Path) -> None:
+    lake = DeltaLake(str(tmp_path / "home"))
+    add(tmp_path / "home", "a")
+    add(tmp_path / "backup", "x")
+    assert names_at(lake, 0) == ["a"]
+    shutil.rmtree(tmp_path / "home")
+    shutil.copytree(tmp_path / "backup", tmp_path / "home")
+    assert names_at(lake, 0) == ["x"]
+
+
+def test_only_the_last_versions_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, *(str(number) for number in range(delta_handles.MAX_PINNED + 1)))
+    opened, lake = count_openings(monkeypatch), DeltaLake(str(tmp_path))
+    for version in range(delta_handles.MAX_PINNED + 1):
+        names_at(lake, version)
+    names_at(lake, delta_handles.MAX_PINNED)
+    names_at(lake, 0)
+    assert opened == [*range(delta_handles.MAX_PINNED + 1), 0]
+
+
 def test_a_lake_that_was_used_can_be_handed_to_another_process(tmp_path: Path) -> None:
     lake = DeltaLake(str(tmp_path))
     add(tmp_path, "a")
