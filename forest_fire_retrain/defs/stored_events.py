@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
+from functools import cache, partial
 
 import dagster as dg
 from dagster._core.storage.event_log import SqliteEventLogStorage
@@ -62,7 +62,10 @@ def _store_together(storage: SqliteEventLogStorage, events: Sequence[dg.EventLog
 
 @contextmanager
 def _connected_once(storage: SqliteEventLogStorage) -> Iterator[None]:
-    """Within the block, this thread has one connection to each database of the storage, and commits at its end."""
+    """Within the block, this thread has one connection to each database of the storage, and commits at its end.
+
+    That a table is there is looked for once.
+    """
     connect, thread, held = storage._connect, threading.get_ident(), dict[str, Connection]()  # noqa: SLF001 - no other way
     with ExitStack() as transactions:
 
@@ -77,10 +80,11 @@ def _connected_once(storage: SqliteEventLogStorage) -> Iterator[None]:
             yield held[shard]
 
         storage._connect = find  # type: ignore[method-assign] # noqa: SLF001 - of this one instance
+        storage.has_table = cache(storage.has_table)  # type: ignore[method-assign] # it is asked for each event
         try:
             yield
         finally:
-            del storage._connect  # noqa: SLF001 - as above
+            del storage._connect, storage.has_table  # noqa: SLF001 - as above
 
 
 @contextmanager
