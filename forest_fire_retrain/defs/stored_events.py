@@ -1,7 +1,8 @@
-"""Store what Dagster notes of many periods in one transaction, where its store is the home's own sqlite.
+"""Store what Dagster notes of many periods through one connection, where its store is the home's own sqlite.
 
 A run over many periods notes an event per asset and period, twice: that it is planned and that it was made. By itself
-Dagster's sqlite storage opens, commits and closes two databases for each of them, one after the other.
+Dagster's sqlite storage opens, commits and closes two databases for each of them, one after the other; the last one to
+close a database writes its log back into it.
 """
 
 import os
@@ -21,6 +22,7 @@ from sqlalchemy.pool import NullPool
 BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 """How many events that belong together Dagster hands to its storage at once; without it, one."""
 EVENTS_AT_ONCE = 500
+MAX_HELD = 2
 
 
 @contextmanager
@@ -33,15 +35,72 @@ def events_stored_together(instance: dg.DagsterInstance) -> Iterator[None]:
     if not isinstance(storage, SqliteEventLogStorage) or BATCH_SIZE in os.environ:
         yield
         return
-    storage.store_event_batch = partial(_store_together, storage)  # type: ignore[method-assign] # of this one instance
-    os.environ[BATCH_SIZE] = str(EVENTS_AT_ONCE)
-    try:
-        yield
-    finally:
-        del os.environ[BATCH_SIZE], storage.store_event_batch
+    with _Connections(storage) as connections:
+        storage._connect = connections.connect  # type: ignore[method-assign] # noqa: SLF001 - of this one instance
+        storage.store_event_batch = partial(_store_together, storage, connections)  # type: ignore[method-assign] # as above
+        storage.has_table = cache(storage.has_table)  # type: ignore[method-assign] # it is asked for each event
+        os.environ[BATCH_SIZE] = str(EVENTS_AT_ONCE)
+        try:
+            yield
+        finally:
+            del os.environ[BATCH_SIZE], storage.has_table, storage.store_event_batch, storage._connect  # noqa: SLF001
 
 
-def _store_together(storage: SqliteEventLogStorage, events: Sequence[dg.EventLogEntry]) -> None:
+class _Connections(ExitStack):
+    """Connections of the thread that made this which stay open: to the index, and to the database of its run.
+
+    Parameters
+    ----------
+    storage : SqliteEventLogStorage
+        Whose databases they are; it still makes those that are missing, and opens all others.
+    """
+
+    def __init__(self, storage: SqliteEventLogStorage) -> None:
+        super().__init__()
+        self._address_of, self._connect_anew = storage.conn_string_for_shard, storage._connect  # noqa: SLF001 - no other way
+        self._thread, self._held = threading.get_ident(), dict[str, Connection]()
+        self._transactions: ExitStack | None = None
+
+    @contextmanager
+    def connect(self, shard: str) -> Iterator[Connection]:
+        """A connection in a transaction, which ends with the block, or with that of `one_transaction` around it."""
+        is_ours = threading.get_ident() == self._thread
+        if not is_ours or (shard not in self._held and len(self._held) == MAX_HELD):
+            with self._connect_anew(shard) as connection:
+                yield connection
+            return
+        connection = self._held.setdefault(shard, self._held.get(shard) or self._open(shard))
+        if connection.in_transaction():
+            yield connection
+        elif self._transactions is not None:
+            self._transactions.enter_context(connection.begin())
+            yield connection
+        else:
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def one_transaction(self) -> Iterator[None]:
+        """Within the block nothing is committed; at its end everything is, or after an error nothing."""
+        with ExitStack() as transactions:
+            self._transactions = transactions
+            try:
+                yield
+            finally:
+                self._transactions = None
+
+    def _open(self, shard: str) -> Connection:
+        with self._connect_anew(shard):  # makes the database where it is missing
+            pass
+        waiting = {"timeout": SQLITE_BUSY_TIMEOUT_SECONDS}
+        engine = create_engine(self._address_of(shard), poolclass=NullPool, connect_args=waiting)
+        self.callback(engine.dispose)
+        return self.enter_context(engine.connect())
+
+
+def _store_together(
+    storage: SqliteEventLogStorage, connections: _Connections, events: Sequence[dg.EventLogEntry]
+) -> None:
     """Store each event as Dagster does, all in one transaction of each database.
 
     Raises
@@ -50,46 +109,8 @@ def _store_together(storage: SqliteEventLogStorage, events: Sequence[dg.EventLog
         If they cannot be stored; Dagster prints what it says, and stores them one by one.
     """
     try:
-        for run_id in {event.run_id for event in events}:
-            with storage.run_connection(run_id):  # creates the run's database where it is missing
-                pass
-        with _connected_once(storage):
+        with connections.one_transaction():
             for event in events:
                 storage.store_event(event)
     except SQLAlchemyError as error:
         raise OSError(str(error).partition("\n")[0]) from None
-
-
-@contextmanager
-def _connected_once(storage: SqliteEventLogStorage) -> Iterator[None]:
-    """Within the block, this thread has one connection to each database of the storage, and commits at its end.
-
-    That a table is there is looked for once.
-    """
-    connect, thread, held = storage._connect, threading.get_ident(), dict[str, Connection]()  # noqa: SLF001 - no other way
-    with ExitStack() as transactions:
-
-        @contextmanager
-        def find(shard: str) -> Iterator[Connection]:
-            if threading.get_ident() != thread:
-                with connect(shard) as connection:
-                    yield connection
-                return
-            if shard not in held:
-                held[shard] = transactions.enter_context(_begun(storage.conn_string_for_shard(shard)))
-            yield held[shard]
-
-        storage._connect = find  # type: ignore[method-assign] # noqa: SLF001 - of this one instance
-        storage.has_table = cache(storage.has_table)  # type: ignore[method-assign] # it is asked for each event
-        try:
-            yield
-        finally:
-            del storage._connect, storage.has_table  # noqa: SLF001 - as above
-
-
-@contextmanager
-def _begun(address: str) -> Iterator[Connection]:
-    engine = create_engine(address, poolclass=NullPool, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
-    with engine.begin() as connection:
-        yield connection
-    engine.dispose()
