@@ -5,7 +5,7 @@ from forest_fire_retrain_tests.rooms import FOR_RECORDS, MLFLOW, Room, room
 ADAPTERS: dict[str, Room] = {
     "adapters/atomic_files": room(),
     "adapters/delta_compaction": room("deltalake"),
-    "adapters/delta_handles": room("adapters/delta_compaction", "deltalake"),
+    "adapters/delta_handles": room("adapters/delta_compaction", "deltalake", "pyarrow"),
     "adapters/delta_lake": room(
         *("adapters/delta_compaction", "adapters/delta_handles"),
         *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),

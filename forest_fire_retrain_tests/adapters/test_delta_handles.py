@@ -11,7 +11,8 @@ from deltalake import DeltaTable
 
 from forest_fire_retrain.adapters import delta_handles
 from forest_fire_retrain.adapters.delta_compaction import COMMITS_OF_A_CHECKPOINT
-from forest_fire_retrain.adapters.delta_lake import DeltaLake
+from forest_fire_retrain.adapters.delta_lake import DeltaLake, DeltaRows
+from forest_fire_retrain.core.errors import LakeError
 
 TABLE = "fires"
 DAY = dt.date(2024, 1, 1)
@@ -109,6 +110,35 @@ def test_a_version_of_a_home_that_was_restored_below_it_is_opened_again(tmp_path
     shutil.rmtree(tmp_path / "home")
     shutil.copytree(tmp_path / "backup", tmp_path / "home")
     assert names_at(lake, 0) == ["x"]
+
+
+def test_a_small_table_is_read_once_as_long_as_its_files_look_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(tmp_path, "a", "b")
+    reads: list[DeltaRows] = []
+    read = DeltaRows.read_at_once
+    monkeypatch.setattr(DeltaRows, "read_at_once", lambda rows, columns: reads.append(rows) or read(rows, columns))
+    lake = DeltaLake(str(tmp_path))
+    assert [names_at(lake, version) for version in (1, 0, 1)] == [["a", "b"], ["a"], ["a", "b"]]
+    assert len(reads) == 2
+    part = next((tmp_path / TABLE).glob("*.parquet"))
+    part.write_bytes(part.read_bytes())
+    assert names_at(lake, 1) == ["a", "b"]
+    assert len(reads) == 3
+    part.write_bytes(b"no rows")
+    with pytest.raises(LakeError):
+        names_at(lake, 1)
+    part.unlink()
+    with pytest.raises(LakeError):
+        names_at(lake, 1)
+
+
+def test_a_large_table_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(tmp_path, "a")
+    monkeypatch.setattr(delta_handles, "MAX_BYTES", 0)
+    lake = DeltaLake(str(tmp_path))
+    assert lake.read(TABLE, version=0) is not lake.read(TABLE, version=0)
 
 
 def test_only_the_last_versions_stay_open(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
