@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.errors import ConfigurationError
@@ -22,6 +22,9 @@ from forest_fire_retrain.core.rows.ports import Lake, Source, SqlEngine
 from forest_fire_retrain.core.serving.ports import TreeExplainer
 from forest_fire_retrain.core.windows import day_of
 from forest_fire_retrain.settings import Settings, SourceKind
+
+if TYPE_CHECKING:
+    from forest_fire_retrain.adapters.worker_processes import EarlyWorkers
 
 
 class Silence:
@@ -73,6 +76,8 @@ class Installation:
         Proposes parameters where tuning is on.
     trees : TreeExplainer
         Takes gradient boosting apart where a prediction is explained.
+    early_workers : EarlyWorkers, optional
+        Processes that were started ahead for a range.
     """
 
     settings: Settings
@@ -88,6 +93,7 @@ class Installation:
     progress: Progress = field(default_factory=Silence)
     recipe_search: RecipeSearch = field(default_factory=_build_search)
     trees: TreeExplainer = field(default_factory=_build_tree_explainer)
+    early_workers: "EarlyWorkers | None" = None
 
     @cached_property
     def environment(self) -> Environment:

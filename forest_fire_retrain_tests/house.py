@@ -28,7 +28,7 @@ HOUSE: dict[str, Room] = {
     "core/models": room(
         *BASE, "core/risk_model", "core/rows", "numpy", "pandas", "pyarrow", "sklearn", "threadpoolctl"
     ),
-    "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "pydantic"),
+    "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "threadpoolctl", "pydantic"),
     "core/ledger": room(*BASE, "core/decision", "pydantic"),
     "core/serving": room(
         *BASE,
@@ -231,6 +231,7 @@ HOUSE: dict[str, Room] = {
         "numpy",
         "pyarrow",
         "pydantic",
+        "sqlalchemy",
     ),
     "definitions": room("core/monitoring", "defs", "installation", "settings", "dagster"),
     "cli": room(

@@ -6,7 +6,7 @@ ADAPTERS: dict[str, Room] = {
     "adapters/atomic_files": room(),
     "adapters/delta_log": room("deltalake"),
     "adapters/delta_compaction": room("adapters/delta_log", "deltalake"),
-    "adapters/delta_handles": room("adapters/delta_compaction", "deltalake"),
+    "adapters/delta_handles": room("adapters/delta_compaction", "deltalake", "pyarrow"),
     "adapters/delta_lake": room(
         *("adapters/delta_compaction", "adapters/delta_handles", "adapters/delta_log"),
         *("core/errors", "core/redaction", "core/rows", "core/windows", "deltalake", "pyarrow"),

@@ -139,7 +139,16 @@ class DeltaLake:
         window: Interval | None = None,
     ) -> pa.Table:
         """Rows of `table` at `version` (newest by default) whose `day_column` falls into `window`."""
-        return self._open_rows(table, version, day_column, window).read_at_once(columns)
+        if version is None or columns is not None or window is not None:
+            return self._open_rows(table, version, day_column, window).read_at_once(columns)
+        return self._read_whole(table, version)
+
+    def _read_whole(self, table: str, version: int) -> pa.Table:
+        try:
+            opened = self._open_at(table, version)
+        except (DeltaError, OSError) as error:
+            raise self._refuse_reading(f"{table} at version {version}", error) from unless_secret(error)
+        return self._handles.read_whole(opened, lambda: self._open_rows(table, version, None, None).read_at_once(None))
 
     def pin(self, table: str, *, version: int, day_column: str, window: Interval) -> "DeltaRows":
         """The rows that `read` gives, without reading them yet; the table is opened once."""
@@ -201,7 +210,7 @@ class DeltaLake:
 
     def _open_at(self, table: str, version: int | None) -> DeltaTable:
         where = self._uri(table)
-        return self._handles.open(where) if version is None else DeltaTable(where, version=version)
+        return self._handles.open(where) if version is None else self._handles.open_at(where, version)
 
     def _open_if_there(self, table: str) -> DeltaTable | None:
         try:

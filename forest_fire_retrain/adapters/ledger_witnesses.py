@@ -4,12 +4,13 @@ Rules
 -----
 - The copy's last row and the checkpoint's root are compared with the ledger's row hashes: neither needs a payload.
 - What bears witness is read first: rows that are appended and exported meanwhile are no contradiction.
+- The end of a copy is read again only when its files look otherwise than they did.
 - A copy that is damaged, or older than the ledger, says nothing against it. A checkpoint does, whoever signed it:
   publishing would refuse it too, but only after the row was written.
 """
 
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
 
@@ -30,6 +31,10 @@ WAYS_OUT = (
 )
 
 ReadHashes = Callable[[], KnownHashes]
+Looks = tuple[tuple[str, int, int, int], ...]
+
+_heads: dict[Path, tuple[Looks, Head | None]] = {}
+"""By the copy's folder: what its files looked like, and its end."""
 
 
 def witnesses_in(folder: Path) -> Callable[[Path, ReadHashes], None]:
@@ -75,8 +80,23 @@ def count_copied_rows(folder: Path) -> int:
 
 def _read_head(folder: Path) -> Head | None:
     """The end of the copy; `None` where there is none, or none that can be read."""
-    if not (folder / LEDGER_FILE).exists() and not list_parts(folder):
-        return None
+    looks = _look_at(folder)
+    if folder not in _heads or _heads[folder][0] != looks:
+        _heads[folder] = looks, _read_head_afresh(folder) if looks else None
+    return _heads[folder][1]
+
+
+def _look_at(folder: Path) -> Looks:
+    """What the files of the copy look like before they are read; nothing if there are none."""
+    found = []
+    for path in (folder / LEDGER_FILE, *(part.path for part in list_parts(folder))):
+        with suppress(FileNotFoundError):
+            seen = path.stat()
+            found.append((path.name, seen.st_ino, seen.st_mtime_ns, seen.st_size))
+    return tuple(found)
+
+
+def _read_head_afresh(folder: Path) -> Head | None:
     try:
         with closing(open_memory()) as connection:
             return read_head(connection, folder)

@@ -85,7 +85,7 @@ def _places_elsewhere(store: sqlite3.Connection, database: Path) -> tuple[str, .
 
 
 def _is_elsewhere(place: str, artifacts: Path) -> bool:
-    path = _local_path(place)
+    path = local_path(place)
     if path is None or path.parts[-2:] != (FOLDER, ARTIFACTS) or path == artifacts:
         return False
     try:
@@ -94,8 +94,8 @@ def _is_elsewhere(place: str, artifacts: Path) -> bool:
         return True
 
 
-def _local_path(address: str) -> Path | None:
-    """The folder that an address names on this machine; `None` for any other address."""
+def local_path(address: str) -> Path | None:
+    """The path that an address names on this machine; `None` for any other address."""
     parts = urlsplit(address)
     if parts.scheme == "file" and parts.netloc in ("", "localhost"):
         return Path(unquote(parts.path))
@@ -137,5 +137,5 @@ def _say(before: str, database: Path) -> None:
     logging.getLogger(__name__).warning(
         "This home was moved or copied here: its models are now looked for in %s, no longer in %s",
         database.with_name(ARTIFACTS),
-        _local_path(before),
+        local_path(before),
     )

@@ -112,6 +112,12 @@ def import_sklearn_flavour() -> Any:  # noqa: ANN401 - MLflow carries no types
     return mlflow.sklearn
 
 
+def import_for_storing(tracking_uri: str) -> None:
+    """Import all that storing a model in the installation takes; it is not asked for anything."""
+    import_sklearn_flavour()
+    _load_table_definitions(tracking_uri)
+
+
 def _load_table_definitions(tracking_uri: str) -> None:
     """Where the installation is a database, what MLflow loads by itself when a client first opens one."""
     from mlflow.store.db.db_types import DATABASE_ENGINES  # noqa: PLC0415 - see `import_mlflow`

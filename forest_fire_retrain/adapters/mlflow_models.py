@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from forest_fire_retrain.adapters.mlflow_addresses import lead_here
+from forest_fire_retrain.adapters.mlflow_addresses import lead_here, local_path
 from forest_fire_retrain.adapters.mlflow_connection import (
     connect,
     import_mlflow,
@@ -239,19 +239,25 @@ def _requirements_as_given() -> Iterator[None]:
 
 @contextmanager
 def _downloaded(client: "MlflowClient", model_uri: str, name: str | None = None) -> Iterator[Path]:
-    """A local copy of the model's folder, or of one file in it."""
+    """A local copy of the model's folder, or of one file in it; a file of this machine is not copied."""
     mlflow = import_mlflow()
     with TemporaryDirectory(prefix="forest_fire_model_") as folder:
         try:
             location = _locate(client, model_uri)
             address = location if name is None else f"{location}/{name}"
-            path = mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
+            path = _find_file(address) or mlflow.artifacts.download_artifacts(artifact_uri=address, dst_path=folder)
         except mlflow_exception() as error:
             if not is_missing(error):
                 raise
             msg = f"the model {model_uri} is not in MLflow any more; run: forest-fire verify"
             raise TrackingError(msg) from error
         yield Path(path)
+
+
+def _find_file(address: str) -> Path | None:
+    """The file of this machine that an address names, if it is one."""
+    path = local_path(address)
+    return path if path is not None and path.is_file() else None
 
 
 def _locate(client: "MlflowClient", model_uri: str) -> str:

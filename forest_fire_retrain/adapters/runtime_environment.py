@@ -6,7 +6,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from forest_fire_retrain.core.models.code_version import fingerprint_code
-from forest_fire_retrain.core.models.environment import TRAINING_PACKAGES, describe_environment, pinned_requirements
+from forest_fire_retrain.core.models.environment import (
+    TRAINING_PACKAGES,
+    describe_environment,
+    pinned_requirements,
+    training_packages,
+)
 from forest_fire_retrain.core.records import Environment
 
 PACKAGE_ROOT = Path(__file__).resolve().parents[1]
@@ -30,7 +35,7 @@ def read_environment(n_threads: int) -> Environment:
     """
     return describe_environment(
         python_version=platform.python_version(),
-        installed={name: found for name in TRAINING_PACKAGES if (found := _installed_version(name)) is not None},
+        installed=_installed_versions(),
         code_version=read_code_version(*TRAINING_WINGS),
         n_threads=n_threads,
         processor=read_processor(),
@@ -73,7 +78,11 @@ def _read_sources() -> dict[str, str]:
 @cache
 def read_requirements() -> list[str]:
     """One `name==version` per package a stored model needs to be read again, sorted; the same while this runs."""
-    return pinned_requirements(read_environment(n_threads=1))
+    return pinned_requirements(training_packages(_installed_versions()))
+
+
+def _installed_versions() -> dict[str, str]:
+    return {name: found for name in TRAINING_PACKAGES if (found := _installed_version(name)) is not None}
 
 
 def _installed_version(name: str) -> str | None:

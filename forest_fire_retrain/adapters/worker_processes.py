@@ -5,8 +5,12 @@ Rules
 - Workers are started afresh, never forked: a fork copies locks and connections that others hold.
 - A worker ends with the process that started it, also when that one was killed.
 - An interrupt is the parent's to handle: it drops what has not begun and waits for what has.
+- Workers can be started ahead of their work, so that they have imported what it takes when it comes.
+- What a worker imported is no garbage, and is not taken apart at its end.
 """
 
+import atexit
+import gc
 import multiprocessing
 import os
 import signal
@@ -20,6 +24,7 @@ from typing import TypeVar
 from forest_fire_retrain.core.errors import WorkerLostError
 
 R = TypeVar("R")
+OBJECTS_BEFORE_A_LOOK = 10_000
 
 
 class Workers:
@@ -47,8 +52,55 @@ class Workers:
         return task if self._pool is None else self._pool.submit(task).result
 
 
+class EarlyWorkers:
+    """Worker processes that were started ahead of their work, for whoever hires first; none by default.
+
+    Parameters
+    ----------
+    pool : concurrent.futures.ProcessPoolExecutor, optional
+        The worker processes.
+    """
+
+    def __init__(self, pool: ProcessPoolExecutor | None = None) -> None:
+        self._pool = pool
+
+    def take(self) -> ProcessPoolExecutor | None:
+        """The worker processes, which are the caller's to end from now on; `None` if there are none left."""
+        taken, self._pool = self._pool, None
+        return taken
+
+
 @contextmanager
-def hire_workers(n_tasks: int, *, n_processes: int, worth_a_process: int = 1) -> Iterator[Workers]:
+def start_workers(
+    n_tasks: int, *, n_processes: int, worth_a_process: int = 1, ready: Callable[[], None]
+) -> Iterator[EarlyWorkers]:
+    """Start the workers that `hire_workers` would, ahead of their work; those that nobody took end with the block.
+
+    Parameters
+    ----------
+    n_tasks, n_processes, worth_a_process : int
+        As of `hire_workers`.
+    ready : callable
+        What each of them does first: it imports what the work takes. Picklable.
+    """
+    n_workers = min(n_processes, n_tasks // worth_a_process)
+    pool = None if n_workers <= 1 else _open_pool(n_workers)
+    if pool is not None:
+        for _ in range(n_workers):
+            pool.submit(_get_ready, ready)
+    early = EarlyWorkers(pool)
+    try:
+        yield early
+    finally:
+        left = early.take()
+        if left is not None:
+            left.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def hire_workers(
+    n_tasks: int, *, n_processes: int, worth_a_process: int = 1, early: EarlyWorkers | None = None
+) -> Iterator[Workers]:
     """Workers for so many tasks; on leaving, what was not begun is dropped and what was begun is waited for.
 
     Parameters
@@ -59,6 +111,8 @@ def hire_workers(n_tasks: int, *, n_processes: int, worth_a_process: int = 1) ->
         Processes at most; with one, each task runs here.
     worth_a_process : int
         Tasks that are worth the start of a process.
+    early : EarlyWorkers, optional
+        Workers to take where these were started ahead.
 
     Raises
     ------
@@ -69,8 +123,7 @@ def hire_workers(n_tasks: int, *, n_processes: int, worth_a_process: int = 1) ->
     if n_workers <= 1:
         yield Workers()
         return
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(n_workers, mp_context=context, initializer=_follow_parent)
+    pool = (None if early is None else early.take()) or _open_pool(n_workers)
     try:
         yield Workers(pool)
     except BrokenProcessPool as error:
@@ -107,9 +160,26 @@ def run_tasks(
             yield result()
 
 
+def _open_pool(n_workers: int) -> ProcessPoolExecutor:
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(n_workers, mp_context=context, initializer=_follow_parent)
+
+
+def _get_ready(ready: Callable[[], None]) -> None:
+    """Do so without looking for garbage, and never look for it among what came of it."""
+    gc.disable()
+    try:
+        ready()
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
 def _follow_parent() -> None:
-    """Leave interrupts to the parent, and end when it ends."""
+    """Leave interrupts to the parent, end when it ends, and do not take modules apart at the end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    gc.set_threshold(OBJECTS_BEFORE_A_LOOK)
+    atexit.register(os._exit, 0)  # the first to be registered is the last to be run
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

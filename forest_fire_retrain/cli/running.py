@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -29,12 +29,14 @@ from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.active_retraining import ACTIVE_JOB, add_partitions, build_active_shape
 from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
 from forest_fire_retrain.defs.code_location import placed_runs
+from forest_fire_retrain.defs.early_workers import start_early
 from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
+from forest_fire_retrain.defs.stored_events import events_stored_together
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import (
     find_next,
@@ -161,10 +163,16 @@ def _run(
 ) -> None:
     """Run a job over periods; `begin` is asked first whether that may be."""
     first, last, n_periods = span
-    with foreseeable_faults_bare(), RunProgress(n_periods) as progress, open_instance(settings) as instance:
+    with (
+        foreseeable_faults_bare(),
+        RunProgress(n_periods) as progress,
+        open_instance(settings) as instance,
+        ExitStack() as workers,
+    ):
         close_dead_runs(instance)
         installation = replace(build_installation(settings), progress=progress)
         begin(instance, installation)
+        installation = replace(installation, early_workers=workers.enter_context(start_early(installation, n_periods)))
         tags = {TRIGGER_TAG: "cli", ACTOR_TAG: user_name(), **liveness_tags()}
         if first != last:
             tags |= {RANGE_START_TAG: first, RANGE_END_TAG: last}
@@ -172,7 +180,7 @@ def _run(
         job = build_definitions(settings, resources, with_active=job_name == ACTIVE_JOB).resolve_job_def(job_name)
         import_for_runs()
         collect_garbage()
-        with placed_runs(instance, job_name):
+        with placed_runs(instance, job_name), events_stored_together(instance):
             done = job.execute_in_process(
                 run_config=_configure(knowledge, job_name),
                 instance=instance,

@@ -14,7 +14,7 @@ from functools import partial
 import dagster as dg
 from pydantic import Field
 
-from forest_fire_retrain.adapters.worker_processes import Workers, hire_workers
+from forest_fire_retrain.adapters.worker_processes import Workers
 from forest_fire_retrain.core.alarms import ALARM_TRIGGER
 from forest_fire_retrain.core.decision.verdicts import ReasonCode
 from forest_fire_retrain.core.decision.wording import counted
@@ -30,6 +30,7 @@ from forest_fire_retrain.core.windows import RetrainingWindows
 from forest_fire_retrain.defs.asset_arguments import DECISION, OWNERS, REGISTRY_STATE, Shape, asset_of
 from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.check_results import PeriodFinding, check_newest_period, check_periods
+from forest_fire_retrain.defs.early_workers import hire_for_range
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.guardrail_words import describe_guardrail
 from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candidate, describe_holdout, mlflow_page
@@ -49,7 +50,6 @@ from forest_fire_retrain.pipeline.retraining.training_candidates import CANDIDAT
 from forest_fire_retrain.watching import find_alarm_behind
 
 GROUP = "retraining"
-PERIODS_WORTH_A_PROCESS = 8
 CANDIDATE = "candidate_model"
 POSTDATES_CHECK = "holdout_postdates_training"
 BASELINE_CHECK = "candidate_beats_climatology"
@@ -190,11 +190,7 @@ def _build_retraining(
             yield from _look_again(context, installation, shape)
             return
         keys, adjudications = periods_of(context, installation), list[Adjudication]()
-        n_processes = installation.settings.n_processes
-        with (
-            _publishing_if_cut(installation),
-            hire_workers(len(keys), n_processes=n_processes, worth_a_process=PERIODS_WORTH_A_PROCESS) as workers,
-        ):
+        with _publishing_if_cut(installation), hire_for_range(installation, len(keys)) as workers:
             trained = _begin_training(context, installation, keys, workers) if CANDIDATE in chosen else None
             drawn = []
             for place, key in enumerate(keys):

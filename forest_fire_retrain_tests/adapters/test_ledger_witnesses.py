@@ -7,6 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from forest_fire_retrain.adapters import ledger_witnesses
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_export import (
     CHECKPOINT_FILE,
@@ -114,3 +115,23 @@ def test_force_gives_up_what_was_known_also_where_nothing_is_left(ledger: DuckDb
     signer = WitnessKey(tmp_path / "witness.key", is_made=True)
     refresh_export(DuckDbLedger(ledger.path, patience_seconds=1), tmp_path / "export", signer=signer, force=True)
     assert ledger.append(draft("genesis")).sequence == 1
+
+
+def test_a_copy_is_read_again_only_when_it_looks_otherwise(
+    ledger: DuckDbLedger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looked: list[Path] = []
+    read = ledger_witnesses.read_head
+    monkeypatch.setattr(
+        ledger_witnesses, "read_head", lambda connection, folder: looked.append(folder) or read(connection, folder)
+    )
+    for _ in range(3):
+        ledger.refuse_lost_rows()
+    assert len(looked) == 1
+    ledger.append(draft("row 3"))
+    publish(ledger, tmp_path)
+    ledger.refuse_lost_rows()
+    assert len(looked) == 2
+    cut_to(tmp_path, 3)
+    with pytest.raises(LedgerTamperedError, match="the copy in"):
+        open_ledger(tmp_path).refuse_lost_rows()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from forest_fire_retrain.adapters.worker_processes import run_tasks
+from forest_fire_retrain.adapters.worker_processes import hire_workers, run_tasks, start_workers
 from forest_fire_retrain.core.errors import InputContractError, WorkerLostError
 
 SOON = 60.0
@@ -106,6 +106,38 @@ def test_an_error_comes_back_whole_after_the_results_before_it(n_processes: int)
 def test_a_killed_worker_is_one_clear_error() -> None:
     with pytest.raises(WorkerLostError, match=r"was killed.*FOREST_FIRE_N_PROCESSES=1"):
         list(run_tasks([die, die], 2, n_processes=2))
+
+
+def note_pid(folder: Path) -> None:
+    (folder / str(os.getpid())).touch()
+    time.sleep(0.2)  # so that one worker does not get ready twice
+
+
+def pids_in(folder: Path) -> set[int]:
+    return {int(path.name) for path in folder.iterdir()}
+
+
+def test_workers_that_were_started_ahead_get_ready_and_are_those_that_work(tmp_path: Path) -> None:
+    with start_workers(8, n_processes=2, worth_a_process=4, ready=partial(note_pid, tmp_path)) as early:
+        wait_until(lambda: len(pids_in(tmp_path)) == 2, "the start of two workers")
+        with hire_workers(8, n_processes=2, worth_a_process=4, early=early) as workers:
+            results = [workers.begin(partial(answer, value)) for value in range(8)]
+            answers = [result() for result in results]
+        assert early.take() is None
+    assert [value for value, _ in answers] == list(range(8))
+    assert {pid for _, pid in answers} <= pids_in(tmp_path)
+
+
+def test_too_few_tasks_start_no_worker_ahead(tmp_path: Path) -> None:
+    with start_workers(7, n_processes=2, worth_a_process=4, ready=partial(note_pid, tmp_path)) as early:
+        assert early.take() is None
+    assert not pids_in(tmp_path)
+
+
+def test_workers_that_nobody_took_end_with_the_block(tmp_path: Path) -> None:
+    with start_workers(8, n_processes=2, ready=partial(note_pid, tmp_path)):
+        wait_until(lambda: len(pids_in(tmp_path)) == 2, "the start of two workers")
+    assert not any(is_alive(pid) for pid in pids_in(tmp_path))
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc to see which processes are left")

@@ -17,7 +17,7 @@ from forest_fire_retrain.adapters.record_files import RecordFiles
 from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.core.ledger.state import candidate_of
 from forest_fire_retrain.definitions import build_definitions
-from forest_fire_retrain.defs import retraining
+from forest_fire_retrain.defs import early_workers
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain_tests.example_installation import example_installation
@@ -78,7 +78,7 @@ def test_candidates_decisions_and_pictures_are_those_of_one_process(
     tmp_path: Path, template: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     alone = decide(tmp_path / "alone", template, n_processes=1)
-    monkeypatch.setattr(retraining, "PERIODS_WORTH_A_PROCESS", 1)
+    monkeypatch.setattr(early_workers, "PERIODS_WORTH_A_PROCESS", 1)
     together = decide(tmp_path / "together", template, n_processes=2)
     assert len(together.predictions) == len(WEEKS)
     assert together[1:] == alone[1:]

@@ -12,11 +12,13 @@ from scipy.special import logit
 from scipy.stats import rankdata
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score, roc_auc_score
+from threadpoolctl import get_cached_controller
 
 from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.losses import brier_losses, brier_score, clip, log_loss, log_losses
 
 BOTH_CLASSES = 2
+ONE_THREAD = 1
 
 
 def daily_losses(
@@ -67,7 +69,8 @@ def describe_quality(labels: np.ndarray, probabilities: np.ndarray, patrol_budge
     if len(np.unique(labels)) < BOTH_CLASSES:
         return figures
     log_odds = logit(clip(probabilities)).reshape(-1, 1)
-    cox = LogisticRegression(C=np.inf).fit(log_odds, labels)
+    with get_cached_controller().limit(limits=ONE_THREAD):  # several would wait for each other longer than they compute
+        cox = LogisticRegression(C=np.inf).fit(log_odds, labels)
     n_visited = max(1, int(patrol_budget_share * len(labels)))
     visited = np.argsort(-probabilities, kind="stable")[:n_visited]
     return {

@@ -34,22 +34,33 @@ def describe_environment(
     ConfigurationError
         If a package that takes part in training is not installed.
     """
-    missing = [name for name in TRAINING_PACKAGES if name not in installed]
-    if missing:
-        msg = f"packages needed for training are not installed: {list_capped(missing)}. Install the project again."
-        raise ConfigurationError(msg)
     return Environment(
         python_version=python_version,
-        package_versions={name: installed[name] for name in TRAINING_PACKAGES},
+        package_versions=training_packages(installed),
         code_version=code_version,
         n_threads=n_threads,
         processor=processor,
     )
 
 
-def pinned_requirements(environment: Environment) -> list[str]:
-    """One `name==version` per package of the environment, sorted."""
-    return [f"{name}=={version}" for name, version in sorted(environment.package_versions.items())]
+def training_packages(installed: Mapping[str, str]) -> dict[str, str]:
+    """The versions of the packages that take part in training.
+
+    Raises
+    ------
+    ConfigurationError
+        If one of them is not installed.
+    """
+    missing = [name for name in TRAINING_PACKAGES if name not in installed]
+    if missing:
+        msg = f"packages needed for training are not installed: {list_capped(missing)}. Install the project again."
+        raise ConfigurationError(msg)
+    return {name: installed[name] for name in TRAINING_PACKAGES}
+
+
+def pinned_requirements(package_versions: Mapping[str, str]) -> list[str]:
+    """One `name==version` per package, sorted."""
+    return [f"{name}=={version}" for name, version in sorted(package_versions.items())]
 
 
 def granted_threads(wanted: int) -> int:

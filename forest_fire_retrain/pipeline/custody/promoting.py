@@ -34,10 +34,11 @@ MAX_STEPS = 1_000
 
 
 class Settlement(NamedTuple):
-    """State after settling, and the rows that settling wrote."""
+    """State after settling, the rows that settling wrote, and what the registry showed in the end."""
 
     state: LedgerState
     written: tuple[LedgerEntry, ...]
+    view: RegistryView
 
 
 def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) -> Settlement:
@@ -68,7 +69,7 @@ def settle(ledger: Ledger, registry: Registry, model_name: str, stamp: Stamp) ->
             state = ledger.state(model_name)
             step = next_step(state, view)
             if step is None:
-                return Settlement(state, tuple(written))
+                return Settlement(state, tuple(written), view)
             if isinstance(step, SetStatus):
                 _show_status(step, registry, view, model_name)
                 continue

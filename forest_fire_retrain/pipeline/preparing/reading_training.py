@@ -20,8 +20,8 @@ from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.table_fingerprints import TableFingerprint
 from forest_fire_retrain.core.windows import Interval
 
-COLUMNS_AT_ONCE = 4
-"""Each read goes over the files once; what is read beside the matrix is so many columns."""
+COLUMNS_AT_ONCE, VALUES_AT_ONCE = 4, 2_000_000
+"""Each read goes over the files once; what is read beside the matrix is so many columns, or values if that is more."""
 MAX_PROBED_ROWS = 131_072
 """What a model says of its own training rows is one figure; the rows it is measured on lie evenly among them."""
 
@@ -159,9 +159,9 @@ def _every(step: int, drawn: Drawn) -> Drawn:
 
 def _columns_in_order(rows: PinnedRows, keys: LabelledKeys) -> Iterator[tuple[str, pa.ChunkedArray]]:
     """The columns in the table's order, their rows in the order (date, cell)."""
-    names = rows.schema.names
-    for first in range(0, len(names), COLUMNS_AT_ONCE):
-        part = keys.in_order(rows.read(names[first : first + COLUMNS_AT_ONCE]))
+    names, at_once = rows.schema.names, max(COLUMNS_AT_ONCE, VALUES_AT_ONCE // max(len(keys.labels), 1))
+    for first in range(0, len(names), at_once):
+        part = keys.in_order(rows.read(names[first : first + at_once]))
         for name in part.column_names:
             yield name, part[name]
         del part  # before the next ones are read

@@ -6,7 +6,8 @@ Rules
   look who the champion is.
 - A live partition is judged against today's champion; a replay against the champion as of then, and it
   is recorded beside the original and moves nothing.
-- The decision that is acted on is the one that is recorded.
+- The decision that is acted on is the one that is recorded. Where the registry, as it was seen when the period was
+  begun, has nothing to follow in it, nobody asks again.
 - The page that says what a person was shown is kept before the row that holds its hash.
 """
 
@@ -19,7 +20,7 @@ from forest_fire_retrain.core.decision.verdicts import Outcome
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, find_differences, read_payload
 from forest_fire_retrain.core.ledger.drafts import draft_decision, draft_replay
 from forest_fire_retrain.core.ledger.entries import EntryKind, LedgerEntry, Stamp
-from forest_fire_retrain.core.ledger.promotion import Standing, classify
+from forest_fire_retrain.core.ledger.promotion import Standing, classify, next_step
 from forest_fire_retrain.core.ledger.state import state_before
 from forest_fire_retrain.core.ports import Stores
 from forest_fire_retrain.pipeline.custody.promoting import settle
@@ -78,7 +79,7 @@ def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Ad
     """
     windows, model_name = question.holdout.windows, question.model_name
     with stores.ledger.exclusive():
-        state = settle(stores.ledger, stores.registry, model_name, stamp).state
+        state, _, view = settle(stores.ledger, stores.registry, model_name, stamp)
         standing, original = classify(
             state, partition_key=windows.partition_key, as_of=windows.as_of, idempotency_key=question.key
         )
@@ -97,7 +98,8 @@ def adjudicate_partition(stores: Stores, question: Question, stamp: Stamp) -> Ad
         )
         payload = keep_page(stores.records, payload, draft)
         entry = stores.ledger.append(draft(payload))
-        settle(stores.ledger, stores.registry, model_name, stamp)
+        if verdicts.rows or next_step(stores.ledger.state(model_name), view) is not None:
+            settle(stores.ledger, stores.registry, model_name, stamp)
         return Adjudication(standing, entry, payload, rows, verdicts)
 
 

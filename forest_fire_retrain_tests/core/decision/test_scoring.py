@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn import metrics
+from threadpoolctl import threadpool_limits
 
 from forest_fire_retrain.core.decision.scoring import daily_losses, daily_sums, describe_quality
 from forest_fire_retrain.core.decision.thresholds import Metric
@@ -148,3 +149,12 @@ def test_two_classes_that_are_fully_apart_are_described_without_a_warning() -> N
         figures = describe_quality(labels, probabilities, 0.05)
         assert figures["roc_auc"] == 1.0
         assert all(math.isfinite(value) for value in figures.values())
+
+
+def test_figures_do_not_depend_on_how_many_threads_there_are() -> None:
+    rows = draw_rows(n_days=50, n_cells=400)
+    described = []
+    for n_threads in (1, 2):
+        with threadpool_limits(n_threads):
+            described.append(describe_quality(rows.labels, rows.probabilities, 0.1))
+    assert described[0] == described[1]

@@ -30,7 +30,7 @@ def test_a_package_that_is_not_installed_is_named() -> None:
 
 
 def test_requirements_are_sorted_and_pinned() -> None:
-    requirements = pinned_requirements(describe())
+    requirements = pinned_requirements(describe().package_versions)
     assert requirements == sorted(requirements)
     assert "skops==1.0" in requirements
 

@@ -68,7 +68,7 @@ def test_an_undisturbed_walk_ends_settled_and_again_writes_nothing(build: Callab
     assert [row.kind for row in settlement.written] == [EntryKind.CONFIRMATION]
     seen: list[str] = []
     with world.watched(seen.append):
-        assert world.settle() == Settlement(settlement.state, ())
+        assert world.settle() == Settlement(settlement.state, (), settlement.view)
     assert seen == []
 
 

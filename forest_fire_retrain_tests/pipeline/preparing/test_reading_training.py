@@ -181,6 +181,7 @@ def test_how_many_columns_are_read_at_once_plays_no_part(columns_at_once: int, m
     snapshot = filled(lake, "shuffled")
     usual = read_training(lake, ENGINE, snapshot, WINDOW, draw_all)
     monkeypatch.setattr(reading_training, "COLUMNS_AT_ONCE", columns_at_once)
+    monkeypatch.setattr(reading_training, "VALUES_AT_ONCE", 0)
     again = read_training(lake, ENGINE, snapshot, WINDOW, draw_all)
     assert again.facts == usual.facts
     assert again.drawn.matrix.tobytes() == usual.drawn.matrix.tobytes()
