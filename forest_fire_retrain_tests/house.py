@@ -28,8 +28,10 @@ HOUSE: dict[str, Room] = {
     "core/models": room(
         *BASE, "core/risk_model", "core/rows", "numpy", "pandas", "pyarrow", "sklearn", "threadpoolctl"
     ),
-    "core/decision": room(*BASE, "numpy", "pandas", "scipy", "sklearn", "threadpoolctl", "pydantic"),
-    "core/ledger": room(*BASE, "core/decision", "pydantic"),
+    "core/decision": room(
+        *(*BASE, "numpy", "pandas", "scipy", "sklearn", "threadpoolctl", "pydantic", "pydantic_core"),
+    ),
+    "core/ledger": room(*BASE, "core/decision", "pydantic", "pydantic_core"),
     "core/serving": room(
         *BASE,
         *("core/ledger", "core/risk_model", "core/routing", "core/rows"),

@@ -68,7 +68,7 @@ ADAPTERS: dict[str, Room] = {
         "core/ledger",
         "duckdb",
     ),
-    "adapters/ledger_schema": room("core/ledger"),
+    "adapters/ledger_schema": room("core/ledger", "duckdb"),
     "adapters/mlflow_addresses": room("core/errors"),
     "adapters/mlflow_connection": room(
         "adapters/mlflow_addresses", "core/errors", "core/redaction", "filelock", "mlflow", "sqlalchemy"

@@ -181,10 +181,12 @@ def test_rows_of_another_process_are_read_and_no_others(
 ) -> None:
     read, seen = LedgerMemory._read, list[int]()
 
-    def count(memory: LedgerMemory, connection: duckdb.DuckDBPyConnection, condition: str) -> list[LedgerEntry]:
-        rows = read(memory, connection, condition)
+    def count(
+        memory: LedgerMemory, connection: duckdb.DuckDBPyConnection, condition: str
+    ) -> tuple[list[LedgerEntry], int]:
+        rows, digest = read(memory, connection, condition)
         seen.append(len(rows))
-        return rows
+        return rows, digest
 
     append_elsewhere(path)
     monkeypatch.setattr(LedgerMemory, "_read", count)

@@ -90,11 +90,10 @@ def _read(shown: str) -> float:
 
 def _beside(value: float, limit: float | None, form: str, digits: int) -> str:
     """`value` with enough digits to be told from `limit`."""
-    shown = format(value, form.format(digits))
-    if limit is None or value == limit:
-        return shown
-    for more in range(digits, digits + MORE_DIGITS + 1):
-        shown = format(value, form.format(more))
-        if _read(shown) != _read(format(limit, form.format(more))):
+    most = digits if limit is None or value == limit else digits + MORE_DIGITS
+    for shown_digits in range(digits, most + 1):
+        form_of_both = form.format(shown_digits)
+        shown = format(value, form_of_both)
+        if limit is None or _read(shown) != _read(format(limit, form_of_both)):
             break
     return shown
