@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 
 from forest_fire_retrain.core.errors import WorkerLostError
@@ -52,21 +53,15 @@ class Workers:
         return task if self._pool is None else self._pool.submit(task).result
 
 
+@dataclass
 class EarlyWorkers:
-    """Worker processes that were started ahead of their work, for whoever hires first; none by default.
+    """Worker processes that were started ahead of their work, for whoever hires first; none by default."""
 
-    Parameters
-    ----------
-    pool : concurrent.futures.ProcessPoolExecutor, optional
-        The worker processes.
-    """
-
-    def __init__(self, pool: ProcessPoolExecutor | None = None) -> None:
-        self._pool = pool
+    pool: ProcessPoolExecutor | None = None
 
     def take(self) -> ProcessPoolExecutor | None:
         """The worker processes, which are the caller's to end from now on; `None` if there are none left."""
-        taken, self._pool = self._pool, None
+        taken, self.pool = self.pool, None
         return taken
 
 
