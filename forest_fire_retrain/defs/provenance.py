@@ -18,7 +18,7 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.replay_report import keep_current
-from forest_fire_retrain.defs.run_context import tell, warn
+from forest_fire_retrain.defs.run_context import last_beside, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.asking_runs import CHECKPOINT_TAG
@@ -67,7 +67,9 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         checkpoint = read_checkpoint(installation.settings.export_folder)
         for key in context.partition_keys:
             rows = [entry for entry in entries if entry.partition_key == key]
-            context.add_asset_metadata({**_describe(rows), "checkpoint": text(checkpoint or "none")}, partition_key=key)
+            is_last = last_beside(key, context.partition_keys) is None
+            exported = {"checkpoint": text(checkpoint or "none")} if is_last else {}
+            context.add_asset_metadata({**_describe(rows), **exported}, partition_key=key)
         _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
         yield dg.MaterializeResult()

@@ -14,7 +14,7 @@ from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import UTC, Cadence, Interval, WindowPolicy
-from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.check_results import N_LISTED, PeriodFinding, check_periods
 from forest_fire_retrain.defs.features import find_coverage
 from forest_fire_retrain.defs.ingest import find_gaps
 from forest_fire_retrain.defs.retraining import GUARDRAIL_CHECKS, check_guardrails, find_distance
@@ -57,6 +57,15 @@ def test_every_period_stands_in_the_table() -> None:
     table = check_periods("check", [finding(key) for key in WEEKS]).metadata["periods"]
     assert isinstance(table, dg.TableMetadataValue)
     assert [record.data["period"] for record in table.records] == list(WEEKS)
+
+
+def test_of_a_long_range_the_table_has_the_newest_periods_and_those_that_failed() -> None:
+    keys = [f"{number:04d}" for number in range(100)]
+    metadata = check_periods("check", [finding(key, passed=key != "0007") for key in keys]).metadata
+    table = metadata["periods"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data["period"] for record in table.records] == ["0007", *keys[-N_LISTED:]]
+    assert metadata["periods not listed"].value == 100 - N_LISTED - 1
 
 
 def test_more_failing_periods_than_are_named_are_counted() -> None:
