@@ -92,7 +92,7 @@ def trim_ranges(dagster_home: Path) -> list[str]:
         return []
     try:
         with _opened(folder / f"{INDEX}.db", INDEX_COLUMNS) as store:
-            store.execute(f"DELETE {CHECKED}")  # noqa: S608 - ours
+            store.execute(f"DELETE {CHECKED}")
         with reading(dagster_home / "history" / "runs.db", RUN_COLUMNS) as store:
             ended = [run_id for (run_id,) in store.execute(ENDED_WELL).fetchall()]
         return [run_id for run_id in ended if _has_plans(folder, run_id) and _trim(folder, run_id)]
@@ -135,15 +135,16 @@ def _has_plans(folder: Path, run_id: str) -> bool:
     if not log.exists():
         return False
     with reading(log, EVENT_COLUMNS) as store:
-        return store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1", (run_id,)).fetchone() is not None  # noqa: S608 - ours
+        return store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1", (run_id,)).fetchone() is not None
 
 
 def _trim(folder: Path, run_id: str) -> bool:
     index, log = folder / f"{INDEX}.db", folder / f"{run_id}.db"
-    with _opened(index, INDEX_COLUMNS) as store, _at_once(store):
-        store.execute(f"DELETE {CAME_TRUE} {NOT_THE_NEWEST}", (run_id,))  # noqa: S608 - ours
-        written = [(shorten(event), place) for place, event in store.execute(MADE, (run_id,))]
-        store.executemany(REWRITE, written)
+    with _opened(index, INDEX_COLUMNS) as store:
+        shorter = [(shorten(event), place) for place, event in store.execute(MADE, (run_id,))]  # takes seconds
+        with _at_once(store):
+            store.execute(f"DELETE {CAME_TRUE} {NOT_THE_NEWEST}", (run_id,))
+            store.executemany(REWRITE, shorter)
     with _opened(log, EVENT_COLUMNS) as store:
         store.execute("ATTACH ? AS shared", (f"{index.absolute().as_uri()}?mode=ro",))
         with _at_once(store):
@@ -151,7 +152,7 @@ def _trim(folder: Path, run_id: str) -> bool:
             store.executemany(REWRITE, slim)
             if slim:
                 _say(store, run_id)
-            store.execute(f"DELETE {CAME_TRUE}", (run_id,))  # noqa: S608 - ours
+            store.execute(f"DELETE {CAME_TRUE}", (run_id,))
         store.execute("DETACH shared")
         _shrink(store)
     return True

@@ -36,7 +36,7 @@ def _without(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
         return [_without(item) for item in value]
     if not isinstance(value, dict):
         return value
-    kind = value.get("__class__")
+    kind = str(value.get("__class__"))
     return {
         name: _without(held)
         for name, held in value.items()

@@ -23,7 +23,7 @@ def checks_planned_once(instance: dg.DagsterInstance) -> Iterator[None]:
             event = event._replace(event_specific_data=once)
         report(event, *args, **arguments)  # type: ignore[arg-type] # as they came
 
-    instance.report_dagster_event = report_once  # type: ignore[method-assign] # of this one instance, as above
+    instance.report_dagster_event = report_once  # type: ignore[method-assign, assignment] # until the block ends
     try:
         yield
     finally:

@@ -15,7 +15,11 @@ STRICT = [dg.TableColumn("cell", "text", "Of the park", dg.TableColumnConstraint
 
 def made(columns: list[dg.TableColumn]) -> str:
     rows = [dg.TableRecord({column.name: "—" for column in columns})]
-    shown = {"table": dg.MetadataValue.table(rows, dg.TableSchema(columns)), "rows": 3, "why": "Größer"}
+    shown: dict[str, dg.MetadataValue | int | str] = {
+        "table": dg.MetadataValue.table(rows, dg.TableSchema(columns)),
+        "rows": 3,
+        "why": "Größer",
+    }
     return serialize_value(dg.AssetMaterialization("weather", partition="2031-01-06", metadata=shown))
 
 
