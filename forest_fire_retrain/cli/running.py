@@ -13,11 +13,11 @@ import dagster as dg
 from dagster import DagsterError
 from sqlalchemy.exc import SQLAlchemyError
 
-from forest_fire_retrain.adapters.range_logs import give_back_space, index_held, trim_ranges
 from forest_fire_retrain.cli.console import RunProgress, out, stamp_now, user_name
 from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
+from forest_fire_retrain.cli.recorded_runs import recorded_runs
 from forest_fire_retrain.cli.turns import RANGE_END_TAG, refuse_overtaking
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
@@ -29,12 +29,10 @@ from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.active_retraining import ACTIVE_JOB, add_partitions, build_active_shape
 from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
-from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.log_tails import bind_log_tails
-from forest_fire_retrain.defs.planned_checks import checks_planned_once
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
@@ -174,16 +172,13 @@ def _run(
         job = build_definitions(settings, resources, with_active=job_name == ACTIVE_JOB).resolve_job_def(job_name)
         import_for_runs()
         collect_garbage()
-        held = index_held(settings.dagster_home)
-        with placed_runs(instance, job_name), checks_planned_once(instance), held:
+        with recorded_runs(instance, settings, job_name):
             done = job.execute_in_process(
                 run_config=_configure(knowledge, job_name),
                 instance=instance,
                 partition_key=first if first == last else None,
                 tags=tags,
             )
-        trim_ranges(settings.dagster_home)
-        give_back_space(settings.dagster_home)
     _print_outcome(installation, done.run_id)
 
 
