@@ -123,7 +123,7 @@ ADAPTERS: dict[str, Room] = {
     ),
     "adapters/spark_session": room("core/errors", "pyspark"),
     "adapters/spark_settings": room("pydantic"),
-    "adapters/range_logs": room("adapters/run_logs", "adapters/shorter_events", "adapters/sqlite_reading"),
+    "adapters/store_trimming": room("adapters/run_logs", "adapters/shorter_events", "adapters/sqlite_reading"),
     "adapters/run_logs": room("adapters/failed_runs", "adapters/sqlite_reading"),
     "adapters/shorter_events": room("dagster"),
     "adapters/sqlite_reading": room(),

@@ -9,6 +9,7 @@ from typing import Any
 
 Field = tuple[str, str]
 FILLED_IN: dict[Field, object] = {
+    ("AssetCheckEvaluation", "partition"): None,
     ("AssetMaterialization", "description"): None,
     ("EventLogEntry", "message"): "",
     ("EventMetadataEntry", "description"): None,

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from forest_fire_retrain.adapters.range_logs import give_back_space, index_held, trim_ranges
+from forest_fire_retrain.adapters.store_trimming import give_back_space, index_held, trim_store
 from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.planned_checks import checks_planned_once
 from forest_fire_retrain.settings import Settings
@@ -16,5 +16,5 @@ def recorded_runs(instance: dg.DagsterInstance, settings: Settings, job_name: st
     """Within the block, runs belong to the job where Dagster looks for them; behind it, the store is trimmed."""
     with placed_runs(instance, job_name), checks_planned_once(instance), index_held(settings.dagster_home):
         yield
-    trim_ranges(settings.dagster_home)
+    trim_store(settings.dagster_home)
     give_back_space(settings.dagster_home)

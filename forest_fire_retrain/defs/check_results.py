@@ -1,6 +1,7 @@
 """Asset checks over all periods of a run: one result, failed if one period failed.
 
-Its table has the newest periods, and of the earlier ones those that failed: Dagster stores a result three times.
+Its table has the newest periods, and of the earlier ones those that failed: Dagster stores a result three times. A
+single period stands in the words of the result.
 """
 
 import math
@@ -103,7 +104,9 @@ def _result(
 
 
 def _list(findings: Sequence[PeriodFinding]) -> dict[str, dg.MetadataValue]:
-    """The table, and where not every period stands in it, how many do not."""
+    """The table, and where not every period stands in it, how many do not; a single period needs none."""
+    if len(findings) == 1:
+        return {} if findings[0].detail is None else {"what": dg.MetadataValue.text(findings[0].detail)}
     failed = [finding for finding in findings[:-N_LISTED] if not finding.passed]
     listed = [*failed[-N_LISTED:], *findings[-N_LISTED:]]
     n_hidden = len(findings) - len(listed)

@@ -75,11 +75,21 @@ def test_more_failing_periods_than_are_named_are_counted() -> None:
 
 
 def test_a_value_that_is_not_known_is_no_number() -> None:
-    result = check_periods("check", [finding(WEEKS[0], passed=False, value=math.nan)])
+    unknown = [finding(key, passed=False, value=math.nan) for key in WEEKS]
+    result = check_periods("check", unknown)
     assert "value" not in result.metadata
     table = result.metadata["periods"]
     assert isinstance(table, dg.TableMetadataValue)
     assert table.records[0].data["value"] == "not known"
+
+
+def test_a_single_period_stands_in_the_words_of_the_result() -> None:
+    alone = finding(WEEKS[0], value=1.5)
+    result = check_periods("check", [alone])
+    assert result.description == "2024-06-03: saw 1.5."
+    assert set(result.metadata) == {"value", "limit"}
+    detailed = check_periods("check", [alone._replace(detail="1.5 of 2 were seen")])
+    assert detailed.metadata["what"].value == "1.5 of 2 were seen"
 
 
 def test_a_check_that_looked_at_nothing_has_not_passed() -> None:

@@ -1,4 +1,4 @@
-"""Of a range that ended well the store keeps what people see, in far fewer bytes; of every other run it keeps all."""
+"""Of a run that ended well the store keeps what people see, in far fewer bytes; of one that failed it keeps all."""
 
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -10,14 +10,14 @@ import dagster as dg
 import pytest
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from forest_fire_retrain.adapters import range_logs
-from forest_fire_retrain.adapters.range_logs import KEPT_ELSEWHERE, give_back_space, index_held, trim_ranges
+from forest_fire_retrain.adapters import store_trimming
 from forest_fire_retrain.adapters.sqlite_reading import UnexpectedStoreError
+from forest_fire_retrain.adapters.store_trimming import KEPT_ELSEWHERE, give_back_space, index_held, trim_store
 from forest_fire_retrain.cli.home import DAGSTER_YAML
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 WEEKS = dg.WeeklyPartitionsDefinition("2025-01-06", end_date="2025-12-29")
-KEYS = WEEKS.get_partition_keys()[:12]
+KEYS = WEEKS.get_partition_keys()[:6]
 WEATHER, FEATURES = dg.AssetKey("weather"), dg.AssetKey("features")
 CHECK = dg.AssetCheckKey(WEATHER, "weather_has_no_gaps")
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
@@ -70,7 +70,8 @@ def run(instance: dg.DagsterInstance, *, fails: bool = False, keys: Sequence[str
         .execute_in_process(
             run_config={**QUIET, "ops": {"features": {"config": {"fails": fails}}}},
             instance=instance,
-            tags=dict(zip(RANGE, (keys[0], keys[-1]), strict=True)),
+            partition_key=keys[0] if len(keys) == 1 else None,
+            tags=dict(zip(RANGE, (keys[0], keys[-1]), strict=True)) if len(keys) > 1 else {},
             raise_on_error=False,
         )
         .run_id
@@ -162,7 +163,7 @@ def logged(instance: dg.DagsterInstance, run_id: str) -> list[dg.EventLogEntry]:
 def test_the_pages_show_what_they_showed_before(home: Path, instance: dg.DagsterInstance) -> None:
     run_id = run(instance)
     before = seen(instance)
-    assert trim_ranges(home) == [run_id]
+    assert trim_store(home) == [run_id]
     assert give_back_space(home)
     assert seen(instance) == before
     assert len(before) > len(KEYS)
@@ -172,7 +173,7 @@ def test_the_store_is_far_smaller(home: Path, instance: dg.DagsterInstance) -> N
     run_id = run(instance)
     files = (index_of(home), log_of(home, run_id))
     before, sizes = [bytes_of(path) for path in files], [path.stat().st_size for path in files]
-    trim_ranges(home)
+    trim_store(home)
     give_back_space(home)
     shares = [bytes_of(path) / size for path, size in zip(files, before, strict=True)]
     assert shares == [pytest.approx(0.7, abs=0.1), pytest.approx(0.5, abs=0.1)]
@@ -188,7 +189,7 @@ def test_the_log_of_the_run_says_which_partitions_were_made_and_where_their_figu
     home: Path, instance: dg.DagsterInstance
 ) -> None:
     run_id = run(instance)
-    trim_ranges(home)
+    trim_store(home)
     made = [log.asset_materialization for log in instance.all_logs(run_id) if log.asset_materialization is not None]
     assert [(one.asset_key, one.partition) for one in made] == [(a, key) for a in (WEATHER, FEATURES) for key in KEYS]
     assert not any(one.metadata for one in made)
@@ -197,16 +198,16 @@ def test_the_log_of_the_run_says_which_partitions_were_made_and_where_their_figu
 
 def test_a_second_look_has_nothing_to_do(home: Path, instance: dg.DagsterInstance) -> None:
     run_id = run(instance)
-    trim_ranges(home)
+    trim_store(home)
     held = log_of(home, run_id).read_bytes()
-    assert trim_ranges(home) == []
+    assert trim_store(home) == []
     assert log_of(home, run_id).read_bytes() == held
 
 
 def test_what_the_index_does_not_have_stays_in_the_log(home: Path, instance: dg.DagsterInstance) -> None:
     run_id = run(instance)
     instance.wipe_assets([WEATHER])
-    trim_ranges(home)
+    trim_store(home)
     made = [log.asset_materialization for log in instance.all_logs(run_id) if log.asset_materialization is not None]
     assert [bool(one.metadata) for one in made] == [True] * len(KEYS) + [False] * len(KEYS)
 
@@ -214,11 +215,21 @@ def test_what_the_index_does_not_have_stays_in_the_log(home: Path, instance: dg.
 # ---- every other run ----
 
 
+def test_a_run_of_one_partition_keeps_its_log(home: Path, instance: dg.DagsterInstance) -> None:
+    run_ids = [run(instance, keys=[key]) for key in KEYS[:2]]
+    before, logs = seen(instance), [instance.all_logs(run_id) for run_id in run_ids]
+    held = ask(index_of(home), "SELECT sum(length(event)) FROM event_logs")[0][0]
+    assert trim_store(home) == [run_ids[0]]
+    assert seen(instance) == before
+    assert [instance.all_logs(run_id) for run_id in run_ids] == logs
+    assert ask(index_of(home), "SELECT sum(length(event)) FROM event_logs")[0][0] < held
+
+
 def test_a_range_that_failed_keeps_everything(home: Path, instance: dg.DagsterInstance) -> None:
     run_id = run(instance, fails=True)
     before, plans = seen(instance), "SELECT * FROM event_logs"
     held = [ask(path, plans) for path in (index_of(home), log_of(home, run_id))]
-    assert trim_ranges(home) == []
+    assert trim_store(home) == []
     assert [ask(path, plans) for path in (index_of(home), log_of(home, run_id))] == held
     assert seen(instance) == before
 
@@ -227,7 +238,7 @@ def test_a_partition_whose_later_run_failed_is_still_shown_as_failed(home: Path,
     run(instance)
     run(instance, fails=True)
     before = seen(instance)
-    trim_ranges(home)
+    trim_store(home)
     give_back_space(home)
     assert seen(instance) == before
     assert by_status(instance, FEATURES) == [set(KEYS), set(KEYS), set()]
@@ -238,7 +249,7 @@ def test_the_history_of_a_check_has_no_skipped_execution_a_partition(home: Path,
     run(instance, fails=True)
     storage = instance.event_log_storage
     assert len(storage.get_asset_check_execution_history(CHECK, limit=100)) == 1 + len(KEYS)
-    trim_ranges(home)
+    trim_store(home)
     (execution,) = storage.get_asset_check_execution_history(CHECK, limit=100)
     assert execution.status.value == "SUCCEEDED"
 
@@ -256,11 +267,11 @@ def test_a_cut_leaves_a_store_that_reads_and_the_next_look_goes_on(
     run_id = run(instance)
     before = seen(instance)
     with monkeypatch.context() as patched:
-        patched.setattr(range_logs, place, cut)
+        patched.setattr(store_trimming, place, cut)
         with pytest.raises(KeyboardInterrupt):
-            trim_ranges(home)
+            trim_store(home)
     assert seen(instance) == before
-    trim_ranges(home)
+    trim_store(home)
     assert seen(instance) == before
     assert [log.user_message for log in instance.all_logs(run_id)][-1] == KEPT_ELSEWHERE
 
@@ -274,8 +285,8 @@ def test_an_error_of_the_store_stops_nobody(
 
     run_id = run(instance)
     with monkeypatch.context() as patched:
-        patched.setattr(range_logs, "_say", refuse)
-        assert trim_ranges(home) == []
+        patched.setattr(store_trimming, "_say", refuse)
+        assert trim_store(home) == []
     assert all(one.metadata for one in materializations(instance, run_id))
 
 
@@ -289,7 +300,7 @@ def test_a_store_that_is_not_the_homes_own_is_left_alone(
 ) -> None:
     run_id = run(instance)
     (home / "dagster.yaml").unlink() if config is None else (home / "dagster.yaml").write_text(config)
-    assert (trim_ranges(home), give_back_space(home)) == ([], False)
+    assert (trim_store(home), give_back_space(home)) == ([], False)
     assert all(one.metadata for one in materializations(instance, run_id))
 
 
@@ -297,19 +308,19 @@ def test_a_store_with_other_tables_is_left_alone(home: Path, instance: dg.Dagste
     run_id = run(instance)
     with closing(sqlite3.connect(index_of(home))) as store:
         store.execute("ALTER TABLE event_logs RENAME COLUMN partition TO portion")
-    assert (trim_ranges(home), give_back_space(home)) == ([], False)
+    assert (trim_store(home), give_back_space(home)) == ([], False)
     assert ask(log_of(home, run_id), "SELECT count(*) FROM event_logs WHERE event LIKE '%metadata_entries\": []%'")
 
 
 def test_a_home_where_nothing_ran_has_nothing_to_trim(home: Path) -> None:
-    assert (trim_ranges(home), give_back_space(home)) == ([], False)
+    assert (trim_store(home), give_back_space(home)) == ([], False)
 
 
 def test_the_index_that_is_held_is_written_and_trimmed_by_others(home: Path, instance: dg.DagsterInstance) -> None:
     first = run(instance)
     with index_held(home):
         second = run(instance)
-        assert sorted(trim_ranges(home)) == sorted([first, second])
+        assert sorted(trim_store(home)) == sorted([first, second])
         assert give_back_space(home)
     assert by_status(instance, WEATHER) == [set(KEYS), set(), set()]
 
@@ -322,7 +333,7 @@ def test_a_store_that_is_not_there_is_held_by_nobody(home: Path) -> None:
 def test_space_is_not_given_back_while_a_run_is_on(home: Path, instance: dg.DagsterInstance) -> None:
     run(instance)
     started = instance.create_run_for_job(DEFINITIONS.resolve_job_def("weekly"), status=dg.DagsterRunStatus.STARTED)
-    trim_ranges(home)
+    trim_store(home)
     assert not give_back_space(home)
     instance.report_run_failed(started)
     assert give_back_space(home)

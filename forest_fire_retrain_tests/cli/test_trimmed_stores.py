@@ -5,7 +5,7 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from forest_fire_retrain.adapters.range_logs import KEPT_ELSEWHERE
+from forest_fire_retrain.adapters.store_trimming import KEPT_ELSEWHERE
 from forest_fire_retrain.cli import recorded_runs
 from forest_fire_retrain_tests.cli.conftest import Run
 
@@ -37,7 +37,7 @@ def test_a_range_of_an_earlier_release_is_trimmed_by_the_next_run(
     small_park: Path, forest_fire: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as earlier:
-        earlier.setattr(recorded_runs, "trim_ranges", lambda _: [])
+        earlier.setattr(recorded_runs, "trim_store", lambda _: [])
         assert forest_fire("backfill", "--from", WEEKS[0], "--to", WEEKS[1]).code == 0
     with dg.DagsterInstance.from_config(str(small_park / "dagster")) as instance:
         assert last_words(instance) != [KEPT_ELSEWHERE]
