@@ -17,7 +17,7 @@ from forest_fire_retrain.cli.home import DAGSTER_YAML
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 WEEKS = dg.WeeklyPartitionsDefinition("2025-01-06", end_date="2025-12-29")
-KEYS = WEEKS.get_partition_keys()[:6]
+KEYS = WEEKS.get_partition_keys()[:10]
 WEATHER, FEATURES = dg.AssetKey("weather"), dg.AssetKey("features")
 CHECK = dg.AssetCheckKey(WEATHER, "weather_has_no_gaps")
 RANGE = ("dagster/asset_partition_range_start", "dagster/asset_partition_range_end")
