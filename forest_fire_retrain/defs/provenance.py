@@ -173,6 +173,14 @@ def _tag_runs(
             warn(context, installation, "provenance", f"the checkpoint is not tagged in MLflow: {error}")
 
 
+def _shown(listed: list[dict[str, str]]) -> dg.MetadataValue:
+    """A table, or in words what is one row: most periods have no other, and Dagster stores a table's frame each time."""
+    if len(listed) == 1:
+        row, kind, recorded, trigger, what = listed[0].values()
+        return text(f"row {row}, {kind}, recorded {recorded} UTC, by {trigger}: {what}")
+    return table(listed) if listed else text("none")
+
+
 def _describe(rows: list[LedgerEntry]) -> Metadata:
     """The rows of one period, newest last."""
     listed = [
@@ -186,7 +194,7 @@ def _describe(rows: list[LedgerEntry]) -> Metadata:
         for row, said in zip(rows, say_summaries(rows), strict=True)
     ]
     return {
-        "rows of this period": table(listed) if listed else text("none"),
+        "rows of this period": _shown(listed),
         "row hash": text(rows[-1].entry_hash[:SHORT_HASH] if rows else "none"),
         "replays": dg.MetadataValue.int(sum(row.kind is EntryKind.REPLAY for row in rows)),
     }

@@ -97,17 +97,22 @@ def seen(instance: dg.DagsterInstance) -> dict[str, object]:
     for asset in (WEATHER, FEATURES):
         for key in KEYS:
             wanted = dg.AssetRecordsFilter(asset, asset_partitions=[key])
-            looked[f"{asset} {key}"] = instance.fetch_materializations(wanted, limit=5).records
+            records = instance.fetch_materializations(wanted, limit=5).records
+            looked[f"{asset} {key}"] = [(record.storage_id, untagged(record.event_log_entry)) for record in records]
         (record,) = instance.get_asset_records([asset])
-        newest = record.asset_entry.last_materialization_record
+        newest = record.asset_entry.last_materialization
         looked[f"{asset}"] = (newest, record.asset_entry.last_run_id, instance.get_materialized_partitions(asset))
         looked[f"{asset} by status"] = by_status(instance, asset)
         looked[f"{asset} last planned"] = instance.get_latest_planned_materialization_info(asset)
     storage = instance.event_log_storage
-    looked["checks"] = storage.get_latest_asset_check_execution_by_key([CHECK])
-    looked["executed"] = storage.get_asset_check_execution_history(
-        CHECK, limit=100, status={status for status in _statuses() if status.value != "PLANNED"}
-    )
+    done = {status for status in _statuses() if status.value != "PLANNED"}
+    executed = storage.get_asset_check_execution_history(CHECK, limit=100, status=done)
+    latest = storage.get_latest_asset_check_execution_by_key([CHECK])[CHECK]
+    for name, executions in (("executed", executed), ("latest check", [latest])):
+        looked[name] = [
+            (one.id, one.run_id, one.status, one.event and untagged(one.event), one.create_timestamp, one.partition)
+            for one in executions
+        ]
     for held in instance.get_runs():
         looked[held.run_id] = (
             held.status,
@@ -116,6 +121,12 @@ def seen(instance: dg.DagsterInstance) -> dict[str, object]:
             [(log.dagster_event_type, log.timestamp, log.step_key) for log in logged(instance, held.run_id)],
         )
     return looked
+
+
+def untagged(log: dg.EventLogEntry) -> dg.EventLogEntry:
+    """An event without the tags of Python's logger, which no page shows."""
+    assert log.dagster_event is not None
+    return log._replace(dagster_event=log.dagster_event._replace(logging_tags={}))
 
 
 def by_status(instance: dg.DagsterInstance, asset: dg.AssetKey) -> list[set[str]]:
@@ -176,7 +187,7 @@ def test_the_store_is_far_smaller(home: Path, instance: dg.DagsterInstance) -> N
     trim_store(home)
     give_back_space(home)
     shares = [bytes_of(path) / size for path, size in zip(files, before, strict=True)]
-    assert shares == [pytest.approx(0.7, abs=0.1), pytest.approx(0.5, abs=0.1)]
+    assert shares == [pytest.approx(0.65, abs=0.1), pytest.approx(0.4, abs=0.1)]
     assert [path.stat().st_size < size for path, size in zip(files, sizes, strict=True)] == [True, True]
 
 
