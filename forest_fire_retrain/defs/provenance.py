@@ -174,7 +174,7 @@ def _tag_runs(
 
 
 def _shown(listed: list[dict[str, str]]) -> dg.MetadataValue:
-    """A table, or in words what is one row: most periods have no other, and Dagster stores a table's frame each time."""
+    """A table, or in words what is one row, as of most periods: Dagster stores a table's frame each time."""
     if len(listed) == 1:
         row, kind, recorded, trigger, what = listed[0].values()
         return text(f"row {row}, {kind}, recorded {recorded} UTC, by {trigger}: {what}")

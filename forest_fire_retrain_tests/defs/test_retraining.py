@@ -125,6 +125,17 @@ def test_what_all_periods_of_a_run_have_in_common_is_told_with_the_last(
     assert own | of_the_run <= last
 
 
+def test_a_period_of_one_row_tells_it_in_words_and_one_of_several_in_a_table(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, instance = retrained
+    rows = [row.partition_key for row in installation.ledger.entries()]
+    for week in WEEKS[:3]:
+        shown = metadata_of(instance, "provenance", week)["rows of this period"]
+        assert isinstance(shown, str) is (rows.count(week) == 1)
+    assert {rows.count(week) == 1 for week in WEEKS[:3]} == {True, False}
+
+
 def test_an_earlier_period_says_where_the_run_is_told_of(
     retrained: tuple[Installation, dg.DagsterInstance],
 ) -> None:
