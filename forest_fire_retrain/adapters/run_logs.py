@@ -32,7 +32,7 @@ def drop_old_run_logs(dagster_home: Path, now: dt.datetime) -> list[str]:
     """
     history = dagster_home / "history"
     old = [path.stem for path in sorted((history / "runs").glob("*.db")) if _is_old(path, now)]
-    if not old or _is_elsewhere(dagster_home):
+    if not old or is_elsewhere(dagster_home):
         return []
     try:
         with reading(history / "runs.db", RUN_COLUMNS) as store:
@@ -50,6 +50,7 @@ def _is_old(path: Path, now: dt.datetime) -> bool:
     return path.stem != INDEX and dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC) < now - KEPT
 
 
-def _is_elsewhere(dagster_home: Path) -> bool:
+def is_elsewhere(dagster_home: Path) -> bool:
+    """Whether Dagster keeps what it knows in another storage than the folder's own sqlite files."""
     config = dagster_home / "dagster.yaml"
     return not config.exists() or bool(OTHER_STORAGE.search(config.read_text(encoding="utf-8", errors="replace")))

@@ -29,7 +29,7 @@ def reading(database: Path, columns: Mapping[str, Sequence[str]]) -> Iterator[sq
     """
     try:
         with closing(_open(database)) as store:
-            _refuse_other_columns(store, database, columns)
+            refuse_other_columns(store, database, columns)
             yield store
     except sqlite3.Error as error:
         msg = f"{database} cannot be read: {error}"
@@ -48,7 +48,14 @@ def _open(database: Path) -> sqlite3.Connection:
     return store
 
 
-def _refuse_other_columns(store: sqlite3.Connection, database: Path, columns: Mapping[str, Sequence[str]]) -> None:
+def refuse_other_columns(store: sqlite3.Connection, database: Path, columns: Mapping[str, Sequence[str]]) -> None:
+    """Make sure that a store has these columns, by table.
+
+    Raises
+    ------
+    UnexpectedStoreError
+        If it has not.
+    """
     for table, wanted in columns.items():
         held = {name for (name,) in store.execute("SELECT name FROM pragma_table_info(?)", (table,))}
         missing = sorted(set(wanted) - held)

@@ -11,6 +11,7 @@ from forest_fire_retrain.cli.console import RunProgress, out, print_json, print_
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
 from forest_fire_retrain.cli.reading_predictions import N_HIGHEST, Asked, print_cells
+from forest_fire_retrain.cli.recorded_runs import recorded_runs
 from forest_fire_retrain.cli.running import QUIET, foreseeable_faults_bare
 from forest_fire_retrain.cli.turns import RANGE_END_TAG
 from forest_fire_retrain.clock import read_clock
@@ -22,7 +23,6 @@ from forest_fire_retrain.core.windows import MAX_FORECAST_DAYS, Interval, day_of
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.asset_arguments import PREDICTION_JOB, PREDICTIONS_ASSET
 from forest_fire_retrain.defs.beginnings import DAYS, RANGE_START_TAG, first_possible_day, note_beginning
-from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.liveness import liveness_tags
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
 from forest_fire_retrain.installation import Installation, build_installation
@@ -107,7 +107,7 @@ def _run(settings: Settings, days: Sequence[dt.date], *, retro: bool, progress: 
         note_beginning(settings.dagster_home, DAYS, days[0])
         job = build_definitions(settings, {"installation": installation}).resolve_job_def(PREDICTION_JOB)
         collect_garbage()
-        with placed_runs(instance, PREDICTION_JOB):
+        with recorded_runs(instance, settings, PREDICTION_JOB):
             done = job.execute_in_process(
                 run_config={**QUIET, "ops": {PREDICTIONS_ASSET: {"config": {"retro": retro}}}},
                 instance=instance,

@@ -17,6 +17,7 @@ from forest_fire_retrain.cli.console import RunProgress, out, stamp_now, user_na
 from forest_fire_retrain.cli.faults import chain_of
 from forest_fire_retrain.cli.home import open_instance
 from forest_fire_retrain.cli.process import collect_garbage
+from forest_fire_retrain.cli.recorded_runs import recorded_runs
 from forest_fire_retrain.cli.turns import RANGE_END_TAG, refuse_overtaking
 from forest_fire_retrain.clock import read_clock
 from forest_fire_retrain.core.decision.wording import counted
@@ -28,7 +29,6 @@ from forest_fire_retrain.core.records import Knowledge
 from forest_fire_retrain.definitions import build_definitions
 from forest_fire_retrain.defs.active_retraining import ACTIVE_JOB, add_partitions, build_active_shape
 from forest_fire_retrain.defs.beginnings import PERIODS, RANGE_START_TAG, note_beginning
-from forest_fire_retrain.defs.code_location import placed_runs
 from forest_fire_retrain.defs.early_workers import start_early
 from forest_fire_retrain.defs.failures import Stopped, find_fault
 from forest_fire_retrain.defs.jobs import JOB_NAME
@@ -36,7 +36,6 @@ from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.log_tails import bind_log_tails
 from forest_fire_retrain.defs.resources import import_for_runs
 from forest_fire_retrain.defs.run_context import ACTOR_TAG, TRIGGER_TAG
-from forest_fire_retrain.defs.stored_events import events_stored_together
 from forest_fire_retrain.installation import Installation, build_installation
 from forest_fire_retrain.operations import (
     find_next,
@@ -180,7 +179,7 @@ def _run(
         job = build_definitions(settings, resources, with_active=job_name == ACTIVE_JOB).resolve_job_def(job_name)
         import_for_runs()
         collect_garbage()
-        with placed_runs(instance, job_name), events_stored_together(instance):
+        with recorded_runs(instance, settings, job_name):
             done = job.execute_in_process(
                 run_config=_configure(knowledge, job_name),
                 instance=instance,

@@ -3,6 +3,7 @@
 from forest_fire_retrain.adapters.runtime_environment import TRAINING_WINGS, read_code_version
 from forest_fire_retrain.defs.asset_arguments import DECISION, REGISTRY_STATE
 
+SHORT_HASH = 16
 CODE_OF_ASSET = {
     "weather": ("pipeline/preparing", "adapters/folder_source.py", "adapters/simulator.py"),
     "fire_reports": ("pipeline/preparing", "adapters/folder_source.py", "adapters/simulator.py"),
@@ -19,5 +20,5 @@ CODE_OF_ASSET = {
 
 
 def code_version_of(asset: str) -> str:
-    """Fingerprint of the code that makes an asset, without comments and docstrings."""
-    return read_code_version(*CODE_OF_ASSET[asset])
+    """Fingerprint of the code that makes an asset, without comments and docstrings; it is stored with each event."""
+    return read_code_version(*CODE_OF_ASSET[asset])[:SHORT_HASH]

@@ -1,4 +1,8 @@
-"""Asset checks over all periods of a run: one result, failed if one period failed, and every period in its table."""
+"""Asset checks over all periods of a run: one result, failed if one period failed.
+
+Its table has the newest periods, and of the earlier ones those that failed: Dagster stores a result three times. A
+single period stands in the words of the result.
+"""
 
 import math
 from collections.abc import Sequence
@@ -9,6 +13,8 @@ import dagster as dg
 from forest_fire_retrain.core.decision.wording import counted
 
 MAX_NAMED = 5
+N_LISTED = 26
+"""Newest periods in the table of a check, and at most as many earlier ones that failed."""
 
 
 class PeriodFinding(NamedTuple):
@@ -92,11 +98,21 @@ def _result(
                 for label, value in (("value", shown.value), ("limit", shown.limit))
                 if math.isfinite(value)
             },
-            "periods": dg.MetadataValue.table(
-                [dg.TableRecord(_as_row(finding)) for finding in findings], dg.TableSchema(COLUMNS)
-            ),
+            **_list(findings),
         },
     )
+
+
+def _list(findings: Sequence[PeriodFinding]) -> dict[str, dg.MetadataValue]:
+    """The table, and where not every period stands in it, how many do not; a single period needs none."""
+    if len(findings) == 1:
+        return {} if findings[0].detail is None else {"what": dg.MetadataValue.text(findings[0].detail)}
+    failed = [finding for finding in findings[:-N_LISTED] if not finding.passed]
+    listed = [*failed[-N_LISTED:], *findings[-N_LISTED:]]
+    n_hidden = len(findings) - len(listed)
+    more = {"periods not listed": dg.MetadataValue.int(n_hidden)} if n_hidden else {}
+    rows = [dg.TableRecord(_as_row(finding)) for finding in listed]
+    return {"periods": dg.MetadataValue.table(rows, dg.TableSchema(COLUMNS)), **more}
 
 
 COLUMNS = [

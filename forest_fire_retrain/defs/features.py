@@ -16,7 +16,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_features
 from forest_fire_retrain.defs.replay_report import keys_to_check
-from forest_fire_retrain.defs.run_context import periods_of, tell
+from forest_fire_retrain.defs.run_context import last_beside, periods_of, tell
 from forest_fire_retrain.defs.spark_run import build_on_spark
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.featuring import build_features
@@ -57,8 +57,10 @@ def build_feature_assets(shape: Shape, upstream: list[dg.AssetsDefinition]) -> l
         checked = keys_to_check(context.partition_keys, state)
         findings = [find_coverage(installation.lake, periods, key) for key in checked]
         for found in findings[: len(context.partition_keys)]:
-            described = {**describe_features(report, int(found.value)), **of_spark}
-            context.add_asset_metadata(described, partition_key=found.partition_key)
+            key = found.partition_key
+            last = last_beside(key, context.partition_keys)
+            described = {**describe_features(report, int(found.value), last), **({} if last else of_spark)}
+            context.add_asset_metadata(described, partition_key=key)
         return dg.MaterializeResult(check_results=[check_periods(COVERAGE_CHECK, findings)])
 
     return [features]

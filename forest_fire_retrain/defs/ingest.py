@@ -21,7 +21,7 @@ from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import column_schema, describe_ingest
 from forest_fire_retrain.defs.replay_report import keys_to_check
-from forest_fire_retrain.defs.run_context import periods_of, tell, warn
+from forest_fire_retrain.defs.run_context import last_beside, periods_of, tell, warn
 from forest_fire_retrain.ingestion import intake_of
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.preparing.ingesting import ingest_fire_reports, ingest_weather
@@ -97,7 +97,8 @@ def _describe(context: dg.AssetExecutionContext, installation: Installation, rep
     report = report.model_copy(update={"warnings": (*report.warnings, *touched)})
     numbers = count_recorded(installation.lake, installation.settings.periods, report.table, context.partition_keys)
     for key in context.partition_keys:
-        context.add_asset_metadata(describe_ingest(report, numbers[key]), partition_key=key)
+        shown = describe_ingest(report, numbers[key], last_beside(key, context.partition_keys))
+        context.add_asset_metadata(shown, partition_key=key)
     sentence = (
         f"{report.n_rows} rows delivered: {report.n_added} new, {report.n_changed} changed, "
         f"{report.n_withdrawn} withdrawn"

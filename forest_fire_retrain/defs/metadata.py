@@ -30,10 +30,23 @@ def column_schema(schema: pa.Schema) -> dict[str, dg.TableSchema]:
     return {"dagster/column_schema": dg.TableSchema(columns)}
 
 
-def describe_ingest(report: IngestReport, n_recorded: int) -> Metadata:
-    """Rows of the period, and what the ingestion it was part of did as a whole; a run may span many periods."""
+def describe_ingest(report: IngestReport, n_recorded: int, last: str | None = None) -> Metadata:
+    """Rows of the period, and what the ingestion it was part of did as a whole; a run may span many periods.
+
+    Parameters
+    ----------
+    report : IngestReport
+        What the ingestion did.
+    n_recorded : int
+        Rows of the period.
+    last : str, optional
+        Where another period, the last of the run, tells of the whole: its key.
+    """
+    own = {"rows recorded in the period": dg.MetadataValue.int(n_recorded)}
+    if last is not None:
+        return {**own, **_told_with(last, report.version)}
     return {
-        "rows recorded in the period": dg.MetadataValue.int(n_recorded),
+        **own,
         "days of the whole run": text(report.window),
         "rows delivered to the whole run": dg.MetadataValue.int(report.n_rows),
         "new in the whole run": dg.MetadataValue.int(report.n_added),
@@ -46,11 +59,14 @@ def describe_ingest(report: IngestReport, n_recorded: int) -> Metadata:
     }
 
 
-def describe_features(report: FeatureReport, n_rows: int) -> Metadata:
-    """Rows of the period, and what the computation it was part of did as a whole; a run may span many periods."""
+def describe_features(report: FeatureReport, n_rows: int, last: str | None = None) -> Metadata:
+    """Rows of the period, and what the computation it was part of did as a whole, as in `describe_ingest`."""
+    own = {"rows of the period": dg.MetadataValue.int(n_rows)}
+    if last is not None:
+        return {**own, **_told_with(last, report.version)}
     missing = ", ".join(f"{name} {share:.1%}" for name, share in report.null_share.items())
     return {
-        "rows of the period": dg.MetadataValue.int(n_rows),
+        **own,
         "days of the whole run": text(report.window),
         "rows computed in the whole run": dg.MetadataValue.int(report.n_rows),
         "table changed": dg.MetadataValue.bool(report.written),
@@ -58,6 +74,14 @@ def describe_features(report: FeatureReport, n_rows: int) -> Metadata:
         "table version": dg.MetadataValue.int(report.version),
         "content hash": _short(report.content_hash),
         "missing values in the whole run": text(missing or "none"),
+    }
+
+
+def _told_with(last: str, version: int) -> Metadata:
+    """Dagster stores these words once a period: what the run did as a whole is not said five hundred times."""
+    return {
+        "the whole run": text(f"told with its last period, {last}"),
+        "table version": dg.MetadataValue.int(version),
     }
 
 
@@ -78,13 +102,13 @@ def describe_holdout(holdout: HoldoutSet) -> Metadata:
     }
 
 
-def describe_candidate(candidate: Candidate, run_page: str) -> Metadata:
-    """What a candidate was made of, and where its run is."""
+def describe_candidate(candidate: Candidate, run_page: str, *, with_run: bool = True) -> Metadata:
+    """What a candidate was made of, and where its run is; where asked for also what all of a run have in common."""
     figures = numbers({name.replace("_", " "): value for name, value in candidate.metrics.items()})
     return {
         "candidate": text(candidate.candidate_id),
         "recipe": dg.MetadataValue.json(candidate.recipe.model_dump(mode="json")),
-        "competition": competition_table(candidate),
+        **({"competition": competition_table(candidate)} if with_run or candidate.competition else {}),
         "training window": text(candidate.windows.training),
         "training rows": dg.MetadataValue.int(candidate.n_rows),
         "training fires": dg.MetadataValue.int(candidate.n_fires),
@@ -92,10 +116,16 @@ def describe_candidate(candidate: Candidate, run_page: str) -> Metadata:
         "training hash": _short(candidate.training_hash),
         "prediction hash": _short(candidate.prediction_hash),
         "artifact SHA-256": _short(candidate.stored.artifact_sha256),
+        **(_describe_making(candidate) if with_run else {}),
+        "MLflow run": dg.MetadataValue.url(run_page),
+    }
+
+
+def _describe_making(candidate: Candidate) -> Metadata:
+    return {
         "seed": dg.MetadataValue.int(candidate.seed),
         "threads": dg.MetadataValue.int(candidate.environment.n_threads),
         "code version": _short(candidate.environment.code_version),
-        "MLflow run": dg.MetadataValue.url(run_page),
     }
 
 

@@ -23,7 +23,7 @@ from forest_fire_retrain.defs.metadata import (
 from forest_fire_retrain.defs.picture_files import CHAMPION, PictureFiles
 from forest_fire_retrain.defs.pictures import draw_champion, draw_decision
 from forest_fire_retrain.defs.replay_report import observe_replay, standing_decision
-from forest_fire_retrain.defs.run_context import tell
+from forest_fire_retrain.defs.run_context import last_beside, tell
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.pipeline.retraining.adjudicating import Adjudication
 
@@ -37,7 +37,8 @@ def report_partition(
     state = installation.ledger.state(installation.settings.model_name)
     shown = describe_adjudication(standing_decision(adjudication, state, key))
     _attach(context, DECISION, key, shown)
-    _attach(context, REGISTRY_STATE, key, _describe_registry(installation, adjudication, state))
+    is_last = last_beside(key, context.partition_keys) is None
+    _attach(context, REGISTRY_STATE, key, _describe_registry(installation, adjudication, state, is_last=is_last))
     tell(context, installation, DECISION, key, adjudication.entry.summary)
     payload = adjudication.payload
     against = "climatology" if payload.champion is None else f"version {payload.champion.version}"
@@ -86,7 +87,10 @@ def draw_present_champion(installation: Installation) -> None:
     PictureFiles(installation.settings.picture_folder).replace(CHAMPION, png)
 
 
-def _describe_registry(installation: Installation, adjudication: Adjudication, state: LedgerState) -> Metadata:
+def _describe_registry(
+    installation: Installation, adjudication: Adjudication, state: LedgerState, *, is_last: bool
+) -> Metadata:
+    """What became of production; who was champion when, where that changed and with the last period of a run."""
     settings, entry = installation.settings, adjudication.entry
     reign = state.reigns[-1] if state.reigns else None
     moved = reign is not None and reign.decision_id == entry.decision_id
@@ -98,7 +102,7 @@ def _describe_registry(installation: Installation, adjudication: Adjudication, s
         "confirmed at": text(reign.since.isoformat() if reign else "never"),
         "promotions so far": dg.MetadataValue.int(len(state.reigns)),
         "reason": text(entry.summary),
-        "champions": reign_table(state.reigns),
+        **({"champions": reign_table(state.reigns)} if moved or is_last else {}),
         "MLflow model": dg.MetadataValue.url(mlflow_page(settings, page)),
     }
 

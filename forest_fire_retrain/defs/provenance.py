@@ -18,7 +18,7 @@ from forest_fire_retrain.defs.asset_code import code_version_of
 from forest_fire_retrain.defs.failures import foreseen
 from forest_fire_retrain.defs.metadata import SHORT_HASH, Metadata, table, text
 from forest_fire_retrain.defs.replay_report import keep_current
-from forest_fire_retrain.defs.run_context import tell, warn
+from forest_fire_retrain.defs.run_context import last_beside, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import publish
 from forest_fire_retrain.pipeline.custody.asking_runs import CHECKPOINT_TAG
@@ -67,7 +67,9 @@ def build_provenance_assets(shape: Shape) -> list[dg.AssetsDefinition]:
         checkpoint = read_checkpoint(installation.settings.export_folder)
         for key in context.partition_keys:
             rows = [entry for entry in entries if entry.partition_key == key]
-            context.add_asset_metadata({**_describe(rows), "checkpoint": text(checkpoint or "none")}, partition_key=key)
+            is_last = last_beside(key, context.partition_keys) is None
+            exported = {"checkpoint": text(checkpoint or "none")} if is_last else {}
+            context.add_asset_metadata({**_describe(rows), **exported}, partition_key=key)
         _tag_runs(context, installation, entries, checkpoint)
         tell(context, installation, "provenance", context.partition_keys[-1], f"{len(entries)} ledger rows exported")
         yield dg.MaterializeResult()
@@ -173,6 +175,14 @@ def _tag_runs(
             warn(context, installation, "provenance", f"the checkpoint is not tagged in MLflow: {error}")
 
 
+def _shown(listed: list[dict[str, str]]) -> dg.MetadataValue:
+    """A table, or in words what is one row, as of most periods: Dagster stores a table's frame each time."""
+    if len(listed) == 1:
+        row, kind, recorded, trigger, what = listed[0].values()
+        return text(f"row {row}, {kind}, recorded {recorded} UTC, by {trigger}: {what}")
+    return table(listed) if listed else text("none")
+
+
 def _describe(rows: list[LedgerEntry]) -> Metadata:
     """The rows of one period, newest last."""
     listed = [
@@ -186,7 +196,7 @@ def _describe(rows: list[LedgerEntry]) -> Metadata:
         for row, said in zip(rows, say_summaries(rows), strict=True)
     ]
     return {
-        "rows of this period": table(listed) if listed else text("none"),
+        "rows of this period": _shown(listed),
         "row hash": text(rows[-1].entry_hash[:SHORT_HASH] if rows else "none"),
         "replays": dg.MetadataValue.int(sum(row.kind is EntryKind.REPLAY for row in rows)),
     }

@@ -13,6 +13,7 @@ import dagster as dg
 
 from forest_fire_retrain.adapters.mlflow_connection import import_sklearn_flavour, import_warnings_muted
 from forest_fire_retrain.adapters.run_logs import drop_old_run_logs
+from forest_fire_retrain.adapters.store_trimming import trim_store
 from forest_fire_retrain.core.errors import ConfigurationError
 from forest_fire_retrain.defs.liveness import close_dead_runs, liveness_tags
 from forest_fire_retrain.defs.metadata import dagster_run_page
@@ -50,6 +51,7 @@ def dagster_run_in_mlflow(context: dg.InitResourceContext) -> Iterator[object]:
     close_dead_runs(instance)
     installation.ledger.refuse_lost_rows()  # before anything is ingested or trained for it
     drop_old_run_logs(installation.settings.dagster_home, installation.clock())
+    trim_store(installation.settings.dagster_home)
     tracker.prepare()
     tracker.close_abandoned_runs(lambda run_id: _is_over(instance, run_id))
     try:

@@ -37,7 +37,7 @@ from forest_fire_retrain.defs.metadata import dagster_run_page, describe_candida
 from forest_fire_retrain.defs.period_report import attach_pictures, chosen_of, draw_present_champion, report_partition
 from forest_fire_retrain.defs.picture_files import CHAMPION, shown_at_once
 from forest_fire_retrain.defs.replay_report import current_decisions, keep_current, keys_to_check
-from forest_fire_retrain.defs.run_context import periods_of, stamp_of, tell, warn
+from forest_fire_retrain.defs.run_context import last_beside, periods_of, stamp_of, tell, warn
 from forest_fire_retrain.installation import Installation
 from forest_fire_retrain.operations import describe_passed_over, publish
 from forest_fire_retrain.pipeline.preparing.holding_out import HOLDOUT_KIND, set_holdout_apart
@@ -254,7 +254,7 @@ def _show_candidate(
     context: dg.AssetExecutionContext, installation: Installation, key: str, candidate: Candidate
 ) -> None:
     page = mlflow_page(installation.settings, installation.tracker.page_of_run(candidate.stored.mlflow_run_id))
-    shown = describe_candidate(candidate, page)
+    shown = describe_candidate(candidate, page, with_run=last_beside(key, context.partition_keys) is None)
     context.add_asset_metadata(shown, asset_key=asset_of(key, CANDIDATE), partition_key=key)
     fires = counted(candidate.n_fires, "fire")
     sentence = f"{candidate.recipe.name} trained on {candidate.n_rows} rows with {fires}"

@@ -46,6 +46,11 @@ def periods_of(context: dg.AssetExecutionContext, installation: Installation) ->
     return context.partition_keys
 
 
+def last_beside(key: str, keys: Sequence[str]) -> str | None:
+    """The last period of a run, which tells of the whole, unless it is `key` itself."""
+    return None if key == keys[-1] else keys[-1]
+
+
 def tell(
     context: dg.AssetExecutionContext, installation: Installation, step: str, partition_key: str, sentence: str
 ) -> None:

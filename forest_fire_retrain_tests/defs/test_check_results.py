@@ -14,7 +14,7 @@ from forest_fire_retrain.core.periods import Periods
 from forest_fire_retrain.core.rows.park_days import midnights
 from forest_fire_retrain.core.rows.tables import TableName
 from forest_fire_retrain.core.windows import UTC, Cadence, Interval, WindowPolicy
-from forest_fire_retrain.defs.check_results import PeriodFinding, check_periods
+from forest_fire_retrain.defs.check_results import N_LISTED, PeriodFinding, check_periods
 from forest_fire_retrain.defs.features import find_coverage
 from forest_fire_retrain.defs.ingest import find_gaps
 from forest_fire_retrain.defs.retraining import GUARDRAIL_CHECKS, check_guardrails, find_distance
@@ -59,6 +59,15 @@ def test_every_period_stands_in_the_table() -> None:
     assert [record.data["period"] for record in table.records] == list(WEEKS)
 
 
+def test_of_a_long_range_the_table_has_the_newest_periods_and_those_that_failed() -> None:
+    keys = [f"{number:04d}" for number in range(100)]
+    metadata = check_periods("check", [finding(key, passed=key != "0007") for key in keys]).metadata
+    table = metadata["periods"]
+    assert isinstance(table, dg.TableMetadataValue)
+    assert [record.data["period"] for record in table.records] == ["0007", *keys[-N_LISTED:]]
+    assert metadata["periods not listed"].value == 100 - N_LISTED - 1
+
+
 def test_more_failing_periods_than_are_named_are_counted() -> None:
     result = check_periods("check", [finding(f"2024-01-{day:02d}", passed=False) for day in range(1, 9)])
     assert str(result.description).startswith("Failed in 8 of 8 periods. 2024-01-01: saw 1.")
@@ -66,11 +75,21 @@ def test_more_failing_periods_than_are_named_are_counted() -> None:
 
 
 def test_a_value_that_is_not_known_is_no_number() -> None:
-    result = check_periods("check", [finding(WEEKS[0], passed=False, value=math.nan)])
+    unknown = [finding(key, passed=False, value=math.nan) for key in WEEKS]
+    result = check_periods("check", unknown)
     assert "value" not in result.metadata
     table = result.metadata["periods"]
     assert isinstance(table, dg.TableMetadataValue)
     assert table.records[0].data["value"] == "not known"
+
+
+def test_a_single_period_stands_in_the_words_of_the_result() -> None:
+    alone = finding(WEEKS[0], value=1.5)
+    result = check_periods("check", [alone])
+    assert result.description == "2024-06-03: saw 1.5."
+    assert set(result.metadata) == {"value", "limit"}
+    detailed = check_periods("check", [alone._replace(detail="1.5 of 2 were seen")])
+    assert detailed.metadata["what"].value == "1.5 of 2 were seen"
 
 
 def test_a_check_that_looked_at_nothing_has_not_passed() -> None:

@@ -83,7 +83,7 @@ def test_active_periods_have_the_same_graph_below_their_name(tmp_path: Path) -> 
         parents = {parent.to_user_string() for parent in node.parent_keys}
         assert parents == {f"active/{parent}" for parent in EXPECTED[name][1]}
         assert {check.name for check in node.check_keys} >= EXPECTED[name][2]
-        assert (node.group_name, node.owners, len(node.code_version or "")) == ("active", ["team:fire-risk"], 64)
+        assert (node.group_name, node.owners, len(node.code_version or "")) == ("active", ["team:fire-risk"], 16)
         assert node.partitions_def == dg.DynamicPartitionsDefinition(name="active_periods")
     assert {node.key.to_user_string() for node in graph.asset_nodes} == set(EXPECTED) | {f"active/{n}" for n in shared}
     sensor = definitions.resolve_sensor_def("active_retraining_sensor")
@@ -97,7 +97,7 @@ def test_every_asset_says_what_it_is_who_owns_it_and_which_code_made_it(definiti
     for node in graph.asset_nodes:
         assert node.description, node.key
         assert node.owners == ["team:fire-risk"]
-        assert len(node.code_version or "") == 64
+        assert len(node.code_version or "") == 16
         assert node.kinds
 
 

@@ -102,7 +102,45 @@ def test_the_first_model_is_promoted_as_inaugural(retrained: tuple[Installation,
 def test_each_materialization_carries_what_a_person_asks_next(
     retrained: tuple[Installation, dg.DagsterInstance], asset: str, expected: set[str]
 ) -> None:
-    assert expected <= set(metadata_of(retrained[1], asset, WEEKS[1]))
+    assert expected <= set(metadata_of(retrained[1], asset, WEEKS[2]))
+
+
+@pytest.mark.parametrize(
+    ("asset", "own", "of_the_run"),
+    [
+        ("weather", {"rows recorded in the period", "table version"}, {"rows delivered to the whole run", "warnings"}),
+        ("features", {"rows of the period", "table version"}, {"missing values in the whole run", "content hash"}),
+        ("candidate_model", {"recipe", "holdout log loss", "artifact SHA-256", "MLflow run"}, {"seed", "code version"}),
+        ("adjudication_decision", {"decision", "guardrails", "models on the newest window", "alerts"}, set()),
+        ("registry_state", {"what happened", "production version", "reason"}, set()),
+        ("provenance", {"rows of this period", "row hash"}, {"checkpoint"}),
+    ],
+)
+def test_what_all_periods_of_a_run_have_in_common_is_told_with_the_last(
+    retrained: tuple[Installation, dg.DagsterInstance], asset: str, own: set[str], of_the_run: set[str]
+) -> None:
+    shown, last = (set(metadata_of(retrained[1], asset, week)) for week in (WEEKS[1], WEEKS[2]))
+    assert own <= shown
+    assert not of_the_run & shown
+    assert own | of_the_run <= last
+
+
+def test_a_period_of_one_row_tells_it_in_words_and_one_of_several_in_a_table(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    installation, instance = retrained
+    rows = [row.partition_key for row in installation.ledger.entries()]
+    for week in WEEKS[:3]:
+        shown = metadata_of(instance, "provenance", week)["rows of this period"]
+        assert isinstance(shown, str) is (rows.count(week) == 1)
+    assert {rows.count(week) == 1 for week in WEEKS[:3]} == {True, False}
+
+
+def test_an_earlier_period_says_where_the_run_is_told_of(
+    retrained: tuple[Installation, dg.DagsterInstance],
+) -> None:
+    for asset in ("weather", "fire_reports", "features"):
+        assert metadata_of(retrained[1], asset, WEEKS[1])["the whole run"] == f"told with its last period, {WEEKS[2]}"
 
 
 def test_each_period_has_its_own_numbers(retrained: tuple[Installation, dg.DagsterInstance]) -> None:
@@ -116,9 +154,9 @@ def test_each_period_has_its_own_numbers(retrained: tuple[Installation, dg.Dagst
         own = [numbers[name] for numbers in shown]
         held = rows_by_week(installation, asset)
         assert own == [held[week] for week in WEEKS[:3]]
-        assert len({numbers[whole] for numbers in shown}) == 1
-        assert isinstance(shown[0][whole], int)
-        assert shown[0][whole] > sum(held[week] for week in WEEKS[:2])
+        told = metadata_of(instance, asset, WEEKS[2])[whole]
+        assert isinstance(told, int)
+        assert told > sum(held[week] for week in WEEKS[:2])
 
 
 def rows_by_week(installation: Installation, asset: str) -> dict[str, int]:
@@ -149,7 +187,7 @@ def test_the_checkpoint_stands_in_the_export_in_dagster_and_on_the_runs_of_the_c
     written = (installation.settings.export_folder / "checkpoint.txt").read_text(encoding="utf-8")
     (note,) = read_notes(written)
     assert note.checkpoint == take_checkpoint(installation.ledger.entries())
-    assert metadata_of(instance, "provenance", WEEKS[1])["checkpoint"] == written
+    assert metadata_of(instance, "provenance", WEEKS[2])["checkpoint"] == written
     tracker = installation.tracker
     assert isinstance(tracker, FakeTracker)
     decided = {entry.mlflow_run_id for entry in installation.ledger.entries() if entry.kind is EntryKind.DECISION}
