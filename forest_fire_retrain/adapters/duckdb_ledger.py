@@ -6,6 +6,8 @@ Rules
 - Triggers refuse UPDATE and DELETE; whoever drops them is found by the hash chain.
 - A file that is no ledger is an error, never a reason to make a new one: a new ledger is made beside and
   renamed, so a file that is there has always held one.
+- Where many rows are appended, they stand in DuckDB's log beside the file until the last of them: each time the file
+  is brought up to date, DuckDB writes the newest rows again, whole.
 - No row is recorded before the row before it (`core.ledger.clocks`).
 - Nothing is appended to a ledger that lost rows which its copy or a checkpoint knows (`ledger_witnesses`).
 - A ledger of an older schema is migrated by the next writer, of a newer one refused (`ledger_migrations`).
@@ -17,7 +19,7 @@ import random
 import re
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from itertools import chain
 from pathlib import Path
 from typing import TypeVar
@@ -39,6 +41,8 @@ from forest_fire_retrain.core.ledger.state import LedgerState
 
 OF_ANOTHER_THREAD = ("different configuration than existing connections", "Unique file handle conflict")
 """What DuckDB says where another thread reads or writes, or is about to close the file."""
+LOG_OF_MANY = "PRAGMA disable_checkpoint_on_shutdown; SET wal_autocheckpoint = '1MB'"
+"""About a hundred decisions; whoever opens the file reads the log."""
 Witness = Callable[[Path, Callable[[], KnownHashes]], None]
 Answer = TypeVar("Answer")
 
@@ -63,6 +67,7 @@ class DuckDbLedger:
         self._holder = path.with_suffix(path.suffix + ".holder")
         self._lock = FileLock(path.with_suffix(path.suffix + ".lock"), timeout=patience_seconds)
         self._memory = LedgerMemory(path, _entry)
+        self._is_one_of_many = False
 
     @property
     def path(self) -> Path:
@@ -98,6 +103,18 @@ class DuckDbLedger:
                     raise self._unreadable(error) from error
             self._memory.note_look()
         return entry
+
+    @contextmanager
+    def many_appends(self) -> Iterator[None]:
+        """Within the block rows are committed to DuckDB's log; at its end, or with the next row, the file has them."""
+        self._is_one_of_many = True
+        try:
+            yield
+        finally:
+            self._is_one_of_many = False
+            if self._path.exists():
+                with suppress(LedgerError), self.exclusive(), closing(self._connect(for_writing=True)):
+                    pass  # whoever closes the file last brings it up to date
 
     def _append(self, connection: duckdb.DuckDBPyConnection, draft: EntryDraft) -> LedgerEntry:
         if not self._memory.is_empty and not self._memory.is_current():
@@ -173,7 +190,10 @@ class DuckDbLedger:
     def _open_to_append(self, draft: EntryDraft) -> duckdb.DuckDBPyConnection:
         """Open the file to write `draft`, unless it lost rows; make it if there never was one."""
         self.refuse_lost_rows()
-        return self._connect(created_at=draft.recorded_at)
+        connection = self._connect(created_at=draft.recorded_at)
+        if self._is_one_of_many:
+            connection.execute(LOG_OF_MANY)
+        return connection
 
     def hashes(self) -> KnownHashes:
         """The hashes of all rows in order, as they are written; none if the ledger does not exist."""

@@ -190,7 +190,11 @@ def _build_retraining(
             yield from _look_again(context, installation, shape)
             return
         keys, adjudications = periods_of(context, installation), list[Adjudication]()
-        with _publishing_if_cut(installation), hire_for_range(installation, len(keys)) as workers:
+        with (
+            _publishing_if_cut(installation),
+            installation.ledger.many_appends(),
+            hire_for_range(installation, len(keys)) as workers,
+        ):
             trained = _begin_training(context, installation, keys, workers) if CANDIDATE in chosen else None
             drawn = []
             for place, key in enumerate(keys):

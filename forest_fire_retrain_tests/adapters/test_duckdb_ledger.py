@@ -153,6 +153,75 @@ def test_a_writer_killed_while_it_holds_the_lock_does_not_keep_it(ledger: DuckDb
         assert ledger.append(draft()).sequence == 3
 
 
+def log_of(path: Path) -> Path:
+    """Where DuckDB keeps what is not in the file yet."""
+    return path.with_name(f"{path.name}.wal")
+
+
+def summaries_in(path: Path) -> list[str]:
+    """What a process reads that has the file before it for the first time."""
+    return [row.summary for row in DuckDbLedger(path, patience_seconds=PATIENCE_SECONDS).entries()]
+
+
+def test_many_rows_are_read_at_once_and_stand_in_the_file_at_the_end(ledger: DuckDbLedger, path: Path) -> None:
+    before = path.read_bytes()
+    with ledger.many_appends():
+        for number in range(3):
+            ledger.append(draft(f"of many {number}"))
+            assert summaries_in(path)[2:] == [f"of many {place}" for place in range(number + 1)]
+        assert path.read_bytes() == before
+    assert not log_of(path).exists()
+    assert summaries_in(path)[2:] == ["of many 0", "of many 1", "of many 2"]
+    ledger.append(draft("of one"))
+    assert not log_of(path).exists()
+
+
+KILLED_AMONG_MANY = """
+import os, sys
+from pathlib import Path
+from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
+from forest_fire_retrain_tests.adapters.test_duckdb_ledger import draft
+ledger = DuckDbLedger(Path(sys.argv[1]), patience_seconds=9)
+with ledger.many_appends():
+    for number in range(3):
+        ledger.append(draft(f"of many {number}"))
+    os._exit(9)
+"""
+
+
+@pytest.fixture
+def killed_among_many(ledger: DuckDbLedger, path: Path) -> Path:
+    """A ledger of two rows behind which a writer of three more was killed."""
+    assert len(ledger.entries()) == 2
+    subprocess.run([sys.executable, "-c", KILLED_AMONG_MANY, path], check=False)
+    assert log_of(path).exists()
+    return path
+
+
+def test_rows_of_a_writer_killed_among_many_are_there_and_the_next_row_follows_them(killed_among_many: Path) -> None:
+    ledger = DuckDbLedger(killed_among_many, patience_seconds=PATIENCE_SECONDS)
+    assert [row.sequence for row in ledger.entries()] == [1, 2, 3, 4, 5]
+    ledger.append(draft("the next"))
+    assert not log_of(killed_among_many).exists()
+    assert find_first_fault(ledger.read_afresh()) is None
+    assert summaries_in(killed_among_many)[2:] == ["of many 0", "of many 1", "of many 2", "the next"]
+
+
+@pytest.mark.parametrize("share", [0.1, 0.4, 0.7, 0.99])
+def test_a_log_that_lost_its_end_gives_the_first_of_its_rows(killed_among_many: Path, share: float) -> None:
+    log = log_of(killed_among_many)
+    os.truncate(log, int(share * log.stat().st_size))
+    found = summaries_in(killed_among_many)
+    assert found[2:] == [f"of many {number}" for number in range(len(found) - 2)]
+    assert len(found) < 5
+
+
+def test_many_appends_that_nobody_makes_make_no_file(path: Path) -> None:
+    with DuckDbLedger(path, patience_seconds=PATIENCE_SECONDS).many_appends():
+        pass
+    assert not path.exists()
+
+
 def test_threads_of_one_process_append_one_after_the_other_and_read_meanwhile(path: Path) -> None:
     faults: list[BaseException] = []
 

@@ -52,6 +52,10 @@ class FakeLedger:
             self.interrupt("after append")
         return entry
 
+    @contextmanager
+    def many_appends(self) -> Iterator[None]:
+        yield
+
     def refuse_lost_rows(self) -> None:
         if len(self.rows) < self.known_elsewhere:
             raise LedgerTamperedError(f"rows {len(self.rows) + 1} to {self.known_elsewhere} are missing")

@@ -143,14 +143,14 @@ class WindowEvidence(Record):
     label_count: LabelCount | None = None
     feed_is_silent: bool = False
 
-    @property
+    @cached_property
     def n_fires(self) -> int:
-        """Cell-days with a fire start in the whole window."""
+        """Cell-days with a fire start in the whole window; each decision that pools the window asks, as below."""
         return sum(self.fires)
 
     @cached_property
     def is_finite(self) -> bool:
-        """Whether every sum is a number; each decision that pools the window asks."""
+        """Whether every sum is a number."""
         series = (
             self.expected_challenger,
             self.expected_champion,
@@ -166,7 +166,8 @@ class WindowEvidence(Record):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As of every record; what was found out about this one is not taken for true of another."""
         copied = super().model_copy(update=update, deep=deep)
-        copied.__dict__.pop("is_finite", None)
+        for found_out in ("n_fires", "is_finite"):
+            copied.__dict__.pop(found_out, None)
         return copied
 
     @property

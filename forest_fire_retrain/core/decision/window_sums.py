@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -93,10 +93,8 @@ def sum_up_window(
 
 def day_numbers(windows: Sequence[WindowEvidence]) -> np.ndarray:
     """Ordinal number of every day of the windows, in their order, shape (n_days,)."""
-    lengths = [window.window.n_days for window in windows]
-    starts, ends = [window.window.start.toordinal() for window in windows], list(accumulate(lengths))
-    before = [start - end + n_days for start, end, n_days in zip(starts, ends, lengths, strict=True)]
-    return np.repeat(np.array(before, dtype=np.int64), np.array(lengths, dtype=np.int64)) + np.arange(sum(lengths))
+    days = (range(window.window.start.toordinal(), window.window.end.toordinal()) for window in windows)
+    return np.fromiter(chain.from_iterable(days), dtype=np.int64)
 
 
 def join_days(series: Sequence[np.ndarray]) -> np.ndarray:

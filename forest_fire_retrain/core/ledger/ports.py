@@ -144,6 +144,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def many_appends(self) -> AbstractContextManager[None]:
+        """Within the block rows are safe as ever, but put in order only at its end, so that one costs what it holds."""
+        ...
+
     def refuse_lost_rows(self) -> None:
         """Refuse to go on if rows that were exported or signed are not in the ledger any more.
 
