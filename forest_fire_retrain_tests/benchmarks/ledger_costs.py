@@ -18,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,6 +45,7 @@ from forest_fire_retrain_tests.example_evidence import MODEL
 from forest_fire_retrain_tests.example_long_ledgers import decide_week, write_long_ledger
 
 REPEATS = 9
+N_GROWN = 1_000
 COMMAND = "from forest_fire_retrain.cli import run; run()"
 
 
@@ -175,6 +177,22 @@ def compare_uses(home: Home, few: Home) -> list[Figure]:
     ]
 
 
+def compare_appends(folder: Path) -> list[Figure]:
+    """A row among many and a row by itself, behind `N_GROWN` decisions that came one by one, as in a range."""
+    ledger = DuckDbLedger(folder / "ledger.duckdb", patience_seconds=9)
+    weeks = count()
+
+    def append() -> None:
+        ledger.append(decide_week(next(weeks)))
+
+    with ledger.many_appends():
+        for _ in range(N_GROWN):
+            append()
+        among_many = cpu_ms(append, REPEATS)
+    by_itself = cpu_ms(append, REPEATS)
+    return [Figure.of(f"one append among many, after {N_GROWN}", among_many, by_itself, "a row by itself")]
+
+
 def _append_elsewhere(home: Home) -> None:
     mine, home.ledger = home.ledger, home.open()
     home.append()
@@ -217,7 +235,7 @@ def compare_verification(home: Home) -> list[Figure]:
             cpu_ms(recompute_one_by_one, 1),
             "the windows read wherever they are pooled",
         ),
-        Figure.of("verify, all that rows alone say", cpu_ms(home.verify, 1), cpu_ms(home.use_afresh, 3), "one use"),
+        Figure.of("verify, all that rows alone say", cpu_ms(home.verify, 3), cpu_ms(home.use_afresh, 3), "one use"),
     ]
 
 
@@ -231,6 +249,7 @@ def main() -> None:
         home = Home(Path(folder) / "many", arguments.decisions)
         few = Home(Path(folder) / "few", arguments.decisions // 10)
         figures = [*compare_commands(home, few), *compare_verification(home), *compare_uses(home, few)]
+        figures += compare_appends(Path(folder))
     table = pd.DataFrame([figure._asdict() for figure in figures])
     if arguments.json:
         print(json.dumps(table.to_dict("records"), indent=2))  # noqa: T201 - a report

@@ -20,10 +20,8 @@ import datetime as dt
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from forest_fire_retrain.core.decision.alerts import find_alerts
-from forest_fire_retrain.core.decision.block_statistics import BlockStatistics, describe_blocks, quotient
+from forest_fire_retrain.core.decision.block_statistics import BlockStatistics, quotient
 from forest_fire_retrain.core.decision.case import Case, Comparison, Decision
 from forest_fire_retrain.core.decision.comparison import compare
 from forest_fire_retrain.core.decision.label_gate import count_of
@@ -52,8 +50,8 @@ def adjudicate(case: Case, rule: DecisionRule, word_days: SayDays = say_days) ->
     word_days : callable
         How days are said in the sentence and the alerts; nothing else hangs on it.
     """
-    comparison = compare(case.used, rule)
-    verdict = _decide(case, comparison, rule, word_days)
+    comparison, pooled = compare(case.used, rule)
+    verdict = _decide(case, comparison, pooled, rule, word_days)
     age = None if case.champion is None else (case.as_of - case.champion.training_cutoff).days
     return Decision(
         outcome=verdict.outcome,
@@ -65,9 +63,10 @@ def adjudicate(case: Case, rule: DecisionRule, word_days: SayDays = say_days) ->
     )
 
 
-def _decide(case: Case, comparison: Comparison, rule: DecisionRule, word_days: SayDays) -> Verdict:
+def _decide(
+    case: Case, comparison: Comparison, pooled: BlockStatistics, rule: DecisionRule, word_days: SayDays
+) -> Verdict:
     """The first rule that speaks."""
-    pooled = describe_blocks(np.array(comparison.block_gains))
     return (
         _check_windows(case, rule)
         or _check_sameness(case)

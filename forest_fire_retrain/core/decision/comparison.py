@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from forest_fire_retrain.core.decision.block_statistics import (
+    BlockStatistics,
     DayBlocks,
     bootstrap_interval,
     describe_blocks,
@@ -18,8 +19,8 @@ from forest_fire_retrain.core.decision.window_evidence import WindowEvidence
 from forest_fire_retrain.core.decision.window_sums import day_numbers
 
 
-def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison:
-    """Pool windows into blocks and describe champion's loss less challenger's.
+def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> tuple[Comparison, BlockStatistics]:
+    """Pool windows into blocks and describe champion's loss less challenger's; with the mean gain and its error.
 
     Where the windows have no champion, climatology stands in its place.
     """
@@ -33,7 +34,7 @@ def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison
     own = describe_blocks(days.sums(gains, rule.own_window_days))
     low, high = bootstrap_interval(blocks, rule.interval_confidence)
     one_sided = (1 + rule.interval_confidence) / 2
-    return Comparison(
+    comparison = Comparison(
         n_blocks=pooled.n_blocks,
         n_fires=sum(window.n_fires for window in windows),
         n_windows=len(windows),
@@ -49,3 +50,4 @@ def compare(windows: Sequence[WindowEvidence], rule: DecisionRule) -> Comparison
         own_upper=own.upper_bound(rule.own_window_confidence),
         block_gains=tuple(blocks.tolist()),
     )
+    return comparison, pooled

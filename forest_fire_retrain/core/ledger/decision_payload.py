@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
+from operator import attrgetter
 
 from pydantic import SerializerFunctionWrapHandler, model_serializer
 
@@ -11,7 +12,7 @@ from forest_fire_retrain.core.decision.case import Case, ChampionFacts, Decision
 from forest_fire_retrain.core.decision.label_gate import overlaps_any
 from forest_fire_retrain.core.decision.thresholds import DecisionRule
 from forest_fire_retrain.core.decision.window_evidence import JsonFloat, LabelCount, WindowEvidence
-from forest_fire_retrain.core.decision.wording import say_days
+from forest_fire_retrain.core.decision.wording import SayDays, say_days
 from forest_fire_retrain.core.ledger.entries import LedgerEntry
 from forest_fire_retrain.core.ledger.shadow_words import describe_beginning, describe_verdict
 from forest_fire_retrain.core.records import Attribution, Candidate, HoldoutSet, Record
@@ -125,21 +126,21 @@ class DecisionPayload(Record):
 
         It is the rule's sentence, unless a shadow time lies ahead or behind.
         """
-        return self._with_alarm(self._describe(say_days(self.holdout.windows.holdout)))
+        return self._with_alarm(self._describe(say_days))
 
     @property
     def summary_as_before(self) -> str:
         """The summary that earlier releases gave the same payload."""
-        return self._with_alarm(self._describe(self.holdout.windows.holdout.half_open))
+        return self._with_alarm(self._describe(attrgetter("half_open")))
 
     def _with_alarm(self, said: str) -> str:
         return said if self.alarm is None else f"{said} {self.alarm}"
 
-    def _describe(self, days: str) -> str:
+    def _describe(self, word_days: SayDays) -> str:
         decision, key = self.decision, self.candidate.windows.partition_key
         champion = None if self.champion is None else self.champion.version
         if self.after_shadow is not None:
-            return describe_verdict(decision, key, champion, days)
+            return describe_verdict(decision, key, champion, word_days(self.holdout.windows.holdout))
         if self.shadow_until is not None:
             return describe_beginning(decision, key, champion, self.shadow_until)
         return decision.sentence

@@ -4,11 +4,9 @@ import datetime as dt
 import math
 from collections.abc import Callable
 
-import numpy as np
 import pytest
 
 from forest_fire_retrain.core.decision.adjudication import adjudicate, compare
-from forest_fire_retrain.core.decision.block_statistics import describe_blocks
 from forest_fire_retrain.core.decision.case import Case
 from forest_fire_retrain.core.decision.thresholds import Metric
 from forest_fire_retrain.core.decision.verdicts import Outcome, ReasonCode
@@ -231,7 +229,7 @@ def test_the_first_rule_that_speaks_decides() -> None:
 def test_a_worse_own_window_is_looked_at_before_any_promotion() -> None:
     # Very good for half a year, surely worse for four weeks: superior over all, kept all the same.
     case = example_case(steady_gains(3.0, 26) + steady_gains(-1.2, 4))
-    bound = describe_blocks(np.array(compare(case.used, RULE).block_gains)).lower_bound(RULE.superior_confidence)
+    bound = compare(case.used, RULE)[1].lower_bound(RULE.superior_confidence)
     assert bound > 0
     assert adjudicate(case, RULE).reason_code is ReasonCode.OWN_WINDOW_WORSE
 
@@ -268,7 +266,7 @@ def test_a_freeze_ends_on_its_day() -> None:
 def test_the_smallest_evidence_that_is_enough() -> None:
     case = example_case(steady_gains(1.2, 4))
     fires = [window.n_fires for window in case.used]
-    assert (sum(fires), compare(case.used, RULE).n_blocks) == (28, 4)
+    assert (sum(fires), compare(case.used, RULE)[0].n_blocks) == (28, 4)
     assert adjudicate(case, RULE).reason_code is ReasonCode.SUPERIOR
     for n_fires, reason in ((20, ReasonCode.SUPERIOR), (19, ReasonCode.TOO_FEW_POSITIVES)):
         per_window = (5, 5, 5, n_fires - 15)
@@ -299,7 +297,7 @@ def test_a_window_on_which_the_champion_was_not_scored_is_not_compared_with_clim
 
 
 def test_the_comparison_is_paired_per_block_and_relative_to_the_champions_loss() -> None:
-    compared = compare(example_case([0.0, 2.0, 1.0, 1.0]).used, RULE)
+    compared, _ = compare(example_case([0.0, 2.0, 1.0, 1.0]).used, RULE)
     assert compared.block_gains == pytest.approx((0.0, 2.0, 1.0, 1.0))
     assert (compared.mean_gain, compared.champion_loss) == (pytest.approx(1.0), WEEKLY_LOSS)
     assert compared.relative_gain == pytest.approx(1 / WEEKLY_LOSS)
@@ -311,18 +309,18 @@ def test_the_comparison_is_paired_per_block_and_relative_to_the_champions_loss()
 
 
 def test_the_own_gain_is_that_of_the_last_four_weeks() -> None:
-    compared = compare(example_case([5.0, 5.0, 1.0, 2.0, 3.0, 4.0]).used, RULE)
+    compared, _ = compare(example_case([5.0, 5.0, 1.0, 2.0, 3.0, 4.0]).used, RULE)
     assert compared.own_gain == pytest.approx(2.5)
     assert compared.own_upper > compared.own_gain
 
 
 def test_without_a_champion_climatology_is_the_opponent() -> None:
-    compared = compare([without_champion(example_window(0))], RULE)
+    compared, _ = compare([without_champion(example_window(0))], RULE)
     assert compared.relative_gain == pytest.approx(2 / 12)
 
 
 def test_no_windows_at_all_compare_to_nothing() -> None:
-    compared = compare([], RULE)
+    compared, _ = compare([], RULE)
     assert (compared.n_blocks, compared.n_fires, compared.e_value) == (0, 0, 1.0)
     assert math.isnan(compared.mean_gain)
     assert math.isnan(compared.own_upper)
