@@ -119,7 +119,12 @@ HOMES = Benchmark("flat_costs", "--weeks 128 500", "--weeks 8 16 --rows 50000")
 CYCLE = Benchmark("cycle", "", "--cells 50 --weeks 1")
 SCORING = Benchmark("scoring", "", "--rows 20000 40000 --runs 1")
 RANGE = Benchmark("ranges", "--weeks 100 --against {against}", "--weeks 4 --against {against}")
-LONG_RANGE = Benchmark("ranges", "--weeks 500", "--weeks 6", {"FOREST_FIRE_START_DATE": "2014-01-06"})
+LONG_RANGE = Benchmark(
+    "ranges",
+    "--weeks 500",
+    "--weeks 6",
+    {"FOREST_FIRE_START_DATE": "2014-01-06", "FOREST_FIRE_TRAINING_WINDOW_DAYS": "1000"},
+)
 
 ASKED = (
     Asked(
@@ -177,7 +182,7 @@ ASKED = (
         lambda found: (found["peak memory, many rows / few"], ""),
     ),
     Asked(
-        "the last weeks of a range of 500 / the first",
+        "the last weeks of a range of 500 / the first, training windows of one length",
         *(LONG_RANGE, 1.1, AT_MOST),
         lambda found: (next(value for name, value in found.items() if name.startswith("last ")), ""),
     ),

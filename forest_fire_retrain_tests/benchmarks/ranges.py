@@ -5,7 +5,8 @@
 retrains the newest closed weeks of the default park in one range, in an empty home each time, and where a revision is
 named the same range under its code in turn, with the same packages. CPU seconds are those of the command and of all it
 starts. The weeks' own times are those between their rows in the ledger: the first fifty are held against the last. For
-more than about 180 weeks the park has to begin earlier: FOREST_FIRE_START_DATE=2014-01-06.
+more than about 180 weeks the park has to begin earlier: FOREST_FIRE_START_DATE=2014-01-06. By default a training window
+grows to ten years, and a fit with it; FOREST_FIRE_TRAINING_WINDOW_DAYS=1000 keeps it as long as it is.
 """
 
 import argparse
@@ -21,6 +22,8 @@ from pathlib import Path
 
 from forest_fire_retrain.adapters.ledger_export import read_export
 from forest_fire_retrain.clock import read_clock
+from forest_fire_retrain.core.ledger.decision_payload import read_payload
+from forest_fire_retrain.core.ledger.entries import EntryKind
 from forest_fire_retrain.settings import load_settings
 from forest_fire_retrain_tests.benchmarks.commands import ROOT, Checkout, checked_out
 
@@ -59,19 +62,24 @@ def run_ranges(revisions: Sequence[tuple[str, Path]], n_weeks: int, runs: int, f
 
 
 def look_at(home: Path) -> dict[str, object]:
-    """Seconds between the rows of the first and of the last weeks, and how large the stores are."""
-    rows = [row.recorded_at for row in read_export(home / "export") if row.partition_key is not None]
-    gaps = [(later - row) / dt.timedelta(seconds=1) for row, later in itertools.pairwise(rows)]
+    """Seconds between the rows of the first and of the last weeks, their training rows, and how large stores are."""
+    rows = [row for row in read_export(home / "export") if row.kind is EntryKind.DECISION]
+    gaps = [(later.recorded_at - row.recorded_at) / dt.timedelta(seconds=1) for row, later in itertools.pairwise(rows)]
+    trained = [read_payload(row).candidate.n_rows for row in rows]
     n_compared = min(N_COMPARED, len(gaps) // 2)
-    first, last = statistics.median(gaps[:n_compared]), statistics.median(gaps[-n_compared:])
     index = home / "dagster" / "history" / "runs" / "index.db"
     return {
         "of Dagster's store its index, MB": index.stat().st_size / MEGABYTE,
-        f"last {n_compared} weeks / first": last / first,
+        f"last {n_compared} weeks / first": _growth(gaps, n_compared),
+        f"last {n_compared} weeks / first, training rows": _growth(trained, n_compared),
         "stores, MB": {
             name: size_of(home / name) for name in ("dagster", "mlflow", "lake", "records", "export", "pictures")
         },
     }
+
+
+def _growth(figures: Sequence[float], n_compared: int) -> float:
+    return statistics.median(figures[-n_compared:]) / statistics.median(figures[:n_compared])
 
 
 def size_of(folder: Path) -> float:
