@@ -26,12 +26,6 @@ from forest_fire_retrain.core.decision.window_evidence import LabelCount, Window
 from forest_fire_retrain.core.windows import Interval
 
 
-def expected_fires(evidence: WindowEvidence) -> float:
-    """The larger of challenger's and champion's expectation over the window, at most climatology's."""
-    models = max(sum(evidence.expected_challenger), sum(evidence.expected_champion))
-    return min(models, sum(evidence.expected_climatology))
-
-
 def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule: DecisionRule) -> LabelCount:
     """Recorded and expected fires of the newest window and of those that lead up to it within `suspect_days`.
 
@@ -55,7 +49,7 @@ def count_labels(newest: WindowEvidence, before: Iterable[WindowEvidence], rule:
     return LabelCount(
         window=Interval(start=counted[-1].window.start, end=newest.window.end),
         n_fires=sum(window.n_fires for window in counted),
-        n_expected=sum(expected_fires(window) for window in counted),
+        n_expected=sum(window.n_expected for window in counted),
     )
 
 
@@ -86,19 +80,19 @@ def gather_season(
 ) -> tuple[list[WindowEvidence], float]:
     """The windows that `count_season` counts, the newest first, and how many fires they expect."""
     first_day = newest.window.end - dt.timedelta(days=rule.suspect_days)
-    counted, expected = [newest], expected_fires(newest)
+    counted, expected = [newest], newest.n_expected
     for window in sorted(earlier, key=lambda held: held.window.start, reverse=True):
         if expected > rule.suspect_min_expected and counted[-1].window.start <= first_day:
             break
         if not window.labels_are_suspect:
             counted.append(window)
-            expected += expected_fires(window)
+            expected += window.n_expected
     return counted, expected
 
 
 def count_of(evidence: WindowEvidence) -> LabelCount:
     """What the gate looked at when the window was new."""
-    alone = LabelCount(window=evidence.window, n_fires=evidence.n_fires, n_expected=expected_fires(evidence))
+    alone = LabelCount(window=evidence.window, n_fires=evidence.n_fires, n_expected=evidence.n_expected)
     return evidence.label_count or alone
 
 

@@ -149,6 +149,12 @@ class WindowEvidence(Record):
         return sum(self.fires)
 
     @cached_property
+    def n_expected(self) -> float:
+        """The larger of challenger's and champion's expectation over the window, at most climatology's."""
+        models = max(sum(self.expected_challenger), sum(self.expected_champion))
+        return min(models, sum(self.expected_climatology))
+
+    @cached_property
     def is_finite(self) -> bool:
         """Whether every sum is a number."""
         series = (
@@ -166,7 +172,7 @@ class WindowEvidence(Record):
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """As of every record; what was found out about this one is not taken for true of another."""
         copied = super().model_copy(update=update, deep=deep)
-        for found_out in ("n_fires", "is_finite"):
+        for found_out in ("n_fires", "n_expected", "is_finite"):
             copied.__dict__.pop(found_out, None)
         return copied
 

@@ -12,6 +12,7 @@ Rules
 """
 
 from collections.abc import Mapping, Sequence
+from operator import attrgetter
 
 from forest_fire_retrain.core.ledger import drafts
 from forest_fire_retrain.core.ledger.decision_payload import DecisionPayload, read_payload
@@ -37,6 +38,11 @@ from forest_fire_retrain.core.redaction import redact
 
 COMPARED = ("summary", "partition_key", "as_of", "outcome", "champion_after", "mlflow_run_id")
 DERIVED = ("decision_id", "reason_code")
+COLUMNS_OF_DECISION = (
+    *("summary", "partition_key", "as_of", "outcome", "reason_code"),
+    *("champion_after", "mlflow_run_id", "decision_id"),
+)
+_columns_of_decision = attrgetter(*COLUMNS_OF_DECISION)
 LATER_INTENTS = (EntryKind.SHADOW_VERDICT, EntryKind.ROLLBACK)
 
 
@@ -70,17 +76,21 @@ def find_other_columns(entries: Sequence[LedgerEntry]) -> dict[int, list[str]]:
 def find_other_columns_of_decision(entry: LedgerEntry, payload: DecisionPayload) -> list[str]:
     """Names of the columns of a decision's row that do not follow from what it embeds."""
     windows, decision = payload.holdout.windows, payload.decision
-    follows = {
-        "summary": payload.summary,
-        "partition_key": windows.partition_key,
-        "as_of": windows.as_of,
-        "outcome": decision.outcome,
-        "reason_code": decision.reason_code,
-        "champion_after": entry.champion_before,
-        "mlflow_run_id": payload.candidate.stored.mlflow_run_id,
-        "decision_id": drafts.identify(EntryKind.DECISION, str(entry.idempotency_key)),
-    }
-    return [name for name, value in follows.items() if not _is_same(getattr(entry, name), value)]
+    follows = (
+        payload.summary,
+        windows.partition_key,
+        windows.as_of,
+        decision.outcome,
+        decision.reason_code,
+        entry.champion_before,
+        payload.candidate.stored.mlflow_run_id,
+        drafts.identify(EntryKind.DECISION, str(entry.idempotency_key)),
+    )
+    written = _columns_of_decision(entry)
+    if written == follows:
+        return []
+    pairs = zip(COLUMNS_OF_DECISION, written, follows, strict=True)
+    return [name for name, one, again in pairs if not _is_same(one, again)]
 
 
 def _find_other(entry: LedgerEntry, intents: Mapping[str | None, LedgerEntry]) -> list[str]:

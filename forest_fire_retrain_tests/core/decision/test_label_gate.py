@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from forest_fire_retrain.core.decision.label_gate import (
     count_labels,
     count_of,
-    expected_fires,
     is_suspect,
     is_tainted,
     missing_share,
@@ -77,12 +76,12 @@ def test_the_larger_of_the_models_counts_at_most_climatology(
 ) -> None:
     series = {"challenger": challenger, "champion": champion, "climatology": climatology}
     window = example_window(**{f"expected_{model}": (value,) * 7 for model, value in series.items()})
-    assert expected_fires(window) == expected
+    assert window.n_expected == expected
 
 
 def test_without_a_champion_the_challenger_counts() -> None:
     window = example_window(expected_challenger=(0.5,) * 7, expected_climatology=(2.0,) * 7)
-    assert expected_fires(without_champion(window)) == 3.5
+    assert without_champion(window).n_expected == 3.5
 
 
 def test_a_week_is_counted_with_the_three_before_it() -> None:

@@ -166,3 +166,19 @@ def test_what_is_known_of_a_window_is_not_taken_for_true_of_a_copy() -> None:
     assert not other.is_usable
     assert other.model_copy(update={"loss_challenger": window.loss_challenger}).is_usable
     assert window.model_copy() == window == WindowEvidence.model_validate_json(window.model_dump_json())
+
+
+def test_a_copy_with_other_days_has_other_counts() -> None:
+    window = example_window(0)
+    n_fires, n_expected = window.n_fires, window.n_expected
+    fires, expected = (tuple(2 * value for value in series) for series in (window.fires, window.expected_challenger))
+    other = window.model_copy(
+        update={
+            "fires": fires,
+            "expected_challenger": expected,
+            "expected_champion": expected,
+            "expected_climatology": expected,
+        }
+    )
+    assert (other.n_fires, other.n_expected) == (2 * n_fires, pytest.approx(sum(expected)))
+    assert (window.n_fires, window.n_expected) == (n_fires, n_expected)
