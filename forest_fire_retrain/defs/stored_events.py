@@ -5,6 +5,7 @@ Dagster's sqlite storage opens, commits and closes two databases for each of the
 close a database writes its log back into it.
 """
 
+import math
 import os
 import threading
 from collections.abc import Iterator, Sequence
@@ -23,6 +24,8 @@ BATCH_SIZE = "DAGSTER_EVENT_BATCH_SIZE"
 """How many events that belong together Dagster hands to its storage at once; without it, one."""
 EVENTS_AT_ONCE = 500
 MAX_HELD = 2
+MILLISECOND = 0.001
+"""In seconds: how finely Dagster's pages tell events apart."""
 
 
 @contextmanager
@@ -110,7 +113,16 @@ def _store_together(
     """
     try:
         with connections.one_transaction():
-            for event in events:
+            for event in _in_turn(events):
                 storage.store_event(event)
     except SQLAlchemyError as error:
         raise OSError(str(error).partition("\n")[0]) from None
+
+
+def _in_turn(events: Sequence[dg.EventLogEntry]) -> list[dg.EventLogEntry]:
+    """The events a millisecond apart at least, the last one when it was: an asset's page shows those of one as one."""
+    apart, until = list[dg.EventLogEntry](), math.inf
+    for event in reversed(events):
+        until = min(event.timestamp, until - MILLISECOND)
+        apart.append(event._replace(timestamp=until))
+    return apart[::-1]

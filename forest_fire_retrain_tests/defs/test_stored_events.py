@@ -75,6 +75,18 @@ def test_events_read_as_if_each_was_stored_by_itself(instance: dg.DagsterInstanc
     assert record.run_id == together.run_id
 
 
+def test_a_page_that_shows_events_of_one_millisecond_as_one_shows_each_period(instance: dg.DagsterInstance) -> None:
+    with events_stored_together(instance):
+        done = materialize_all(instance)
+    stored = instance.fetch_materializations(dg.AssetKey("noted"), limit=100, ascending=True).records
+    instants = [int(1000 * record.timestamp) for record in stored]
+    assert instants == sorted(set(instants))
+    assert len(instants) == len(KEYS)
+    own = [event.timestamp for event in instance.all_logs(done.run_id)]
+    assert {record.timestamp for record in stored} <= set(own)
+    assert max(record.timestamp for record in stored) <= max(own)
+
+
 def test_a_period_costs_no_connection_of_its_own(instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch) -> None:
     alone = len(count_transactions(instance, monkeypatch))
     with events_stored_together(instance):
