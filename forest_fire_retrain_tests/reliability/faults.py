@@ -67,7 +67,7 @@ def inject_faults(slots: tuple[Path, ...], *, quick: bool) -> list[Tally]:
 
 def plan_faults(*, quick: bool) -> dict[str, list[Trial]]:
     """The faults and how often each is tried."""
-    cuts = {"decision recorded": ("ledger.append", AFTER), "model to be stored": ("tracker.save_model", BEFORE)}
+    cuts = {"decision recorded": ("ledger.append", AFTER), "model to be stored": ("models.save", BEFORE)}
     return {
         "MLflow server gone": [
             partial(lose_mlflow, at=at, name=name) for name, at in list(cuts.items())[: 1 if quick else None]

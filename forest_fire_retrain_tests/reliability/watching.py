@@ -24,9 +24,10 @@ PORT_WRITES = {
     "lake": ("replace", "overwrite", "append"),
     "records": ("put", "keep_page"),
     "tracker": ("prepare", "close_abandoned_runs", "tag_run", "end_active_run"),
+    "models": ("save",),
     "ledger": ("append",),
 }
-RUN_WRITES = ("log", "save_model")
+RUN_WRITES = ("log",)
 REGISTRY_WRITES = (
     "create_registered_model",
     "create_model_version",
@@ -70,9 +71,11 @@ class Killer:
 
 
 class Proxy:
-    """A port whose writes are watched."""
+    """A port whose writes are watched; one that it does not have would never be seen, and is an error."""
 
     def __init__(self, target: object, place: str, names: tuple[str, ...], watch: Watch) -> None:
+        for name in names:
+            getattr(target, name)
         self._target, self._place, self._names, self._watch = target, place, names, watch
 
     def __getattr__(self, name: str) -> Any:
