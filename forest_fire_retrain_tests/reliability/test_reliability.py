@@ -36,7 +36,7 @@ FAULTS_INJECTED = {
     "concurrency, 4 processes": 2,
     "mixed, tick and ad hoc and rollback": 1,
     "replay after 6 weeks": 3,
-    "faults, MLflow server gone": 1,
+    "faults, MLflow server gone": 2,
     "faults, disk full": 2,
     "faults, ledger locked": 2,
     "faults, lake read-only": 1,
