@@ -30,8 +30,12 @@ FILLED_IN: dict[Field, object] = {
 
 def shorten(event: str) -> str:
     """The event without what is filled in, or as it is where Dagster would not read that as the same."""
-    told = _untagged(json.loads(event))
-    shorter = json.dumps(_without(told), separators=(",", ":"), ensure_ascii=False)
+    try:
+        told = _untagged(json.loads(event))
+        shorter = json.dumps(_without(told), separators=(",", ":"), ensure_ascii=False)
+        shorter.encode()  # half a character, as of a name that is no text, can be stored escaped alone
+    except (AttributeError, TypeError, ValueError):  # no event of a form that is known
+        return event
     return shorter if len(shorter) < len(event) and _read_alike(shorter, json.dumps(told)) else event
 
 
@@ -59,7 +63,7 @@ def _read_alike(shorter: str, event: str) -> bool:
     from dagster._serdes import deserialize_value  # noqa: PLC0415 - as above
     from dagster_shared.serdes.errors import DeserializationError  # noqa: PLC0415 - as above
 
-    insists = (DagsterError, CheckError, DeserializationError, TypeError, KeyError, ValueError)
+    insists = (DagsterError, CheckError, DeserializationError, AttributeError, TypeError, KeyError, ValueError)
     try:
         return bool(deserialize_value(shorter) == deserialize_value(event))
     except insists:  # this release insists on a field

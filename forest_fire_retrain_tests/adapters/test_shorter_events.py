@@ -55,6 +55,12 @@ def test_an_event_that_would_read_otherwise_is_left_as_it_is(
     assert shorten(made(PLAIN)) == made(PLAIN)
 
 
+def test_an_event_with_half_a_character_is_left_as_it_is() -> None:
+    """JSON holds it escaped; sqlite would refuse it as text."""
+    event = made(PLAIN).replace("2031", "\\ud800")
+    assert shorten(event) == event
+
+
 def test_the_fields_are_those_that_dagster_writes() -> None:
     written = json.dumps(json.loads(made(PLAIN)))
     for kind, name in shorter_events.FILLED_IN:
