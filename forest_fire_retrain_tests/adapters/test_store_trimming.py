@@ -303,7 +303,10 @@ def test_an_error_of_the_store_stops_nobody(
     assert all(one.metadata for one in materializations(instance, run_id))
 
 
-@pytest.mark.parametrize("event", ["[1]", '"made"', '{"dagster_event": "made"}', "{}", '{"__class__": "Nobody"}', "made"])
+ODD = ("[1]", '"made"', '{"dagster_event": "made"}', "{}", '{"__class__": "Nobody"}', "made")
+
+
+@pytest.mark.parametrize("event", ODD)
 def test_an_odd_event_stays_as_it_is_and_stops_nobody(home: Path, instance: dg.DagsterInstance, event: str) -> None:
     run_id = run(instance)
     places = [
@@ -341,9 +344,9 @@ def test_an_event_that_took_the_place_of_another_meanwhile_stays(
     home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As where somebody deletes the newest run while its events are being shortened, and another run goes on."""
-    run_id, at_once = run(instance), store_trimming._at_once  # noqa: SLF001 - the instant before the writes
+    run_id, at_once = run(instance), store_trimming._at_once
 
-    def take_places(store: sqlite3.Connection) -> Any:  # noqa: ANN401 - a context manager
+    def take_places(store: sqlite3.Connection) -> Any:
         monkeypatch.setattr(store_trimming, "_at_once", at_once)
         instance.delete_run(run_id)
         for _ in range(8 * len(KEYS)):
