@@ -147,12 +147,16 @@ def _trim_log(folder: Path, run_id: str) -> bool:
         return False
     try:
         with _opened(log, EVENT_COLUMNS) as store:  # whoever may only read leaves files of sqlite's log beside it
-            if store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1").fetchone() is None:
+            if not _has_plans(store):
                 return False
             _trim_opened_log(store, folder, run_id)
     except (UnexpectedStoreError, sqlite3.Error, AttributeError, TypeError, ValueError):
         return False
     return True
+
+
+def _has_plans(store: sqlite3.Connection) -> bool:
+    return store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1").fetchone() is not None
 
 
 def _trim_opened_log(store: sqlite3.Connection, folder: Path, run_id: str) -> None:
@@ -161,7 +165,7 @@ def _trim_opened_log(store: sqlite3.Connection, folder: Path, run_id: str) -> No
     with _at_once(store):
         slim = [(_without_figures(event), place, event) for place, event in store.execute(IN_THE_INDEX_TOO)]
         store.executemany(REWRITE, slim)
-        if slim:
+        if slim and _has_plans(store):  # else somebody else said it meanwhile
             _say(store, run_id, last_words)
         store.execute(f"DELETE {CAME_TRUE}")
     store.execute("DETACH shared")

@@ -360,6 +360,21 @@ def test_an_event_that_took_the_place_of_another_meanwhile_stays(
     assert all('"own"' in event for (event,) in told)
 
 
+def test_two_who_trim_a_log_at_once_say_it_once(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_id, last_words = run(instance), store_trimming._last_words
+
+    def after_another(store: sqlite3.Connection, run_id: str) -> tuple[str, str]:
+        monkeypatch.setattr(store_trimming, "_last_words", last_words)
+        assert trim_store(home) == [run_id]
+        return last_words(store, run_id)
+
+    monkeypatch.setattr(store_trimming, "_last_words", after_another)
+    trim_store(home)
+    assert [log.user_message for log in instance.all_logs(run_id)].count(KEPT_ELSEWHERE) == 1
+
+
 def test_a_look_at_a_log_leaves_no_file_beside_it_and_does_not_make_it_new(
     home: Path, instance: dg.DagsterInstance
 ) -> None:
