@@ -3,6 +3,7 @@
 import json
 
 import dagster as dg
+import dagster._serdes
 import pytest
 from dagster._serdes import deserialize_value, serialize_value
 
@@ -59,6 +60,17 @@ def test_an_event_with_half_a_character_is_left_as_it_is() -> None:
     """JSON holds it escaped; sqlite would refuse it as text."""
     event = made(PLAIN).replace("2031", "\\ud800")
     assert shorten(event) == event
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no such class"), NotImplementedError(), AssertionError()])
+def test_an_event_that_dagster_does_not_read_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(dagster._serdes, "deserialize_value", refuse)
+    assert shorten(made(PLAIN)) == made(PLAIN)
 
 
 def test_the_fields_are_those_that_dagster_writes() -> None:
