@@ -183,7 +183,10 @@ class DuckDbLedger:
                 msg = f"there is no ledger at {self._path} yet. Start with: forest-fire up"
                 raise LedgerError(msg)
             with closing(self._connect(for_writing=True)) as connection:
-                connection.execute("CHECKPOINT")
+                try:
+                    connection.execute("CHECKPOINT")
+                except duckdb.Error as error:
+                    raise self._unreadable(error) from error
             with closing(self._connect()):
                 yield self._path
 

@@ -5,12 +5,13 @@ Rules
 - A backup is taken while nobody writes, and its chain is recomputed before it gets its name.
 - A backup whose chain is broken is never restored. One that does not continue what the ledger (or, where
   that cannot be read, its exported copy) holds is restored by force only.
-- The ledger that is replaced is kept beside; until the very end it is also in its place.
+- The ledger that is replaced is kept beside; until the very end it is also in its place, with the rows that a killed
+  writer left in the log beside it.
 """
 
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -119,6 +120,8 @@ def restore(
         if not force:
             _refuse_other(rows, known, backup)
         shutil.copyfile(backup, beside)
+        with suppress(LedgerError), ledger.at_rest():
+            pass  # its log goes into it, where it can be read: `_keep` moves the log before the file is replaced
         is_kept = _keep(ledger.path, keep_as)
     return Restoration(len(rows), len(known), keep_as if is_kept else None)
 

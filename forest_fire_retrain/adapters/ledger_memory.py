@@ -2,8 +2,8 @@
 
 Rules
 -----
-- A file that looks as it did (place on the disk, size, instants of both its last changes, and those of the log that a
-  killed writer left) is not opened. Whoever writes holds the ledger's lock and closes the file before he lets go, so
+- A file that looks as it did (place on the disk, size, instants of both its last changes, and those of DuckDB's
+  log beside it) is not opened. Whoever writes holds the ledger's lock and closes the file before he lets go, so
   that the look taken under the lock is that of the rows.
 - A file that looks otherwise is asked for a digest over every column of the rows that are known. If they are the same,
   the rows behind them are read and their seals and links checked; if anything differs, all is read again.
@@ -40,7 +40,7 @@ class Look(NamedTuple):
 
 
 Looks = tuple[Look | None, Look | None]
-"""Of the database, and of the log beside it that a killed writer leaves."""
+"""Of the database, and of the log beside it that a writer of many rows, or one that was killed, leaves."""
 
 
 def look_at_file(path: Path) -> Looks:

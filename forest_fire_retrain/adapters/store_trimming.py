@@ -11,7 +11,9 @@ Rules
   met by one result for all of them.
 - The index first, then the log, each in one transaction: a cut leaves a store that can be read, and the next look goes
   on. Space is given back to the disk only while no run is on; until then Dagster writes new events into it.
-- Only a home's own sqlite storage is touched. Where tables or events are not as expected, nothing is changed.
+- Only a home's own sqlite storage is touched. Where tables are not as expected, nothing is changed; an event or a log
+  that is not stays as it is, and keeps no other run from its turn.
+- An event is rewritten only while its row still holds it: sqlite gives the place of a deleted row to another.
 """
 
 import json
@@ -83,8 +85,8 @@ SELECT id, event FROM event_logs
 WHERE run_id = ? AND dagster_event_type IN ('ASSET_MATERIALIZATION', 'ASSET_CHECK_EVALUATION')
 """
 EXECUTED = "SELECT id, evaluation_event FROM asset_check_executions WHERE run_id = ? AND evaluation_event IS NOT NULL"
-REWRITE = "UPDATE event_logs SET event = ? WHERE id = ?"
-REWRITE_EXECUTED = "UPDATE asset_check_executions SET evaluation_event = ? WHERE id = ?"
+REWRITE = "UPDATE event_logs SET event = ? WHERE id = ? AND event = ?"
+REWRITE_EXECUTED = "UPDATE asset_check_executions SET evaluation_event = ? WHERE id = ? AND evaluation_event = ?"
 LAST_WORDS = "SELECT event, timestamp FROM event_logs WHERE run_id = ? AND dagster_event_type = 'PIPELINE_SUCCESS'"
 
 
@@ -102,11 +104,9 @@ def trim_store(dagster_home: Path) -> list[str]:
             trimmed = {run_id for (run_id,) in planned.fetchall()} & ended.keys()
             for run_id in sorted(trimmed):
                 _trim_index(index, run_id)
-        ranges = [run_id for run_id, is_range in ended.items() if is_range and _has_plans(folder, run_id)]
-        for run_id in ranges:
-            _trim_log(folder, run_id)
+        ranges = [run_id for run_id, is_range in ended.items() if is_range and _trim_log(folder, run_id)]
         return sorted({*trimmed, *ranges})
-    except (UnexpectedStoreError, sqlite3.Error, ValueError):
+    except (UnexpectedStoreError, sqlite3.Error, OSError):
         return []
 
 
@@ -134,32 +134,42 @@ def _trim_index(index: sqlite3.Connection, run_id: str) -> None:
         index.executemany(REWRITE_EXECUTED, executed)
 
 
-def _shortened(found: sqlite3.Cursor) -> list[tuple[str, int]]:
-    """The events that can be said in fewer bytes, and their places."""
-    shorter = ((shorten(event), event, place) for place, event in found)
-    return [(new, place) for new, event, place in shorter if new != event]
+def _shortened(found: sqlite3.Cursor) -> list[tuple[str, int, str]]:
+    """The events that can be said in fewer bytes, their places, and what stands there."""
+    shorter = ((shorten(event), place, event) for place, event in found)
+    return [(new, place, event) for new, place, event in shorter if new != event]
 
 
-def _has_plans(folder: Path, run_id: str) -> bool:
-    """Whether the log of a run still has plans that came true: they go last."""
+def _trim_log(folder: Path, run_id: str) -> bool:
+    """Trim the log of a range where it still has plans that came true, which go last; whether it was done."""
     log = folder / f"{run_id}.db"
     if not log.exists():
         return False
-    with reading(log, EVENT_COLUMNS) as store:
-        return store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1").fetchone() is not None
+    try:
+        with _opened(log, EVENT_COLUMNS) as store:  # whoever may only read leaves files of sqlite's log beside it
+            if not _has_plans(store):
+                return False
+            _trim_opened_log(store, folder, run_id)
+    except (UnexpectedStoreError, sqlite3.Error, AttributeError, TypeError, ValueError):
+        return False
+    return True
 
 
-def _trim_log(folder: Path, run_id: str) -> None:
-    with _opened(folder / f"{run_id}.db", EVENT_COLUMNS) as store:
-        store.execute("ATTACH ? AS shared", (f"{(folder / INDEX).absolute().as_uri()}.db?mode=ro",))
-        with _at_once(store):
-            slim = [(_without_figures(event), place) for place, event in store.execute(IN_THE_INDEX_TOO)]
-            store.executemany(REWRITE, slim)
-            if slim:
-                _say(store, run_id)
-            store.execute(f"DELETE {CAME_TRUE}")
-        store.execute("DETACH shared")
-        _shrink(store)
+def _has_plans(store: sqlite3.Connection) -> bool:
+    return store.execute(f"SELECT 1 {CAME_TRUE} LIMIT 1").fetchone() is not None
+
+
+def _trim_opened_log(store: sqlite3.Connection, folder: Path, run_id: str) -> None:
+    last_words = _last_words(store, run_id)
+    store.execute("ATTACH ? AS shared", (f"{(folder / INDEX).absolute().as_uri()}.db?mode=ro",))
+    with _at_once(store):
+        slim = [(_without_figures(event), place, event) for place, event in store.execute(IN_THE_INDEX_TOO)]
+        store.executemany(REWRITE, slim)
+        if slim and _has_plans(store):  # else somebody else said it meanwhile
+            _say(store, run_id, last_words)
+        store.execute(f"DELETE {CAME_TRUE}")
+    store.execute("DETACH shared")
+    _shrink(store)
 
 
 def _without_figures(event: str) -> str:
@@ -172,15 +182,21 @@ def _without_figures(event: str) -> str:
     return shorten(json.dumps(told))
 
 
-def _say(store: sqlite3.Connection, run_id: str) -> None:
-    """Put a sentence behind the run's last words, as this release of Dagster writes them."""
-    ended = store.execute(LAST_WORDS, (run_id,)).fetchone()
-    if ended is None:
+def _last_words(store: sqlite3.Connection, run_id: str) -> tuple[str, str]:
+    """The event that ends the log of a run that ended well, and its time."""
+    event, ended_at = store.execute(LAST_WORDS, (run_id,)).fetchone() or (None, None)
+    if event is None or ended_at is None:
         msg = f"the log of run {run_id} has no end"
         raise UnexpectedStoreError(msg)
-    told = json.loads(ended[0])
+    return event, ended_at
+
+
+def _say(store: sqlite3.Connection, run_id: str, last_words: tuple[str, str]) -> None:
+    """Put a sentence behind the run's last words, as this release of Dagster writes them."""
+    event, ended_at = last_words
+    told = json.loads(event)
     told.update(dagster_event=None, message="", user_message=KEPT_ELSEWHERE, step_key=None, level=20)
-    words = (run_id, json.dumps(told), ended[1])
+    words = (run_id, json.dumps(told), ended_at)
     store.execute("INSERT INTO event_logs (run_id, event, timestamp) VALUES (?, ?, ?)", words)
 
 

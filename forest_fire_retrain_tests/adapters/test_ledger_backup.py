@@ -9,6 +9,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from forest_fire_retrain.adapters import ledger_backup
 from forest_fire_retrain.adapters.duckdb_ledger import DuckDbLedger
 from forest_fire_retrain.adapters.ledger_backup import Restoration, back_up, read_backup, restore
 from forest_fire_retrain.adapters.ledger_export import LEDGER_FILE, export_ledger, read_export, refresh_export
@@ -178,6 +179,29 @@ def test_where_the_ledger_cannot_be_read_its_copy_says_what_was_known(
     put_back(ledger, backup, copy=known[:3])
     assert ledger.entries() == known[:3]
     assert find_first_fault([*ledger.entries(), ledger.append(draft("next"))]) is None
+
+
+def test_a_restore_that_is_cut_leaves_the_rows_of_a_killed_writer_in_their_place(
+    ledger: DuckDbLedger, backup: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ledger.many_appends():
+        ledger.append(draft("in the log"))
+        known = ledger.entries()
+        left = {path: path.read_bytes() for path in backup.parent.glob("ledger.duckdb*")}
+    for path, held in left.items():
+        path.write_bytes(held)
+    assert ledger.path.with_name("ledger.duckdb.wal").exists()
+    keep = ledger_backup._keep
+
+    def keep_and_cut(path: Path, keep_as: Path) -> bool:
+        keep(path, keep_as)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(ledger_backup, "_keep", keep_and_cut)
+    with pytest.raises(KeyboardInterrupt):
+        put_back(ledger, backup, force=True)
+    assert ledger.read_afresh() == known
+    assert DuckDbLedger(backup.parent / "kept.duckdb", patience_seconds=1).entries() == known
 
 
 OLD_SCHEMA = (

@@ -3,6 +3,7 @@
 import json
 
 import dagster as dg
+import dagster._serdes
 import pytest
 from dagster._serdes import deserialize_value, serialize_value
 
@@ -52,6 +53,23 @@ def test_an_event_that_would_read_otherwise_is_left_as_it_is(
 ) -> None:
     """As after a release of Dagster that fills in something else: one insists on the field, one has another value."""
     monkeypatch.setitem(shorter_events.FILLED_IN, field, filled_in)
+    assert shorten(made(PLAIN)) == made(PLAIN)
+
+
+def test_an_event_with_half_a_character_is_left_as_it_is() -> None:
+    """JSON holds it escaped; sqlite would refuse it as text."""
+    event = made(PLAIN).replace("2031", "\\ud800")
+    assert shorten(event) == event
+
+
+@pytest.mark.parametrize("error", [RuntimeError("no such class"), NotImplementedError(), AssertionError()])
+def test_an_event_that_dagster_does_not_read_is_left_as_it_is(
+    monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    def refuse(_: str) -> None:
+        raise error
+
+    monkeypatch.setattr(dagster._serdes, "deserialize_value", refuse)
     assert shorten(made(PLAIN)) == made(PLAIN)
 
 
