@@ -32,6 +32,8 @@ from forest_fire_retrain.adapters.sqlite_reading import (
     refuse_other_columns,
 )
 
+MOST_AT_ONCE = 200
+"""Runs that a look trims in the index, in a few seconds; a home with years of runs is trimmed over several looks."""
 FREE_SHARE = 0.05
 """Of a file's pages: where more are free, space is given back."""
 KEPT_ELSEWHERE = (
@@ -101,8 +103,8 @@ def trim_store(dagster_home: Path) -> list[str]:
         with _opened(folder / f"{INDEX}.db", INDEX_COLUMNS) as index:
             index.execute(f"DELETE {CHECKED}")
             planned = index.execute(f"SELECT DISTINCT run_id {CAME_TRUE} {NOT_THE_NEWEST}")
-            trimmed = {run_id for (run_id,) in planned.fetchall()} & ended.keys()
-            for run_id in sorted(trimmed):
+            trimmed = sorted({run_id for (run_id,) in planned.fetchall()} & ended.keys())[:MOST_AT_ONCE]
+            for run_id in trimmed:
                 _trim_index(index, run_id)
         ranges = [run_id for run_id, is_range in ended.items() if is_range and _trim_log(folder, run_id)]
         return sorted({*trimmed, *ranges})

@@ -208,6 +208,16 @@ def test_the_log_of_the_run_says_which_partitions_were_made_and_where_their_figu
     assert [log.user_message for log in instance.all_logs(run_id)][-1] == KEPT_ELSEWHERE
 
 
+def test_many_runs_are_trimmed_over_several_looks(
+    home: Path, instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_ids = [run(instance, keys=[key]) for key in KEYS[:4]]
+    monkeypatch.setattr(store_trimming, "MOST_AT_ONCE", 2)
+    looks = [trim_store(home) for _ in range(3)]
+    assert [len(look) for look in looks] == [2, 1, 0]  # the newest keeps its plan
+    assert set(looks[0] + looks[1]) == set(run_ids[:3])
+
+
 def test_a_second_look_has_nothing_to_do(home: Path, instance: dg.DagsterInstance) -> None:
     run_id = run(instance)
     trim_store(home)
