@@ -145,7 +145,10 @@ class Ledger(Protocol):
         ...
 
     def many_appends(self) -> AbstractContextManager[None]:
-        """Within the block rows are safe as ever, but put in order only at its end, so that one costs what it holds."""
+        """Within the block each row is durable when `append` returns; what it costs does not grow with the ledger.
+
+        What the store tidies up behind a row is done once, at the end of the block.
+        """
         ...
 
     def refuse_lost_rows(self) -> None:
